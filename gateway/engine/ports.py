@@ -1,0 +1,66 @@
+"""What the engine asks of the world, as protocols; ``store`` implements them, tests use the real store or a dictionary."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.pki.certificate import Certificate
+from gateway.pki.key import PrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A stored certificate and what the store knows of it.
+
+    ``trusted``: a leaf trusted for itself, or a CA that is an anchor. ``distrusted``: an administrator said no.
+    ``has_key``: a private key with this public key is stored.
+    """
+
+    certificate: Certificate
+    trusted: bool
+    has_key: bool
+    distrusted: bool = False
+
+
+class Certificates(Protocol):
+    """The stored certificates."""
+
+    def find(self, addresses: Iterable[str]) -> Mapping[str, Sequence[Holding]]:
+        """Return, for each address asked for, every leaf that holds it (``mail.address.folded`` on both sides).
+
+        One round trip for all addresses. An address without any certificate maps to an empty sequence.
+        Raises ``Fault`` when the store cannot be asked.
+        """
+
+    def chain(self, certificate: Certificate) -> Sequence[Certificate]:
+        """Return the stored CA certificates above ``certificate``, nearest first, self-signed ones left out."""
+
+
+class Keys(Protocol):
+    """The stored private keys."""
+
+    def key(self, public_key_id: str) -> PrivateKey | None:
+        """Return the key with that public key, unwrapped and kept in memory, or None. Raises ``Fault``."""
+
+
+class Ledger(Protocol):
+    """Remembers copies the next hop took in transactions whose client has not had our 250 (at-least-once, no repeats).
+
+    ``digest`` is over the content below its leading trace fields. All methods raise ``Fault``.
+    """
+
+    def claim(self, digest: bytes, door: str, sender: str, recipients: Sequence[str]) -> frozenset[str]:
+        """Return the recipients an earlier, failed transaction already served, and take their entries over.
+
+        Entries of a transaction that is still running elsewhere are not returned: the same bytes sent twice on
+        purpose are two mails.
+        """
+
+    def taken(self, digest: bytes, door: str, sender: str, recipients: Sequence[str]) -> None:
+        """Note that the next hop took these recipients' copy; durable when this returns."""
+
+    def release(self, digest: bytes, door: str, sender: str) -> None:
+        """The client got no 250: leave our entries for its next attempt."""
+
+    def forget(self, digest: bytes, door: str, sender: str) -> None:
+        """The client got its 250: drop our entries."""

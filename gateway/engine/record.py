@@ -1,0 +1,55 @@
+"""The record: the one account of a message. Journal row, log line, metrics and JSON are readings of it.
+
+No subject, no content and no key material ever stands in it.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """One copy: to whom, by which next hop, what it said. ``size`` in bytes as sent, before dot-stuffing."""
+
+    recipients: tuple[str, ...]
+    next_hop: str | None
+    reply: str | None
+    signed: bool
+    encrypted: bool
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One message, as the contract lists its fields. ``received_at`` is aware (UTC); ``size`` is in bytes.
+
+    ``layers`` are outermost first. ``signature`` and ``encryption`` hold ``status``, ``reason`` and, as they apply,
+    ``signers``, ``recipients``, ``missing``. ``verdict``: relay, reject or defer. ``rule`` names the rule that won.
+    """
+
+    id: str
+    received_at: datetime
+    direction: str
+    front_end: str
+    door: str
+    verdict: str
+    sender: str
+    recipients: tuple[str, ...]
+    size: int
+    queue_id: str | None = None
+    client: str | None = None
+    auth: str | None = None
+    message_id: str | None = None
+    from_: str | None = None
+    group: str | None = None
+    rule: str | None = None
+    reply: str | None = None
+    layers: tuple[str, ...] = ()
+    signature: dict[str, Any] = field(default_factory=dict)
+    encryption: dict[str, Any] = field(default_factory=dict)
+    deliveries: tuple[DeliveryRecord, ...] = ()
+    held: str | None = None
+    retry_of: str | None = None
+    pass_of: str | None = None
+    duration_ms: float = 0.0

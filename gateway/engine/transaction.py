@@ -1,0 +1,93 @@
+"""What goes into the engine and what comes out: Transaction, Delivery, Outcome. Each is made once and frozen."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.mail.envelope import Envelope, Recipient
+from gateway.reply import Reply
+
+
+class Direction(StrEnum):
+    """Set by the door, by nothing else."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class FrontEnd(StrEnum):
+    """How a message came to us."""
+
+    SMTP = "smtp"
+    MILTER = "milter"
+    CLI = "cli"
+
+
+class Verdict(StrEnum):
+    """What became of a message."""
+
+    RELAY = "relay"
+    REJECT = "reject"
+    DEFER = "defer"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The submitting client: IP address, login it authenticated as, and what XFORWARD needs of it."""
+
+    address: str | None = None
+    login: str | None = None
+    helo: str | None = None
+    protocol: str = "ESMTP"
+    xforward: tuple[tuple[str, str], ...] = ()
+    """The attributes the client forwarded itself, in order; empty: none."""
+
+    @property
+    def queue_id(self) -> str | None:
+        """The upstream queue id (XFORWARD IDENT), where it was told."""
+        return dict(self.xforward).get("IDENT")
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One message as received. ``content`` has CRLF line ends, dot-stuffing removed; ``received_at`` is aware (UTC)."""
+
+    id: str
+    direction: Direction
+    front_end: FrontEnd
+    door: str
+    client: Client
+    envelope: Envelope
+    content: bytes
+    received_at: datetime
+    can_split: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One copy for the next hop. ``protected`` copies leave with the parameters their content needs."""
+
+    recipients: tuple[Recipient, ...]
+    content: bytes | bytearray
+    signed: bool = False
+    encrypted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the engine decided and made: deliveries to hand over, or the reply that refuses or defers the message."""
+
+    verdict: Verdict
+    reply: Reply | None = None
+    deliveries: tuple[Delivery, ...] = ()
+    facts: dict[str, object] = field(default_factory=dict)
+    """What the record says of the message, by the record's field names (``engine.record``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the next hop said to one delivery; ``reply`` is None for a copy that was never offered."""
+
+    delivery: Delivery
+    next_hop: str
+    reply: Reply | None

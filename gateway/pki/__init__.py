@@ -1,0 +1,1 @@
+"""Certificates, private keys, bundles and paths, as values."""
