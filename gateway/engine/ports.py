@@ -1,25 +1,11 @@
 """What the engine asks of the world, as protocols; ``store`` implements them, tests use the real store or a dictionary."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.pki.certificate import Certificate
+from gateway.pki.holding import Holding as Holding
 from gateway.pki.key import PrivateKey
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """A stored certificate and what the store knows of it.
-
-    ``trusted``: a leaf trusted for itself, or a CA that is an anchor. ``distrusted``: an administrator said no.
-    ``has_key``: a private key with this public key is stored.
-    """
-
-    certificate: Certificate
-    trusted: bool
-    has_key: bool
-    distrusted: bool = False
 
 
 class Certificates(Protocol):

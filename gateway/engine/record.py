@@ -3,7 +3,7 @@
 No subject, no content and no key material ever stands in it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -53,3 +53,40 @@ class Record:
     retry_of: str | None = None
     pass_of: str | None = None
     duration_ms: float = 0.0
+
+
+_ORDER = (
+    "id",
+    "queue_id",
+    "received_at",
+    "direction",
+    "front_end",
+    "door",
+    "client",
+    "auth",
+    "sender",
+    "recipients",
+    "message_id",
+    "from_",
+    "size",
+    "group",
+    "rule",
+    "verdict",
+    "reply",
+    "layers",
+    "signature",
+    "encryption",
+    "deliveries",
+    "held",
+    "retry_of",
+    "pass_of",
+    "duration_ms",
+)
+
+
+def as_json(record: Record) -> dict[str, Any]:
+    """Return the record as the contract's JSON object: its names and order, times in RFC 3339 (UTC)."""
+    document = {name.rstrip("_"): getattr(record, name) for name in _ORDER}
+    document["received_at"] = record.received_at.isoformat().replace("+00:00", "Z")
+    document["deliveries"] = [asdict(delivery) for delivery in record.deliveries]
+    return document

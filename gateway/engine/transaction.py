@@ -89,5 +89,5 @@ class Receipt:
     """What the next hop said to one delivery; ``reply`` is None for a copy that was never offered."""
 
     delivery: Delivery
-    next_hop: str
+    next_hop: str | None
     reply: Reply | None

@@ -1,9 +1,60 @@
-"""X.509 certificates as facts (RFC 5280, RFC 8550)."""
+"""X.509 certificates as facts (RFC 5280, RFC 8550), and what each fact permits.
+
+``read_certificate`` reads a certificate once; nothing is judged by it but that it parses. Only the extensions we use
+are read, so that an oddity elsewhere in a certificate does not make its owner's mail unreadable. Addresses come from
+the subjectAltName (``names``), those of the subject stand apart, the common name is never looked at.
+
+Not here: what may be imported (``acceptance``), and who issued a certificate (``path``).
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import (
+    dsa,
+    ec,
+    ed448,
+    ed25519,
+    mldsa,
+    mlkem,
+    rsa,
+    x448,
+    x25519,
+)
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
+
+from gateway.errors import LimitExceeded, Malformed
+from gateway.pki import der as asn1
+from gateway.pki.names import mail_names, usable_ascii
+from gateway.reason import Reason
+
+MAX_SIZE = 256 * 1024
+"""Bytes; the largest certificates in use (post-quantum signatures) have some 60 kB."""
+
+EMAIL_PROTECTION = "1.3.6.1.5.5.7.3.4"
+ANY_USAGE = "2.5.29.37.0"
+
+SIGNING_KINDS = frozenset({"rsa", "ec", "ed25519", "ed448", "ml-dsa", "dsa"})
+ENCRYPTION_USAGE = {
+    "rsa": "keyEncipherment",
+    "ml-kem": "keyEncipherment",
+    "ec": "keyAgreement",
+    "x25519": "keyAgreement",
+    "x448": "keyAgreement",
+}
+"""The usage that receiving encrypted mail needs, by kind of key (RFC 8551 §4, RFC 5753, RFC 8410, RFC 9935)."""
+SEALING_KINDS = frozenset({"rsa", "ec", "ed25519", "x25519"})
+NIST_CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1"})
+RSA_BITS = range(2048, 8192 + 1)
+
+
+class UnsupportedKey(Malformed):
+    """A key of a kind or curve that we cannot load."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +76,7 @@ class Certificate:
     addresses: tuple[str, ...]
     """Mail names of the subjectAltName (rfc822Name, SmtpUTF8Mailbox), as written; unusable ones are left out."""
     subject_addresses: tuple[str, ...]
-    """emailAddress attributes of the subject."""
+    """emailAddress attributes of the subject, as written; unusable ones are left out."""
     is_ca: bool
     key_usage: frozenset[str] | None
     """RFC 5280 names such as ``digitalSignature``; None: extension absent."""
@@ -39,6 +90,192 @@ class Certificate:
     key_kind: str
     """``rsa``, ``ec``, ``ed25519``, ``ed448``, ``x25519``, ``x448``, ``ml-dsa``, ``ml-kem``, ``dsa``."""
     key_size: int
-    """Bits of the modulus or of the curve."""
+    """Bits of the modulus or of the curve; the parameter set's number for ``ml-dsa`` and ``ml-kem``."""
     curve: str | None
     """``secp256r1`` and so on for ``ec``."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Certificate) and self.der == other.der
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def valid_at(self, at: datetime) -> Reason | None:
+        """Return why the certificate is not valid at ``at`` (aware): not-yet-valid or expired; None: it is valid."""
+        if at < self.not_before:
+            return Reason.NOT_YET_VALID
+        return Reason.EXPIRED if at > self.not_after else None
+
+    @property
+    def may_sign(self) -> bool:
+        """Whether it may sign mail: a leaf for mail, with digitalSignature or nonRepudiation (RFC 8550 §4.4.2)."""
+        usage = self._allows("digitalSignature") or self._allows("nonRepudiation")
+        return self._is_mail_leaf and self.key_kind in SIGNING_KINDS and usage
+
+    @property
+    def may_encrypt(self) -> bool:
+        """Whether mail may be encrypted to it: a leaf for mail, with the usage that its kind of key needs."""
+        needed = ENCRYPTION_USAGE.get(self.key_kind)
+        return self._is_mail_leaf and needed is not None and self._allows(needed)
+
+    @property
+    def may_seal(self) -> bool:
+        """Whether we make new mail with a key of this kind and size; the other kinds serve inbound mail only."""
+        if self.key_kind == "rsa":
+            return self.key_size in RSA_BITS
+        return self.key_kind in SEALING_KINDS and (self.curve is None or self.curve in NIST_CURVES)
+
+    @property
+    def _is_mail_leaf(self) -> bool:
+        """RFC 8550 §4.4.4: extended key usage absent, or emailProtection, or anyExtendedKeyUsage in it."""
+        extended = self.extended_key_usage
+        return not self.is_ca and (extended is None or EMAIL_PROTECTION in extended or ANY_USAGE in extended)
+
+    def _allows(self, usage: str) -> bool:
+        """An absent keyUsage restricts nothing (RFC 5280 §4.2.1.3)."""
+        return self.key_usage is None or usage in self.key_usage
+
+
+def read_certificate(der: bytes) -> Certificate:
+    """Read one DER certificate. Raises ``Malformed`` (``UnsupportedKey``, ``LimitExceeded``)."""
+    if len(der) > MAX_SIZE:
+        raise LimitExceeded(f"the certificate has {len(der)} bytes; at most {MAX_SIZE} are read")
+    try:
+        return _read(bytes(der))
+    except UnsupportedAlgorithm as error:
+        raise UnsupportedKey(f"the certificate's public key is of an unsupported kind: {error}") from error
+    except (ValueError, TypeError, OverflowError, x509.InvalidVersion) as error:
+        raise Malformed(f"the certificate does not parse: {error}") from error
+
+
+def _read(der: bytes) -> Certificate:
+    parsed = x509.load_der_x509_certificate(der)
+    issuer, subject = _names(parsed.tbs_certificate_bytes)
+    extensions = _extensions(parsed.tbs_certificate_bytes)
+    key = parsed.public_key()
+    kind, size, curve = key_facts(key)
+    return Certificate(
+        der=der,
+        fingerprint=sha256(der).hexdigest(),
+        subject=parsed.subject.rfc4514_string(),
+        issuer=parsed.issuer.rfc4514_string(),
+        subject_der=subject,
+        issuer_der=issuer,
+        serial=parsed.serial_number,
+        not_before=parsed.not_valid_before_utc,
+        not_after=parsed.not_valid_after_utc,
+        addresses=mail_names(extensions.get("2.5.29.17")),
+        subject_addresses=_subject_addresses(parsed.subject),
+        is_ca=_is_ca(extensions.get("2.5.29.19")),
+        key_usage=_key_usage(extensions.get("2.5.29.15")),
+        extended_key_usage=_extended_key_usage(extensions.get("2.5.29.37")),
+        subject_key_id=_subject_key_id(extensions.get("2.5.29.14")),
+        authority_key_id=_authority_key_id(extensions.get("2.5.29.35")),
+        public_key=key,
+        public_key_id=public_key_id(key),
+        key_kind=kind,
+        key_size=size,
+        curve=curve,
+    )
+
+
+def public_key_id(key: PublicKeyTypes) -> str:
+    """Return the SHA-256 of the key's SubjectPublicKeyInfo as we encode it, lower-case hexadecimal."""
+    return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+
+_FIXED: tuple[tuple[type, str, int], ...] = (
+    (ed25519.Ed25519PublicKey, "ed25519", 256),
+    (ed448.Ed448PublicKey, "ed448", 448),
+    (x25519.X25519PublicKey, "x25519", 256),
+    (x448.X448PublicKey, "x448", 448),
+    (mldsa.MLDSA44PublicKey, "ml-dsa", 44),
+    (mldsa.MLDSA65PublicKey, "ml-dsa", 65),
+    (mldsa.MLDSA87PublicKey, "ml-dsa", 87),
+    (mlkem.MLKEM768PublicKey, "ml-kem", 768),
+    (mlkem.MLKEM1024PublicKey, "ml-kem", 1024),
+)
+
+
+def key_facts(key: PublicKeyTypes) -> tuple[str, int, str | None]:
+    """Return kind, size and curve of a public key, in the words of ``Certificate``. Raises ``UnsupportedKey``."""
+    if isinstance(key, rsa.RSAPublicKey):
+        return "rsa", key.key_size, None
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return "ec", key.curve.key_size, key.curve.name
+    if isinstance(key, dsa.DSAPublicKey):
+        return "dsa", key.key_size, None
+    for of_kind, kind, size in _FIXED:
+        if isinstance(key, of_kind):
+            return kind, size, None
+    raise UnsupportedKey(f"a key of an unsupported kind: {type(key).__name__}")
+
+
+def _names(tbs: bytes) -> tuple[bytes, bytes]:
+    """Return issuer and subject as they stand in a TBSCertificate (RFC 5280 §4.1): TLVs of the two Names."""
+    children = list(asn1.read(tbs, asn1.SEQUENCE).children())
+    versioned = children[1:] if children[0].tag == 0xA0 else children
+    return versioned[2].whole, versioned[4].whole
+
+
+def _extensions(tbs: bytes) -> dict[str, bytes]:
+    """Return the extensions' values by dotted OID; one that stands twice is Malformed (RFC 5280 §4.2)."""
+    values: dict[str, bytes] = {}
+    for child in asn1.read(tbs, asn1.SEQUENCE).children():
+        if child.tag == 0xA3:
+            for extension in next(child.children()).children():
+                name, *_, value = extension.children()
+                if name.oid() in values:
+                    raise Malformed(f"the certificate has the extension {name.oid()} twice")
+                values[name.oid()] = value.octets()
+    return values
+
+
+def _subject_addresses(subject: x509.Name) -> tuple[str, ...]:
+    values = [attribute.value for attribute in subject.get_attributes_for_oid(NameOID.EMAIL_ADDRESS)]
+    return tuple(value for value in values if isinstance(value, str) and usable_ascii(value))
+
+
+def _is_ca(value: bytes | None) -> bool:
+    if value is None:
+        return False
+    first = next(asn1.read(value, asn1.SEQUENCE).children(), None)
+    return first is not None and first.tag == asn1.BOOLEAN and first.content != b"\0"
+
+
+_KEY_USAGES = (
+    "digitalSignature",
+    "nonRepudiation",
+    "keyEncipherment",
+    "dataEncipherment",
+    "keyAgreement",
+    "keyCertSign",
+    "cRLSign",
+    "encipherOnly",
+    "decipherOnly",
+)
+
+
+def _key_usage(value: bytes | None) -> frozenset[str] | None:
+    if value is None:
+        return None
+    bits = asn1.read(value, asn1.BIT_STRING).content[1:].ljust(2, b"\0")
+    word = int.from_bytes(bits[:2], "big")
+    return frozenset(name for n, name in enumerate(_KEY_USAGES) if word & 0x8000 >> n)
+
+
+def _extended_key_usage(value: bytes | None) -> frozenset[str] | None:
+    if value is None:
+        return None
+    return frozenset(purpose.oid() for purpose in asn1.read(value, asn1.SEQUENCE).children())
+
+
+def _subject_key_id(value: bytes | None) -> bytes | None:
+    return None if value is None else asn1.read(value, asn1.OCTET_STRING).content
+
+
+def _authority_key_id(value: bytes | None) -> bytes | None:
+    if value is None:
+        return None
+    first = next(asn1.read(value, asn1.SEQUENCE).children(), None)
+    return first.content if first is not None and first.tag == 0x80 else None

@@ -1,9 +1,15 @@
-"""Private keys behind one protocol, so that a token can stand where a file stands today."""
+"""Private keys behind one protocol, so that a token can stand where a file stands today.
+
+``SoftwareKey`` is the key that lives in memory. The paddings of RSA stand here once, for both sides of every operation.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol
 
-from cryptography.hazmat.primitives.asymmetric import ec, x448, x25519
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa, x448, x25519
+
+from gateway.pki.certificate import public_key_id
 
 AgreementKey = ec.EllipticCurvePublicKey | x25519.X25519PublicKey | x448.X448PublicKey
 
@@ -44,3 +50,79 @@ class PrivateKey(Protocol):
 
     def agree(self, peer: AgreementKey) -> bytes:
         """Return the raw shared secret with ``peer`` (ECDH, X25519, X448). Raises ``ValueError``."""
+
+
+HASHES: dict[str, hashes.HashAlgorithm] = {
+    "sha1": hashes.SHA1(),  # noqa: S303  inside OAEP and key derivation only, which do not rest on collisions
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
+}
+
+
+def signature_padding(scheme: SignatureScheme) -> padding.AsymmetricPadding:
+    """Return the RSA padding of ``scheme`` (RFC 8017 §8)."""
+    if scheme.kind == "rsa-pkcs1v15":
+        return padding.PKCS1v15()
+    return padding.PSS(padding.MGF1(HASHES[scheme.digest]), padding.PSS.DIGEST_LENGTH)
+
+
+def transport_padding(transport: KeyTransport) -> padding.AsymmetricPadding:
+    """Return the RSA padding of ``transport`` (RFC 8017 §7)."""
+    if transport.kind == "pkcs1v15":
+        return padding.PKCS1v15()
+    return padding.OAEP(padding.MGF1(HASHES[transport.mgf_digest]), HASHES[transport.digest], transport.label or None)
+
+
+SoftwarePrivateKey = (
+    rsa.RSAPrivateKey
+    | ec.EllipticCurvePrivateKey
+    | ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
+    | x25519.X25519PrivateKey
+    | x448.X448PrivateKey
+)
+
+
+class SoftwareKey:
+    """A private key in memory. What its kind cannot do raises ``ValueError``."""
+
+    def __init__(self, key: SoftwarePrivateKey) -> None:
+        self._key = key
+        self._public_key_id = public_key_id(key.public_key())
+
+    @property
+    def public_key_id(self) -> str:
+        """SHA-256 of the SubjectPublicKeyInfo, lower-case hexadecimal."""
+        return self._public_key_id
+
+    def sign(self, data: bytes, scheme: SignatureScheme) -> bytes:
+        """Return the signature over ``data`` (hashed here)."""
+        key = self._key
+        if scheme.kind in ("rsa-pkcs1v15", "rsa-pss") and isinstance(key, rsa.RSAPrivateKey):
+            return key.sign(data, signature_padding(scheme), HASHES[scheme.digest])
+        if scheme.kind == "ecdsa" and isinstance(key, ec.EllipticCurvePrivateKey):
+            return key.sign(data, ec.ECDSA(HASHES[scheme.digest]))
+        if scheme.kind == "eddsa" and isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
+            return key.sign(data)
+        raise ValueError(f"a key of this kind cannot sign with {scheme.kind}")
+
+    def unwrap(self, wrapped: bytes, transport: KeyTransport) -> bytes:
+        """Return the content key that was wrapped to this RSA key. Raises ``ValueError``.
+
+        With ``pkcs1v15`` a bad padding gives random bytes of some length instead (implicit rejection), by design.
+        """
+        if not isinstance(self._key, rsa.RSAPrivateKey):
+            raise ValueError("only an RSA key can unwrap a transported key")
+        return self._key.decrypt(wrapped, transport_padding(transport))
+
+    def agree(self, peer: AgreementKey) -> bytes:
+        """Return the raw shared secret with ``peer`` (ECDH, X25519, X448). Raises ``ValueError``."""
+        key = self._key
+        if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(peer, ec.EllipticCurvePublicKey):
+            return key.exchange(ec.ECDH(), peer)
+        if isinstance(key, x25519.X25519PrivateKey) and isinstance(peer, x25519.X25519PublicKey):
+            return key.exchange(peer)
+        if isinstance(key, x448.X448PrivateKey) and isinstance(peer, x448.X448PublicKey):
+            return key.exchange(peer)
+        raise ValueError("the two keys of an agreement are not of one kind")

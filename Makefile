@@ -1,0 +1,47 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both rest on `make setup`.
+
+VENV   := .venv
+PYTHON ?= python3
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: setup demo run test lint soak fuzz bench lock clean
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@sh .ci/packages python3-venv openssl
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup
+	$(BIN)/smime-gateway demo
+
+run: setup
+	$(BIN)/smime-gateway -c config/development.yaml serve
+
+test: setup
+	@sh .ci/packages openssl postfix
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fuzz: setup
+	$(BIN)/python -m pytest -n 2 tests --hypothesis-profile=long -m "not postfix"
+
+bench: setup
+	@sh .ci/packages openssl postfix
+	$(BIN)/python -m benchmarks
+
+lock: setup
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-annotate --no-emit-index-url \
+		--no-emit-trusted-host --no-emit-find-links --no-emit-options --allow-unsafe \
+		--extra postgresql --extra test --extra dev --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) build *.egg-info

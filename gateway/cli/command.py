@@ -1,0 +1,90 @@
+"""The root of the command line: ``-c``, the commands, and one exit code for every kind of failure."""
+
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+import gateway
+from gateway.cli.cert import cert
+from gateway.cli.check import check
+from gateway.cli.config import config_group
+from gateway.cli.demo import demo
+from gateway.cli.import_ import import_command
+from gateway.cli.key import key
+from gateway.cli.log import log
+from gateway.cli.message import message
+from gateway.cli.serve import serve
+from gateway.config import ConfigError
+from gateway.errors import Fault, GatewayError
+from gateway.house import House
+from gateway.store import Misconfigured, NotPermitted
+
+USAGE, BAD_INPUT, NO_INPUT, INTERNAL, TEMPORARY, NOT_PERMITTED, BAD_CONFIGURATION = 64, 65, 66, 70, 75, 77, 78
+
+_EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
+    (ConfigError, BAD_CONFIGURATION),
+    (Misconfigured, BAD_CONFIGURATION),
+    (NotPermitted, NOT_PERMITTED),
+    (Fault, TEMPORARY),
+    (GatewayError, BAD_INPUT),
+    (FileNotFoundError, NO_INPUT),
+    (PermissionError, NOT_PERMITTED),
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "-c",
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Configuration file; default: $SMIME_GATEWAY_CONFIG, then /etc/smime-gateway/gateway.yaml.",
+)
+@click.version_option(gateway.__version__, prog_name="smime-gateway")
+@click.pass_context
+def root(context: click.Context, path: Path | None) -> None:
+    """S/MIME gateway between a helpdesk and its mail server."""
+    context.obj = House(path)
+
+
+for _command in (serve, config_group, import_command, cert, key, check, message, log, demo):
+    root.add_command(_command)
+
+
+def main() -> NoReturn:
+    """Run the command and leave with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; what went wrong stands on standard error in one line."""
+    try:
+        return root.main(list(arguments), prog_name="smime-gateway", standalone_mode=False) or 0
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as error:
+        error.show()
+        return USAGE if isinstance(error, click.UsageError) else error.exit_code
+    except click.Abort:
+        click.echo("stopped", err=True)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception as error:  # noqa: BLE001 - the outermost boundary: every failure gets a code
+        return _report(error)
+
+
+def _report(error: Exception) -> int:
+    for kind, code in _EXIT_CODES:
+        if isinstance(error, kind):
+            click.echo(f"smime-gateway: {error}", err=True)
+            return code
+    traceback.print_exception(error)
+    click.echo("smime-gateway: this is a bug in the gateway; please report it with the lines above", err=True)
+    return INTERNAL

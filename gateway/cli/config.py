@@ -1,0 +1,74 @@
+"""``smime-gateway config check|show|schema``: is it right, what does it come to, what may stand in it."""
+
+import json
+from pathlib import Path
+from typing import Protocol
+
+import click
+import yaml
+
+from gateway.config import ConfigError, Problem, effective, load, locate, schema, warnings
+
+BAD_CONFIGURATION = 78
+
+
+class House(Protocol):
+    """What these commands need of the house: the file named by ``-c``."""
+
+    @property
+    def path(self) -> Path | None:
+        """The file, or None."""
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group("config")
+def config_group() -> None:
+    """Check, show and describe the configuration."""
+
+
+@config_group.command("check")
+@as_json
+@click.pass_obj
+def check(house: House, as_json: bool) -> None:
+    """Name every problem (exit code 78) and every warning (0)."""
+    doubts: list[str] = []
+    problems: tuple[Problem, ...] = ()
+    try:
+        doubts = warnings(load(house.path))
+    except ConfigError as error:
+        problems = error.problems
+    if as_json:
+        listed = [{"key": problem.key, "problem": problem.text, "line": problem.line} for problem in problems]
+        result = {"valid": not problems, "file": str(locate(house.path)), "problems": listed, "warnings": doubts}
+        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+    else:
+        _report(locate(house.path), [str(problem) for problem in problems], doubts)
+    if problems:
+        click.get_current_context().exit(BAD_CONFIGURATION)
+
+
+def _report(path: Path, problems: list[str], doubts: list[str]) -> None:
+    for problem in problems:
+        click.echo(problem, err=True)
+    for doubt in doubts:
+        click.echo(f"warning: {doubt}", err=True)
+    if not problems:
+        click.echo(f"{path}: valid")
+
+
+@config_group.command("show")
+@as_json
+@click.pass_obj
+def show(house: House, as_json: bool) -> None:
+    """Print the effective values, defaults included, without secrets."""
+    values = effective(load(house.path))
+    text = json.dumps(values, indent=2, ensure_ascii=False) if as_json else yaml.safe_dump(values, sort_keys=False)
+    click.echo(text.rstrip())
+
+
+@config_group.command("schema")
+def print_schema() -> None:
+    """Print the JSON Schema of the file, for editors."""
+    click.echo(json.dumps(schema(), indent=2, ensure_ascii=False))

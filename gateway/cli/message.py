@@ -1,0 +1,134 @@
+"""``message process``: messages from files through the same engine and store as the daemon's, without relaying them."""
+
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import click
+from rich.progress import track
+
+from gateway.clock import new_id, now
+from gateway.engine.engine import make_record
+from gateway.engine.record import Record, as_json
+from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Receipt, Transaction, Verdict
+from gateway.house import House
+from gateway.log import logger
+from gateway.mail.address import parse_path
+from gateway.mail.envelope import Envelope, Recipient
+from gateway.reply import trouble
+from gateway.smime.seal import SealFault
+
+EXIT_CODES = {Verdict.RELAY: 0, Verdict.REJECT: 65, Verdict.DEFER: 75}
+
+
+@click.group()
+def message() -> None:
+    """Try messages out."""
+
+
+class Moment(click.ParamType):
+    """A time as RFC 3339 writes it, with its offset."""
+
+    name = "RFC3339"
+
+    def convert(self, value: str, param: click.Parameter | None, context: click.Context | None) -> datetime:
+        """Return the aware time."""
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time such as 2026-01-31T12:00:00Z", param, context)
+        if moment.tzinfo is None:
+            self.fail(f"{value!r} has no offset; add Z for UTC", param, context)
+        return moment
+
+
+@message.command()
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@click.option("--direction", type=click.Choice([d.value for d in Direction]), required=True)
+@click.option("--sender", required=True, metavar="ADDRESS", help='Envelope sender; "" is the null sender.')
+@click.option("--recipient", "recipients", multiple=True, required=True, metavar="ADDRESS", help="Envelope recipient.")
+@click.option("--at", type=Moment(), help="The clock of certificate decisions; default: now.")
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write messages there.")
+@click.option("--record", "record_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the record there.")
+@click.pass_obj
+def process(
+    house: House,
+    files: tuple[Path, ...],
+    direction: str,
+    sender: str,
+    recipients: tuple[str, ...],
+    at: datetime | None,
+    output: Path | None,
+    record_file: Path | None,
+) -> int:
+    """Process each FILE (default: standard input) as if it came through a door; nothing is relayed or remembered.
+
+    A file whose lines end in LF only is read as if they ended in CRLF. Exit: 0 relay, 65 reject, 75 defer.
+    """
+    many = len(files) > 1 or any(file.is_dir() for file in files)
+    if many and output is None:
+        raise click.UsageError("several files need --output DIR")
+    envelope = Envelope(
+        parse_path(sender, null=True), tuple(Recipient(parse_path(address, postmaster=True)) for address in recipients)
+    )
+    if not many:
+        content = files[0].read_bytes() if files else sys.stdin.buffer.read()
+        outcome, record = run_one(house, Direction(direction), envelope, content, at)
+        write_one(outcome, record, output, record_file)
+        return EXIT_CODES[outcome.verdict]
+    worst = 0
+    names = [name for file in files for name in (sorted(file.iterdir()) if file.is_dir() else [file])]
+    for name in track(names, "processing", disable=not sys.stderr.isatty(), transient=True):
+        outcome, record = run_one(house, Direction(direction), envelope, name.read_bytes(), at)
+        write_one(outcome, record, (output or Path()) / name.name, None)
+        worst = max(worst, EXIT_CODES[outcome.verdict])
+    return worst
+
+
+def run_one(
+    house: House, direction: Direction, envelope: Envelope, content: bytes, at: datetime | None
+) -> tuple[Outcome, Record]:
+    """Run the engine over one message as the daemon would; faults become a deferral."""
+    moment = at or now()
+    transaction = Transaction(
+        id=new_id(),
+        direction=direction,
+        front_end=FrontEnd.CLI,
+        door=FrontEnd.CLI,
+        client=Client(),
+        envelope=envelope,
+        content=crlf(content),
+        received_at=now(),
+    )
+    try:
+        outcome = house.engine.process(transaction, moment)
+    except SealFault as error:
+        logger.error("%s: %s", transaction.id, error)
+        outcome = Outcome(Verdict.DEFER, trouble(transaction.id))
+    receipts = tuple(Receipt(delivery, None, None) for delivery in outcome.deliveries)
+    return outcome, make_record(transaction, outcome, receipts, outcome.reply, 0.0)
+
+
+def crlf(content: bytes) -> bytes:
+    """Return a message as it would be on the wire: one that has LF line ends only gets CRLF."""
+    return content if b"\r\n" in content else content.replace(b"\n", b"\r\n")
+
+
+def write_one(outcome: Outcome, record: Record, output: Path | None, record_file: Path | None) -> None:
+    """Write deliveries and record where they were asked for; one delivery without ``output`` goes to standard output."""
+    text = json.dumps(as_json(record), indent=2) + "\n"
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        for number, delivery in enumerate(outcome.deliveries, 1):
+            (output / f"delivery-{number}.eml").write_bytes(delivery.content)
+        (record_file or output / "record.json").write_text(text)
+        return
+    if record_file is not None:
+        record_file.write_text(text)
+    if len(outcome.deliveries) > 1:
+        raise click.UsageError(f"the message becomes {len(outcome.deliveries)} deliveries: --output DIR is needed")
+    for delivery in outcome.deliveries:
+        sys.stdout.buffer.write(delivery.content)
+    if outcome.reply is not None:
+        click.echo(str(outcome.reply), err=True)

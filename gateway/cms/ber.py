@@ -1,0 +1,221 @@
+"""Bounded BER and DER reader over one memoryview (ITU-T X.690 §8).
+
+``read`` turns bytes into a tree of ``Element``. Nothing is copied, joined or normalised: an element knows where it
+stands, so that signed bytes can be hashed as they came, and an OCTET STRING in segments is given as a list of slices.
+
+Elements of definite length find their children when asked; those of indefinite length had to be walked to find their
+end and keep what was found, so that the work is linear in the size of the input. Depth, elements and segments are
+limited. Only ``Malformed`` and ``LimitExceeded`` are raised.
+
+It does not check that an encoding is DER, and knows no tag numbers above 30: CMS has none.
+"""
+
+from collections.abc import Iterator
+
+from gateway.cms.der import CONSTRUCTED, INTEGER, OCTET_STRING, OID, SEQUENCE, SET
+from gateway.errors import LimitExceeded, Malformed
+
+DEPTH = 50
+ELEMENTS = 20_000
+SEGMENTS = 100_000
+INTEGER_SIZE = 128
+
+_INDEFINITE = 0x80
+_END_OF_CONTENTS = 0x00
+
+
+class _Source:
+    """The bytes, and how many more elements and segments may be read from them."""
+
+    __slots__ = ("data", "elements", "segments")
+
+    def __init__(self, data: memoryview) -> None:
+        self.data = data
+        self.elements = ELEMENTS
+        self.segments = SEGMENTS
+
+    def count(self, tag: int) -> None:
+        if tag == OCTET_STRING:
+            self.segments -= 1
+        else:
+            self.elements -= 1
+        if self.segments < 0 or self.elements < 0:
+            raise LimitExceeded(f"more than {ELEMENTS} elements or {SEGMENTS} octet strings in one ASN.1 structure")
+
+
+class Element:
+    """One element: ``tag`` is its identifier octet, constructed bit included; offsets count from the start of input.
+
+    Header from ``start``, content from ``content`` to ``end``, next element at ``stop``.
+    """
+
+    __slots__ = ("_children", "_depth", "_source", "content", "end", "start", "stop", "tag")
+
+    def __init__(self, source: _Source, start: int, limit: int, depth: int) -> None:
+        data = source.data
+        if limit - start < 2:
+            raise Malformed(f"ASN.1 element cut short at offset {start}")
+        tag = data[start]
+        length = data[start + 1]
+        source.count(tag)
+        if tag & 0x1F == 0x1F:
+            raise Malformed(f"ASN.1 tag number above 30 at offset {start}")
+        self._source = source
+        self._depth = depth
+        self._children: list[Element] | None = None
+        self.tag = tag
+        self.start = start
+        self.content = start + 2
+        if length == _INDEFINITE:
+            self._walk(limit)
+            return
+        if length > _INDEFINITE:
+            size = length & 0x7F
+            self.content += size
+            if size > 8 or self.content > limit:
+                raise Malformed(f"ASN.1 length at offset {start} is not possible")
+            length = int.from_bytes(data[start + 2 : self.content], "big")
+        self.stop = self.end = self.content + length
+        if self.end > limit:
+            raise Malformed(f"ASN.1 element at offset {start} reaches beyond the end")
+
+    def _walk(self, limit: int) -> None:
+        """Read the children of an element of indefinite length, up to the end-of-contents octets (X.690 §8.1.5)."""
+        data = self._source.data
+        at = self.content
+        depth = self._enter()
+        children = []
+        while limit - at >= 2 and (data[at] != _END_OF_CONTENTS or data[at + 1] != 0):
+            child = Element(self._source, at, limit, depth)
+            children.append(child)
+            at = child.stop
+        if limit - at < 2:
+            raise Malformed(f"ASN.1 element at offset {self.start} of indefinite length has no end")
+        self._children = children
+        self.end = at
+        self.stop = at + 2
+
+    def _enter(self) -> int:
+        if not self.tag & CONSTRUCTED:
+            raise Malformed(f"ASN.1 element at offset {self.start} is primitive where a constructed one must stand")
+        if self._depth >= DEPTH:
+            raise LimitExceeded(f"ASN.1 nesting deeper than {DEPTH}")
+        return self._depth + 1
+
+    @property
+    def children(self) -> "list[Element]":
+        """The elements inside a constructed element."""
+        if self._children is None:
+            depth = self._enter()
+            at, end, source = self.content, self.end, self._source
+            children = []
+            while at < end:
+                child = Element(source, at, end, depth)
+                children.append(child)
+                at = child.stop
+            self._children = children
+        return self._children
+
+    @property
+    def indefinite(self) -> bool:
+        """Whether the length is indefinite, so that the encoding cannot be DER."""
+        return self.stop != self.end
+
+    @property
+    def raw(self) -> memoryview:
+        """The whole element as it stands, header included."""
+        return self._source.data[self.start : self.stop]
+
+    @property
+    def value(self) -> bytes:
+        """The content octets."""
+        return bytes(self._source.data[self.content : self.end])
+
+    def expect(self, *tags: int) -> "Element":
+        """Return self if its tag is one of ``tags``."""
+        if self.tag not in tags:
+            wanted = " or ".join(f"{tag:#04x}" for tag in tags)
+            raise Malformed(f"ASN.1 tag {self.tag:#04x} at offset {self.start}, {wanted} must stand there")
+        return self
+
+    def oid(self) -> bytes:
+        """Return the content octets of an OBJECT IDENTIFIER."""
+        return self.expect(OID).value
+
+    def integer(self) -> int:
+        """Return the value of an INTEGER of at most ``INTEGER_SIZE`` octets."""
+        size = self.expect(INTEGER).end - self.content
+        if not 0 < size <= INTEGER_SIZE:
+            raise Malformed(f"INTEGER of {size} octets at offset {self.start}")
+        return int.from_bytes(self._source.data[self.content : self.end], "big", signed=True)
+
+    def only(self) -> "Element":
+        """Return the one child, as under an explicit tag."""
+        if len(self.children) != 1:
+            raise Malformed(f"{len(self.children)} ASN.1 elements at offset {self.content}, one must stand there")
+        return self.children[0]
+
+    def chunks(self) -> list[memoryview]:
+        """Return the segments of an OCTET STRING, which may be implicitly tagged, without joining them."""
+        return list(self._segments())
+
+    def _segments(self) -> Iterator[memoryview]:
+        if not self.tag & CONSTRUCTED:
+            yield self._source.data[self.content : self.end]
+            return
+        for child in self.children:
+            yield from child.expect(OCTET_STRING, OCTET_STRING | CONSTRUCTED)._segments()
+
+    def octets(self) -> bytes:
+        """Return a short OCTET STRING, implicitly tagged or not, in one piece."""
+        return b"".join(self.chunks())
+
+
+class Fields:
+    """The fields of a SEQUENCE, taken one after another."""
+
+    __slots__ = ("_at", "_element", "_items")
+
+    def __init__(self, element: Element, tag: int = SEQUENCE) -> None:
+        self._element = element.expect(tag)
+        self._items = element.children
+        self._at = 0
+
+    def next(self) -> Element:
+        """Return the next field, whatever it is."""
+        if self._at == len(self._items):
+            raise Malformed(f"ASN.1 sequence at offset {self._element.start} ends too early")
+        self._at += 1
+        return self._items[self._at - 1]
+
+    def take(self, *tags: int) -> Element:
+        """Return the next field, which must bear one of ``tags``."""
+        return self.next().expect(*tags)
+
+    def optional(self, *tags: int) -> Element | None:
+        """Return the next field if it bears one of ``tags``, else None."""
+        if self._at < len(self._items) and self._items[self._at].tag in tags:
+            return self.next()
+        return None
+
+    def end(self) -> None:
+        """Make sure that no field is left."""
+        if self._at != len(self._items):
+            raise Malformed(f"ASN.1 sequence at offset {self._element.start} has more fields than it may")
+
+
+def read(data: bytes | bytearray | memoryview) -> Element:
+    """Return the one element that ``data`` is. Raises ``Malformed``, ``LimitExceeded``."""
+    view = memoryview(data)
+    element = Element(_Source(view), 0, len(view), 1)
+    if element.stop != len(view):
+        raise Malformed(f"{len(view) - element.stop} octets after the end of the ASN.1 structure")
+    return element
+
+
+def members(element: Element, limit: int, tag: int = SET) -> list[Element]:
+    """Return the members of a SET OF, at most ``limit``."""
+    items = element.expect(tag).children
+    if len(items) > limit:
+        raise LimitExceeded(f"{len(items)} members in a set at offset {element.start}, at most {limit} are read")
+    return items

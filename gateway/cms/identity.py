@@ -1,0 +1,38 @@
+"""How CMS names a certificate: by issuer and serial number, or by subject key identifier (RFC 5652 §5.3, §6.2.1)."""
+
+from dataclasses import dataclass
+
+from gateway.cms import der
+from gateway.cms.ber import Element, Fields
+from gateway.pki.certificate import Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The name of a certificate: ``issuer_der`` (the Name as it stands) and ``serial``, or ``key_id``."""
+
+    issuer_der: bytes | None
+    serial: int | None
+    key_id: bytes | None
+
+    def names(self, certificate: Certificate) -> bool:
+        """Whether this is the name of ``certificate``."""
+        if self.key_id is not None:
+            return self.key_id == certificate.subject_key_id
+        return self.serial == certificate.serial and self.issuer_der == certificate.issuer_der
+
+
+def issuer_and_serial(certificate: Certificate) -> bytes:
+    """Return the IssuerAndSerialNumber of ``certificate`` (RFC 5652 §10.2.4)."""
+    return der.sequence(certificate.issuer_der, der.integer(certificate.serial))
+
+
+def read_identity(element: Element) -> Identity:
+    """Read IssuerAndSerialNumber or ``[0]`` SubjectKeyIdentifier. Raises ``Malformed``."""
+    if element.tag != der.SEQUENCE:
+        return Identity(None, None, element.expect(0x80, 0xA0).octets())
+    fields = Fields(element)
+    issuer = bytes(fields.take(der.SEQUENCE).raw)
+    serial = fields.next().integer()
+    fields.end()
+    return Identity(issuer, serial, None)

@@ -1,0 +1,157 @@
+"""Algorithm identifiers with their parameters, written and strictly read (RFC 4055, RFC 5754)."""
+
+from dataclasses import dataclass
+
+from gateway.cms import der
+from gateway.cms.algorithm import (
+    CIPHERS,
+    DIGESTS,
+    ECDSA,
+    ED25519,
+    MGF1,
+    NULL,
+    P_SPECIFIED,
+    PARAMETER_DIGESTS,
+    RSA_ENCRYPTION,
+    RSAES_OAEP,
+    RSASSA_PSS,
+    TRANSPORTS,
+    Digest,
+    unsupported,
+)
+from gateway.cms.ber import Element, Fields
+from gateway.errors import Malformed
+from gateway.pki.key import KeyTransport, SignatureScheme
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """An AlgorithmIdentifier as read: content octets of its OID, parameters, and the whole as it stands."""
+
+    oid: bytes
+    parameters: Element | None
+    raw: bytes
+
+    @property
+    def plain(self) -> bool:
+        """Whether the parameters are absent or NULL."""
+        return self.parameters is None or bytes(self.parameters.raw) == NULL
+
+
+def read_identifier(element: Element) -> Identifier:
+    """Read an AlgorithmIdentifier. Raises ``Malformed``."""
+    items = element.expect(der.SEQUENCE).children
+    if not 1 <= len(items) <= 2:
+        raise Malformed(f"{len(items)} fields in the algorithm identifier at offset {element.start}")
+    return Identifier(items[0].oid(), items[1] if len(items) == 2 else None, bytes(element.raw))
+
+
+def signature_identifier(scheme: SignatureScheme) -> bytes:
+    """Return the signatureAlgorithm of ``scheme``."""
+    if scheme.kind == "rsa-pss":
+        return der.sequence(RSASSA_PSS, _pss_parameters(DIGESTS[scheme.digest]))
+    if scheme.kind == "ecdsa":
+        return der.sequence(ECDSA[scheme.digest].oid)
+    if scheme.kind == "eddsa":
+        return der.sequence(ED25519.oid)
+    return der.sequence(RSA_ENCRYPTION, NULL)
+
+
+def _pss_parameters(digest: Digest) -> bytes:
+    """RSASSA-PSS-params (RFC 4055 §3.1), salt as long as the digest."""
+    return der.sequence(
+        der.explicit(0, digest.parameter),
+        der.explicit(1, der.sequence(MGF1, digest.parameter)),
+        der.explicit(2, der.integer(digest.size)),
+    )
+
+
+def transport_identifier(transport: KeyTransport) -> bytes:
+    """Return the keyEncryptionAlgorithm of ``transport``."""
+    if transport.kind == "pkcs1v15":
+        return der.sequence(RSA_ENCRYPTION, NULL)
+    return der.sequence(RSAES_OAEP, _oaep_parameters(transport))
+
+
+def _oaep_parameters(transport: KeyTransport) -> bytes:
+    """RSAES-OAEP-params (RFC 4055 §4.1), empty label."""
+    return der.sequence(
+        der.explicit(0, DIGESTS[transport.digest].parameter),
+        der.explicit(1, der.sequence(MGF1, DIGESTS[transport.mgf_digest].parameter)),
+    )
+
+
+def read_transport(identifier: Identifier) -> KeyTransport:
+    """Return the key transport that ``identifier`` names.
+
+    OAEP parameters must be there and are read strictly: a fault in them never falls back to anything. Raises
+    ``Malformed``, ``Rejected``.
+    """
+    if identifier.oid == RSA_ENCRYPTION[2:] and identifier.plain:
+        return TRANSPORTS["pkcs1v15"]
+    if identifier.oid != RSAES_OAEP[2:]:
+        raise unsupported("the key encryption algorithm is unknown or has wrong parameters")
+    if identifier.parameters is None:
+        raise Malformed("RSAES-OAEP without parameters")
+    fields = Fields(identifier.parameters)
+    digest = _parameter_digest(fields.optional(0xA0))
+    mask = _mask_digest(fields.optional(0xA1))
+    label = _label(fields.optional(0xA2))
+    fields.end()
+    return KeyTransport("oaep", digest, mask, label)
+
+
+def read_pss(parameters: Element | None) -> tuple[str, int]:
+    """Return digest and salt length (octets) of RSASSA-PSS parameters. Raises ``Malformed``, ``Rejected``."""
+    if parameters is None:
+        raise Malformed("RSASSA-PSS without parameters")
+    fields = Fields(parameters)
+    digest = _parameter_digest(fields.optional(0xA0))
+    mask = _mask_digest(fields.optional(0xA1))
+    salt = fields.optional(0xA2)
+    trailer = fields.optional(0xA3)
+    fields.end()
+    if mask != digest or (trailer is not None and trailer.only().integer() != 1):
+        raise unsupported("RSASSA-PSS with a mask digest of its own or an unknown trailer")
+    length = 20 if salt is None else salt.only().integer()
+    if not 0 <= length <= 64:
+        raise unsupported(f"RSASSA-PSS with a salt of {length} octets")
+    return digest, length
+
+
+def _parameter_digest(explicit: Element | None) -> str:
+    """A HashAlgorithm under an explicit tag; absent: SHA-1 (RFC 4055)."""
+    return "sha1" if explicit is None else _digest_name(read_identifier(explicit.only()))
+
+
+def _mask_digest(explicit: Element | None) -> str:
+    """A MaskGenAlgorithm under an explicit tag; absent: MGF1 with SHA-1 (RFC 4055)."""
+    if explicit is None:
+        return "sha1"
+    identifier = read_identifier(explicit.only())
+    if identifier.oid != MGF1[2:] or identifier.parameters is None:
+        raise unsupported("a mask generation other than MGF1")
+    return _digest_name(read_identifier(identifier.parameters))
+
+
+def _digest_name(identifier: Identifier) -> str:
+    name = PARAMETER_DIGESTS.get(identifier.oid)
+    if name is None or not identifier.plain:
+        raise unsupported("an unknown digest in the parameters of RSASSA-PSS or RSAES-OAEP")
+    return name
+
+
+def _label(explicit: Element | None) -> bytes:
+    """A PSourceAlgorithm under an explicit tag; absent: the empty label (RFC 4055 §4.1)."""
+    if explicit is None:
+        return b""
+    identifier = read_identifier(explicit.only())
+    if identifier.oid != P_SPECIFIED[2:] or identifier.parameters is None:
+        raise unsupported("an RSAES-OAEP label that is not given in the parameters")
+    return identifier.parameters.expect(der.OCTET_STRING).octets()
+
+
+def capabilities() -> bytes:
+    """Return our SMIMECapabilities (RFC 8551 §2.5.2): what we can open, best first."""
+    oaep = der.sequence(RSAES_OAEP, _oaep_parameters(TRANSPORTS["oaep"]))
+    return der.sequence(*(der.sequence(cipher.oid) for cipher in CIPHERS.values()), oaep)

@@ -1,0 +1,262 @@
+"""Recipient infos: the content key wrapped to each certificate, and unwrapped with our key (RFC 5652 §6.2).
+
+RSA: key transport, named by issuer and serial number. EC, X25519, X448: key agreement with an ephemeral key of its own
+for every recipient (RFC 5753 §3, RFC 8418 §2). Other kinds of recipient info are read as such and never opened.
+"""
+
+import secrets
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, x448, x25519
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.kdf.x963kdf import X963KDF
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from gateway.cms import der
+from gateway.cms.algorithm import (
+    AGREEMENT_BY_OID,
+    AGREEMENTS,
+    WRAP_BY_OID,
+    Agreement,
+    ContentCipher,
+    KeyWrap,
+    unsupported,
+)
+from gateway.cms.ber import Element, Fields, members
+from gateway.cms.identity import Identity, issuer_and_serial, read_identity
+from gateway.cms.parameter import Identifier, read_identifier, read_transport, transport_identifier
+from gateway.cms.rejected import Rejected
+from gateway.errors import LimitExceeded, Malformed
+from gateway.pki.certificate import Certificate
+from gateway.pki.key import HASHES, AgreementKey, KeyTransport, PrivateKey, transport_padding
+from gateway.reason import Reason
+
+RECIPIENTS = 500
+
+TRANSPORT = der.SEQUENCE
+AGREEMENT = 0xA1
+
+_EC_PUBLIC_KEY = der.oid("1.2.840.10045.2.1")
+_ORIGINATOR_KEYS = {
+    "ec": _EC_PUBLIC_KEY,
+    "x25519": der.oid("1.3.101.110"),
+    "x448": der.oid("1.3.101.111"),
+}
+
+
+def recipient_info(certificate: Certificate, content_key: bytes, cipher: ContentCipher, rsa: KeyTransport) -> bytes:
+    """Return the RecipientInfo that gives ``content_key`` to ``certificate``. Raises ``Rejected``.
+
+    ``rsa`` is how RSA keys are used; the key wrap of an agreement is as strong as ``cipher``.
+    """
+    kind = certificate.curve or certificate.key_kind
+    try:
+        if certificate.key_kind == "rsa":
+            return _key_transport(certificate, content_key, rsa)
+        if kind in AGREEMENTS:
+            return _key_agreement(certificate, content_key, AGREEMENTS[kind], cipher.wrap)
+    except ValueError as error:
+        raise Rejected(Reason.WEAK_KEY, f"the {kind} key of a recipient cannot be encrypted to") from error
+    raise unsupported(f"no mail is encrypted to a {kind} key")
+
+
+def _key_transport(certificate: Certificate, content_key: bytes, transport: KeyTransport) -> bytes:
+    """KeyTransRecipientInfo version 0 (RFC 5652 §6.2.1)."""
+    key = certificate.public_key
+    assert isinstance(key, rsa.RSAPublicKey)
+    return der.sequence(
+        der.integer(0),
+        issuer_and_serial(certificate),
+        transport_identifier(transport),
+        der.octets(key.encrypt(content_key, transport_padding(transport))),
+    )
+
+
+def _key_agreement(certificate: Certificate, content_key: bytes, agreement: Agreement, wrap: KeyWrap) -> bytes:
+    """KeyAgreeRecipientInfo version 3 with one recipient and an ephemeral originator key (RFC 5652 §6.2.2)."""
+    secret, public = _agree(certificate.public_key)
+    kek = _derive(secret, agreement, wrap, wrap.identifier, None)
+    originator = der.sequence(_ORIGINATOR_KEYS[certificate.key_kind])
+    return der.tlv(
+        AGREEMENT,
+        der.integer(3),
+        der.explicit(0, der.explicit(1, originator, der.tlv(der.BIT_STRING, b"\0", public))),
+        der.sequence(agreement.oid, wrap.identifier),
+        der.sequence(der.sequence(issuer_and_serial(certificate), der.octets(aes_key_wrap(kek, content_key)))),
+    )
+
+
+def _agree(recipient: PublicKeyTypes) -> tuple[bytes, bytes]:
+    """Return the secret agreed with a fresh key of the recipient's kind, and the octets of the fresh public key."""
+    if isinstance(recipient, ec.EllipticCurvePublicKey):
+        point = ec.generate_private_key(recipient.curve)
+        public = point.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        return point.exchange(ec.ECDH(), recipient), public
+    if isinstance(recipient, x25519.X25519PublicKey):
+        short = x25519.X25519PrivateKey.generate()
+        return short.exchange(recipient), short.public_key().public_bytes_raw()
+    assert isinstance(recipient, x448.X448PublicKey)
+    long = x448.X448PrivateKey.generate()
+    return long.exchange(recipient), long.public_key().public_bytes_raw()
+
+
+def _derive(secret: bytes, agreement: Agreement, wrap: KeyWrap, identifier: bytes, ukm: bytes | None) -> bytes:
+    """Return the key-encryption key: ECC-CMS-SharedInfo (RFC 5753 §7.2) goes into the KDF; with HKDF the user keying
+    material, where there is any, is the salt as well (RFC 8418 §2.2)."""
+    supplied = b"" if ukm is None else der.explicit(0, der.octets(ukm))
+    bits = der.octets((wrap.key_size * 8).to_bytes(4, "big"))
+    shared_info = der.sequence(identifier, supplied, der.explicit(2, bits))
+    digest = HASHES[agreement.digest]
+    if agreement.derivation == "hkdf":
+        return HKDF(digest, wrap.key_size, ukm, shared_info).derive(secret)
+    return X963KDF(digest, wrap.key_size, shared_info).derive(secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One wrapped content key as read, and whom it is for.
+
+    ``kind`` is the tag of the RecipientInfo; of kinds other than ``TRANSPORT`` and ``AGREEMENT`` nothing else is read.
+    """
+
+    kind: int
+    identity: Identity | None = None
+    algorithm: Identifier | None = None
+    wrapped: bytes = b""
+    originator: Element | None = None
+    ukm: bytes | None = None
+
+
+def read_recipients(element: Element) -> tuple[Recipient, ...]:
+    """Read RecipientInfos: every wrapped key in it, in order. Raises ``Malformed``, ``LimitExceeded``."""
+    found: list[Recipient] = []
+    for item in members(element, RECIPIENTS):
+        found += _read_recipient(item)
+    if not found:
+        raise Malformed("enveloped data without recipients")
+    if len(found) > RECIPIENTS:
+        raise LimitExceeded(f"more than {RECIPIENTS} recipients")
+    return tuple(found)
+
+
+def _read_recipient(element: Element) -> list[Recipient]:
+    if element.tag == TRANSPORT:
+        return [_read_transport(element)]
+    if element.tag == AGREEMENT:
+        return _read_agreement(element)
+    return [Recipient(element.expect(0xA2, 0xA3, 0xA4).tag)]
+
+
+def _read_transport(element: Element) -> Recipient:
+    fields = Fields(element)
+    fields.next().integer()
+    identity = read_identity(fields.next())
+    algorithm = read_identifier(fields.next())
+    wrapped = fields.take(der.OCTET_STRING).octets()
+    fields.end()
+    return Recipient(TRANSPORT, identity, algorithm, wrapped)
+
+
+def _read_agreement(element: Element) -> list[Recipient]:
+    fields = Fields(element, AGREEMENT)
+    fields.next().integer()
+    originator = fields.take(0xA0).only()
+    ukm = fields.optional(0xA1)
+    material = None if ukm is None else ukm.only().expect(der.OCTET_STRING).octets()
+    algorithm = read_identifier(fields.next())
+    keys = members(fields.next(), RECIPIENTS, der.SEQUENCE)
+    fields.end()
+    return [Recipient(AGREEMENT, *_read_encrypted_key(key, algorithm), originator, material) for key in keys]
+
+
+def _read_encrypted_key(element: Element, algorithm: Identifier) -> tuple[Identity, Identifier, bytes]:
+    """RecipientEncryptedKey; its ``[0]`` is a RecipientKeyIdentifier, a sequence that begins with the key id."""
+    fields = Fields(element)
+    name = fields.take(der.SEQUENCE, 0xA0)
+    if name.tag == der.SEQUENCE:
+        identity = read_identity(name)
+    else:
+        identity = Identity(None, None, Fields(name, 0xA0).take(der.OCTET_STRING).octets())
+    wrapped = fields.take(der.OCTET_STRING).octets()
+    fields.end()
+    return identity, algorithm, wrapped
+
+
+def unwrap(recipient: Recipient, certificate: Certificate, key: PrivateKey, size: int) -> bytes:
+    """Return the content key of ``size`` octets that ``recipient`` holds for ``certificate``, whose key is ``key``.
+
+    What can be told before the key is used raises ``Malformed`` or ``Rejected`` unsupported-algorithm; everything
+    after that is ``Rejected`` decrypt-failed. A fault in PKCS#1 v1.5 is not told at all: a random content key is
+    returned, and the failure shows where a wrong key would (RFC 3218 §2.3.2).
+    """
+    if recipient.algorithm is None:
+        raise unsupported("a recipient info of a kind that is never opened")
+    if recipient.kind == TRANSPORT:
+        return _unwrap_transport(recipient, key, read_transport(recipient.algorithm), size)
+    return _unwrap_agreement(recipient, certificate, key, size)
+
+
+def _unwrap_transport(recipient: Recipient, key: PrivateKey, transport: KeyTransport, size: int) -> bytes:
+    substitute = secrets.token_bytes(size)
+    try:
+        content_key = key.unwrap(recipient.wrapped, transport)
+    except ValueError as error:
+        if transport.kind == "pkcs1v15":
+            return substitute
+        raise decrypt_failed() from error
+    if len(content_key) == size:
+        return content_key
+    if transport.kind == "pkcs1v15":
+        return substitute
+    raise decrypt_failed()
+
+
+def _unwrap_agreement(recipient: Recipient, certificate: Certificate, key: PrivateKey, size: int) -> bytes:
+    identifier = recipient.algorithm
+    assert identifier is not None
+    agreement = AGREEMENT_BY_OID.get(identifier.oid)
+    if agreement is None or identifier.parameters is None:
+        raise unsupported("the key agreement algorithm is unknown")
+    inner = read_identifier(identifier.parameters)
+    wrap = WRAP_BY_OID.get(inner.oid)
+    if wrap is None or not inner.plain:
+        raise unsupported("the key wrap algorithm is unknown")
+    public = _originator_octets(recipient.originator, certificate)
+    try:
+        kek = _derive(key.agree(_peer(certificate, public)), agreement, wrap, inner.raw, recipient.ukm)
+        content_key = aes_key_unwrap(kek, recipient.wrapped)
+    except (ValueError, InvalidUnwrap) as error:
+        raise decrypt_failed() from error
+    if len(content_key) != size:
+        raise decrypt_failed()
+    return content_key
+
+
+def _originator_octets(originator: Element | None, certificate: Certificate) -> bytes:
+    """Return the public key octets of an OriginatorPublicKey of the same kind as ``certificate``'s key."""
+    if originator is None or originator.tag != 0xA1:
+        raise unsupported("a key agreement without an ephemeral key of the originator")
+    fields = Fields(originator, 0xA1)
+    algorithm = read_identifier(fields.next())
+    bits = fields.take(der.BIT_STRING).value
+    fields.end()
+    if algorithm.oid != _ORIGINATOR_KEYS.get(certificate.key_kind, der.oid("0.0"))[2:] or bits[:1] != b"\0":
+        raise unsupported("the originator's key is not of the kind of the recipient's")
+    return bits[1:]
+
+
+def _peer(certificate: Certificate, public: bytes) -> AgreementKey:
+    """Load the originator's key on the recipient's curve. Raises ``ValueError`` for points off it."""
+    recipient = certificate.public_key
+    if isinstance(recipient, ec.EllipticCurvePublicKey):
+        return ec.EllipticCurvePublicKey.from_encoded_point(recipient.curve, public)
+    if isinstance(recipient, x25519.X25519PublicKey):
+        return x25519.X25519PublicKey.from_public_bytes(public)
+    return x448.X448PublicKey.from_public_bytes(public)
+
+
+def decrypt_failed() -> Rejected:
+    """Return the one exception for everything that fails after a key was used."""
+    return Rejected(Reason.DECRYPT_FAILED, "the content could not be decrypted")

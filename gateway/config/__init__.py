@@ -1,0 +1,38 @@
+"""The configuration: one YAML file, typed, checked in full, every problem named at once.
+
+============  ==================================================================================
+``options``   every key: kind, default, meaning
+``values``    how sizes, durations, networks, addresses … are written
+``document``  YAML to plain values, with line numbers
+``checks``    what must hold between keys
+``files``     what must hold for the files that are named
+``planned``   keys that this version accepts only at their default
+``advice``    warnings
+``reading``   all of it in order: ``load``
+============  ==================================================================================
+
+Only ``daemon``, ``cli`` and ``web`` see options; all other rooms take the plain values they declare.
+"""
+
+from gateway.config.advice import warnings
+from gateway.config.options import Group, Listener, Options
+from gateway.config.problem import ConfigError, Problem
+from gateway.config.reading import load, locate, parse
+from gateway.config.shown import effective, schema
+from gateway.config.values import Endpoint, Reference
+
+__all__ = [
+    "ConfigError",
+    "Endpoint",
+    "Group",
+    "Listener",
+    "Options",
+    "Problem",
+    "Reference",
+    "effective",
+    "load",
+    "locate",
+    "parse",
+    "schema",
+    "warnings",
+]

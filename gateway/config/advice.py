@@ -1,0 +1,123 @@
+"""Warnings: a configuration that works, but perhaps not as its author thinks."""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+from gateway.config.checks import pattern_key, sockets
+from gateway.config.options import Options
+from gateway.config.problem import KeyPath, Problem, spelled
+from gateway.engine.transaction import Direction
+from gateway.policy.rule import Addresses, Level
+
+SMALLEST_MESSAGE = 64 * 1024
+"""What every server must take (RFC 5321 §4.5.3.1.7)."""
+
+
+def warnings(options: Options) -> list[str]:
+    """Return everything that is allowed and yet doubtful, one line each: ``KEY: text``."""
+    rules = (
+        _nothing_done,
+        _encrypt_without_sign,
+        _loops,
+        _unreachable,
+        _repeated,
+        _unused_tls,
+        _no_login,
+        _names,
+        _bounds,
+    )
+    return [str(problem) for rule in rules for problem in rule(options)]
+
+
+def _nothing_done(options: Options) -> Iterator[Problem]:
+    if not options.enabled:
+        yield Problem(("enabled",), "false: no mail is signed, encrypted, opened or judged")
+    if not options.groups:
+        yield Problem(("groups",), "empty: no address is known, so no mail is signed or encrypted")
+    if all(listener.direction is not Direction.OUTBOUND for listener in options.listeners):
+        yield Problem(("listeners",), "none is outbound: the helpdesk has no door to send through")
+
+
+def _encrypt_without_sign(options: Options) -> Iterator[Problem]:
+    pairs: list[tuple[KeyPath, Level, Level]] = [(("defaults",), options.defaults.sign, options.defaults.encrypt)]
+    for index, group in enumerate(options.groups):
+        if group.sign or group.encrypt:
+            sign, encrypt = group.sign or options.defaults.sign, group.encrypt or options.defaults.encrypt
+            pairs.append((("groups", index), sign, encrypt))
+    for path, sign, encrypt in pairs:
+        if sign is Level.NEVER and encrypt is not Level.NEVER:
+            yield Problem(path, "encrypts without signing: recipients cannot tell who wrote, or whether it was altered")
+
+
+def _loops(options: Options) -> Iterator[Problem]:
+    for index, listener in enumerate(options.listeners):
+        for path, own in sockets(options):
+            if own.meets(listener.next_hop):
+                text = f"{listener.next_hop} is the gateway's own {spelled(path)}: mail may run in a circle"
+                yield Problem(("listeners", index, "next_hop"), text)
+
+
+def _unreachable(options: Options) -> Iterator[Problem]:
+    fold, delimiter = options.addresses.local_part_case == "fold", options.addresses.recipient_delimiter
+    owners = Addresses.of([group.addresses for group in options.groups], fold, delimiter)
+    for index, group in enumerate(options.groups):
+        for position, pattern in enumerate(group.addresses):
+            owner = None if pattern.startswith("@") else owners.owner(pattern)
+            if owner is not None and owner < index:
+                text = f'"{pattern}" is never reached: groups[{owner}] matches it first; move this group up'
+                yield Problem(("groups", index, "addresses", position), text)
+
+
+def _repeated(options: Options) -> Iterator[Problem]:
+    lists: list[tuple[KeyPath, Iterable[str]]] = [(("internal", "addresses"), options.internal.addresses)]
+    lists += [(("groups", index, "addresses"), group.addresses) for index, group in enumerate(options.groups)]
+    for path, patterns in lists:
+        seen: set[str] = set()
+        for position, pattern in enumerate(patterns):
+            key = pattern_key(pattern, options)
+            if key in seen:
+                yield Problem((*path, position), f'"{pattern}" is in the list already')
+            seen.add(key)
+
+
+def _unused_tls(options: Options) -> Iterator[Problem]:
+    for index, listener in enumerate(options.listeners):
+        if listener.tls.mode == "none" and (listener.tls.certificate or listener.tls.key):
+            yield Problem(("listeners", index, "tls", "mode"), "none: the certificate and key are not used")
+
+
+def _no_login(options: Options) -> Iterator[Problem]:
+    outbound = [listener for listener in options.listeners if listener.direction is Direction.OUTBOUND]
+    if any(listener.auth.kind != "none" for listener in outbound):
+        return
+    for index, group in enumerate(options.groups):
+        if group.submitters.users:
+            yield Problem(("groups", index, "submitters", "users"), "no outbound listener has auth: nobody can log in")
+
+
+def _names(options: Options) -> Iterator[Problem]:
+    if "." not in options.hostname:
+        yield Problem(("hostname",), f'"{options.hostname}" is no full name; set one such as gw.example.org')
+
+
+def _bounds(options: Options) -> Iterator[Problem]:
+    limits = options.limits
+    if limits.message_size < SMALLEST_MESSAGE:
+        yield Problem(("limits", "message_size"), "is less than the 64 kB that every mail server must take")
+    if limits.connections_per_client > limits.connections:
+        yield Problem(("limits", "connections_per_client"), "is never reached: limits.connections is smaller")
+    if options.retention.ledger < timedelta(days=1):
+        yield Problem(("retention", "ledger"), "is short: a client that tries again later may deliver a copy twice")
+
+
+_RULES = (
+    _nothing_done,
+    _encrypt_without_sign,
+    _loops,
+    _unreachable,
+    _repeated,
+    _unused_tls,
+    _no_login,
+    _names,
+    _bounds,
+)

@@ -1,0 +1,64 @@
+"""The engine: one message in, one outcome out, one record at the end. The same for every front end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.engine.inbound import Inbound
+from gateway.engine.outbound import Outbound
+from gateway.engine.record import DeliveryRecord, Record
+from gateway.engine.transaction import Direction, Outcome, Receipt, Transaction
+from gateway.reply import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Both directions under one set of rules; ``process`` is pure CPU but for the ports it asks."""
+
+    outbound: Outbound
+    inbound: Inbound
+
+    def process(self, transaction: Transaction, at: datetime | None = None) -> Outcome:
+        """Return what becomes of a message; ``at`` (default: its receipt) is the time certificates must serve.
+
+        Raises ``Fault`` for the surroundings; any other exception is a bug, and the caller defers the message.
+        """
+        if transaction.direction is Direction.OUTBOUND:
+            return self.outbound.process(transaction, at or transaction.received_at)
+        return self.inbound.process(transaction)
+
+
+def make_record(
+    transaction: Transaction, outcome: Outcome, receipts: Sequence[Receipt], reply: Reply | None, duration: float
+) -> Record:
+    """Return the one record of a message; ``duration`` is in seconds."""
+    return Record(
+        id=transaction.id,
+        received_at=transaction.received_at,
+        direction=transaction.direction,
+        front_end=transaction.front_end,
+        door=transaction.door,
+        verdict=outcome.verdict,
+        sender=transaction.envelope.sender,
+        recipients=transaction.envelope.addresses,
+        size=len(transaction.content),
+        queue_id=transaction.client.queue_id,
+        client=transaction.client.address,
+        auth=transaction.client.login,
+        reply=None if reply is None else str(reply),
+        deliveries=tuple(_delivery(receipt) for receipt in receipts),
+        duration_ms=round(duration * 1000, 3),
+        **outcome.facts,  # type: ignore[arg-type]
+    )
+
+
+def _delivery(receipt: Receipt) -> DeliveryRecord:
+    delivery = receipt.delivery
+    return DeliveryRecord(
+        recipients=tuple(recipient.address for recipient in delivery.recipients),
+        next_hop=receipt.next_hop,
+        reply=None if receipt.reply is None else str(receipt.reply),
+        signed=delivery.signed,
+        encrypted=delivery.encrypted,
+        size=len(delivery.content),
+    )

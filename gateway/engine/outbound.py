@@ -1,0 +1,146 @@
+"""The story of a message leaving: read, gather, decide, seal.
+
+Fails closed: whatever cannot be read or made is refused or deferred; no path sends what a rule wanted protected.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.cms.signed import Signer, choose_scheme
+from gateway.engine.ports import Certificates, Keys
+from gateway.engine.submission import Submission, read_submission
+from gateway.engine.transaction import Delivery, Outcome, Transaction, Verdict
+from gateway.errors import Fault, Malformed
+from gateway.mail.envelope import Envelope, Recipient
+from gateway.pki.certificate import Certificate
+from gateway.pki.holding import Holding
+from gateway.pki.key import PrivateKey
+from gateway.policy.decide import Copy, Decision, addresses_needed, decide
+from gateway.policy.rule import Rules
+from gateway.reason import Reason
+from gateway.reply import reply
+from gateway.smime import seal
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithms:
+    """How new protection is made (``algorithms`` in the configuration)."""
+
+    digest: str = "sha256"
+    sign_rsa: str = "pkcs1v15"
+    cipher: str = "aes-256-cbc"
+    encrypt_rsa: str = "pkcs1v15"
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """Outbound mail under one set of rules. Its methods are called from many threads at once."""
+
+    rules: Rules
+    algorithms: Algorithms
+    certificates: Certificates
+    keys: Keys
+
+    def process(self, transaction: Transaction, at: datetime) -> Outcome:
+        """Return what becomes of an outbound message; ``at`` is the time certificates must serve.
+
+        Raises ``Fault`` when the store cannot be asked and ``SealFault`` when the result does not read back.
+        """
+        try:
+            submission = read_submission(transaction, self.rules)
+        except Malformed as error:
+            text = f"{Reason.MALFORMED}: the message's header block cannot be read: {error}"
+            finding = {"status": "not-signed", "reason": Reason.MALFORMED}
+            facts = {"signature": finding, "encryption": {**finding, "status": "not-encrypted"}}
+            return Outcome(Verdict.REJECT, reply(550, "5.6.0", text), facts=facts)
+        decision = self._decide(submission, at)
+        facts = _facts(submission, decision)
+        if decision.reply is not None:
+            return Outcome(Verdict.REJECT, decision.reply, facts=facts)
+        deliveries = self._deliveries(transaction.envelope, submission, decision, at)
+        return Outcome(Verdict.RELAY, deliveries=deliveries, facts=facts)
+
+    def _decide(self, submission: Submission, at: datetime) -> Decision:
+        needed = addresses_needed(submission.question, self.rules)
+        holdings = self.certificates.find(needed) if needed else {}
+        return decide(submission.question, self.rules, holdings, at)
+
+    def _deliveries(
+        self, envelope: Envelope, submission: Submission, decision: Decision, at: datetime
+    ) -> tuple[Delivery, ...]:
+        recipients = _by_address(envelope)
+        if decision.untouched:
+            return (Delivery(envelope.recipients, submission.content, decision.signed, decision.encrypted),)
+        frame, entity = seal.take_apart(submission.content, submission.header)
+        if decision.signer is not None:
+            entity = self._sign(entity, decision.signer, at)
+        deliveries = []
+        for copy in decision.copies:
+            to = tuple(recipient for address in copy.recipients for recipient in recipients[address])
+            made = frame.around(self._encrypt(entity, copy, decision)) if decision.makes(copy) else submission.content
+            deliveries.append(Delivery(to, made, signed=decision.signed, encrypted=bool(copy.certificates)))
+        return tuple(deliveries)
+
+    def _sign(self, entity: seal.Entity, signing: Holding, at: datetime) -> seal.Entity:
+        certificate = signing.certificate
+        scheme = choose_scheme(certificate, self.algorithms.digest, self.algorithms.sign_rsa)
+        chain = [issuer.der for issuer in self.certificates.chain(certificate)]
+        return seal.sign(entity, Signer(certificate, self._key(certificate), scheme), chain, at)
+
+    def _encrypt(self, entity: seal.Entity, copy: Copy, decision: Decision) -> seal.Entity:
+        if not copy.certificates:
+            return entity
+        own = None if decision.own is None else (decision.own.certificate, self._key(decision.own.certificate))
+        return seal.encrypt(entity, copy.certificates, self.algorithms.cipher, self.algorithms.encrypt_rsa, own)
+
+    def _key(self, certificate: Certificate) -> PrivateKey:
+        key = self.keys.key(certificate.public_key_id)
+        if key is None:
+            raise Fault(f"the private key of certificate {certificate.fingerprint[:16]} is gone from the store")
+        return key
+
+
+def _by_address(envelope: Envelope) -> Mapping[str, list[Recipient]]:
+    recipients: dict[str, list[Recipient]] = {}
+    for recipient in envelope.recipients:
+        recipients.setdefault(recipient.address, []).append(recipient)
+    return recipients
+
+
+def _facts(submission: Submission, decision: Decision) -> dict[str, Any]:
+    """What the record says of the message, by field name."""
+    header, question = submission.header, submission.question
+    ids = header.named("message-id")
+    missing = [{"address": answer.address, "reason": answer.reason} for answer in decision.missing]
+    refused = decision.reply is not None
+    return {
+        "from_": question.author,
+        "message_id": header.value(ids[0]).decode("utf-8", "replace") if ids else None,
+        "group": decision.group,
+        "rule": decision.rule,
+        "layers": (submission.layer.value,) if submission.layer else (),
+        "signature": {
+            "status": "signed" if decision.signed and not refused else "not-signed",
+            "reason": decision.sign_reason,
+            "signers": [_signer(decision.signer.certificate)] if decision.signer and not refused else [],
+        },
+        "encryption": {
+            "status": "encrypted" if decision.encrypted and not refused else "not-encrypted",
+            "reason": decision.encrypt_reason,
+            "missing": missing,
+        },
+    }
+
+
+def _signer(certificate: Certificate) -> dict[str, Any]:
+    return {
+        "addresses": list(certificate.addresses),
+        "subject": certificate.subject,
+        "issuer": certificate.issuer,
+        "serial": format(certificate.serial, "x"),
+        "fingerprint": certificate.fingerprint,
+        "not_before": certificate.not_before.isoformat(),
+        "not_after": certificate.not_after.isoformat(),
+    }

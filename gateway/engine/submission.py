@@ -1,0 +1,142 @@
+"""Reading an outbound message: its author, its wishes and its visible recipients, as a ``policy.Question``.
+
+Our own fields (requests and forged results alike) and subject tags are taken out of what leaves; nothing else changes.
+"""
+
+import re
+from dataclasses import dataclass
+
+from gateway.engine.results import PREFIX
+from gateway.engine.transaction import FrontEnd, Transaction
+from gateway.errors import Malformed
+from gateway.mail.address import addresses_seen, folded, mailboxes
+from gateway.mail.header import Field, Header, content_type, edit, encoded_words, read_header
+from gateway.policy.question import Question, Wishes
+from gateway.policy.rule import Level, Rules, strictest
+from gateway.smime.layer import Layer, root_layer
+
+
+SIGN_FIELD = PREFIX + "sign"
+ENCRYPT_FIELD = PREFIX + "encrypt"
+REPORT_TYPES = frozenset({"delivery-status", "disposition-notification"})
+"""report-type of multipart/report (RFC 3464, RFC 8098)."""
+VISIBLE_FIELDS = ("to", "cc", "resent-to", "resent-cc")
+CLAIMING_FIELDS = ("from", "sender", "resent-from")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """An outbound message as read: what leaves if nothing is made of it, and what policy is asked."""
+
+    content: bytes
+    header: Header
+    question: Question
+    layer: Layer | None
+
+
+def read_submission(transaction: Transaction, rules: Rules) -> Submission:
+    """Read an outbound message. Raises ``Malformed`` or ``LimitExceeded`` for a header block that cannot be read."""
+    header = read_header(transaction.content)
+    wishes, tags = _wishes(header, rules)
+    content = _without(transaction.content, header, tags)
+    if content is not transaction.content:
+        header = read_header(content)
+    author = _author(header)
+    layer = root_layer(content, header) if author and rules.group_of(author) else None
+    envelope, client = transaction.envelope, transaction.client
+    question = Question(
+        sender=envelope.sender,
+        recipients=tuple(dict.fromkeys(envelope.addresses)),
+        author=author,
+        claimed=() if author else (envelope.sender, *_claimed(header)),
+        visible=_visible(header, rules),
+        wishes=wishes,
+        report=not envelope.sender and _is_report(header),
+        signed=layer is Layer.SIGNED,
+        encrypted=layer is Layer.ENCRYPTED,
+        client=client.address,
+        login=client.login,
+        local=transaction.front_end is FrontEnd.CLI,
+        can_split=transaction.can_split,
+    )
+    return Submission(content, header, question, layer)
+
+
+def _wishes(header: Header, rules: Rules) -> tuple[Wishes, dict[Field, bytes]]:
+    """Return what the message asks for, and the Subject field to put in place of the tagged one."""
+    signs: list[Level] = []
+    encrypts: list[Level] = []
+    unknown = None
+    if rules.honour_headers:
+        for field in header.fields:
+            if field.name in (SIGN_FIELD, ENCRYPT_FIELD):
+                try:
+                    level = Level(header.value(field).decode("ascii", "replace").lower())
+                except ValueError:
+                    unknown = "X-SMIME-Gateway-Sign" if field.name == SIGN_FIELD else "X-SMIME-Gateway-Encrypt"
+                else:
+                    (signs if field.name == SIGN_FIELD else encrypts).append(level)
+    replaced = _tagged(header, rules, signs, encrypts)
+    return Wishes(strictest(signs), strictest(encrypts), unknown), replaced
+
+
+def _tagged(header: Header, rules: Rules, signs: list[Level], encrypts: list[Level]) -> dict[Field, bytes]:
+    tags = (
+        (rules.tags.sign, Level.REQUIRED, None),
+        (rules.tags.encrypt, None, Level.REQUIRED),
+        (rules.tags.plain, Level.NEVER, Level.NEVER),
+    )
+    replaced: dict[Field, bytes] = {}
+    if not any(tag for tag, _, _ in tags):
+        return replaced
+    for field in header.named("subject"):
+        text = raw = header.text(field)
+        for tag, sign, encrypt in tags:
+            if tag and tag.lower() in text.lower():
+                text = re.sub(rf"\s*{re.escape(tag)}\s*", " ", text, flags=re.IGNORECASE).strip()
+                signs += [sign] if sign else []
+                encrypts += [encrypt] if encrypt else []
+        if text != raw:
+            replaced[field] = b"Subject: " + encoded_words(text) + b"\r\n"
+    return replaced
+
+
+def _without(content: bytes, header: Header, replaced: dict[Field, bytes]) -> bytes:
+    ours = [field for field in header.fields if field.name.startswith(PREFIX)]
+    if not ours and not replaced:
+        return content
+    return edit(content, header, drop=ours, replace=replaced)
+
+
+def _author(header: Header) -> str | None:
+    """Return the one mailbox of the one From field, or None where that is not what stands there."""
+    fields = header.named("from")
+    if len(fields) != 1:
+        return None
+    try:
+        found = mailboxes(header.value(fields[0]))
+    except Malformed:
+        return None
+    return found[0].address if len(found) == 1 else None
+
+
+def _claimed(header: Header) -> tuple[str, ...]:
+    fields = [field for name in CLAIMING_FIELDS for field in header.named(name)]
+    return tuple(address for field in fields for address in addresses_seen(header.value(field)))
+
+
+def _visible(header: Header, rules: Rules) -> frozenset[str]:
+    fields = [field for name in VISIBLE_FIELDS for field in header.named(name)]
+    found = (address for field in fields for address in addresses_seen(header.value(field)))
+    return frozenset(folded(address, fold=rules.fold) for address in found)
+
+
+def _is_report(header: Header) -> bool:
+    fields = header.named("content-type")
+    if len(fields) != 1:
+        return False
+    try:
+        kind = content_type(header.value(fields[0]))
+    except Malformed:
+        return False
+    return kind.type == "multipart/report" and kind.parameters.get("report-type", "").lower() in REPORT_TYPES

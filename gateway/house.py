@@ -1,0 +1,131 @@
+"""The composition root: from a configuration to a store and an engine that work. Commands and the daemon live on it."""
+
+from functools import cached_property
+from pathlib import Path
+
+from gateway.config import Listener, Options, load
+from gateway.engine.engine import Engine
+from gateway.engine.inbound import Inbound
+from gateway.engine.outbound import Algorithms, Outbound
+from gateway.policy.rule import Group, Level, Rules, Submitters, Tags
+from gateway.smtp.door import Auth, Credentials, Door, HopTls, Limits, NextHop, TlsMode
+from gateway.store import Store, StoreOptions, open_store
+
+
+class House:
+    """One configuration and what is built from it, each part made when it is first asked for."""
+
+    def __init__(self, path: Path | None = None, *, durable: bool = True) -> None:
+        self.path = path
+        self._durable = durable
+
+    @cached_property
+    def options(self) -> Options:
+        """The configuration. Raises ``ConfigError``."""
+        return load(self.path)
+
+    @cached_property
+    def store(self) -> Store:
+        """The store, opened and migrated. Raises ``Fault``, ``Misconfigured``, ``NotPermitted``."""
+        return open_store(store_options(self.options), durable=self._durable)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine over this store."""
+        return build_engine(self.options, self.store)
+
+
+def store_options(options: Options) -> StoreOptions:
+    """Return what the store needs to know."""
+    source = options.key_encryption_key
+    return StoreOptions(options.state, options.database, None if source is None else str(source))
+
+
+def build_engine(options: Options, store: Store) -> Engine:
+    """Return an engine under the rules of ``options``."""
+    algorithms = options.algorithms
+    outbound = Outbound(
+        rules=build_rules(options),
+        algorithms=Algorithms(
+            digest=algorithms.sign.digest,
+            sign_rsa=algorithms.sign.rsa,
+            cipher=algorithms.encrypt.cipher,
+            encrypt_rsa=algorithms.encrypt.rsa,
+        ),
+        certificates=store.certificates,
+        keys=store.keys,
+    )
+    return Engine(outbound, Inbound((options.authserv_id, *options.authserv_ids_removed)))
+
+
+def build_rules(options: Options) -> Rules:
+    """Return the policy of ``options``."""
+    return Rules(
+        groups=tuple(
+            Group(
+                name=group.name,
+                addresses=group.addresses,
+                sign=Level(group.sign or options.defaults.sign),
+                encrypt=Level(group.encrypt or options.defaults.encrypt),
+                submitters=Submitters(group.submitters.clients, frozenset(group.submitters.users)),
+            )
+            for group in options.groups
+        ),
+        enabled=options.enabled,
+        reject_unknown_sender=options.unknown_sender == "reject",
+        internal=options.internal.addresses,
+        encrypt_internal=options.internal.encrypt == "if-possible",
+        honour_headers=options.overrides.headers,
+        tags=Tags(options.overrides.subject.sign, options.overrides.subject.encrypt, options.overrides.subject.plain),
+        fold=options.addresses.local_part_case == "fold",
+        delimiter=options.addresses.recipient_delimiter,
+    )
+
+
+def build_doors(options: Options) -> tuple[Door, ...]:
+    """Return the SMTP doors; password and login files are read here. Raises ``OSError``."""
+    return tuple(_door(listener) for listener in options.listeners)
+
+
+def build_limits(options: Options, workers: int) -> Limits:
+    """Return one worker's share of the limits."""
+    limits = options.limits
+    return Limits(
+        message_size=limits.message_size,
+        connections=max(1, limits.connections // workers),
+        connections_per_client=max(1, limits.connections_per_client // workers),
+        copies=limits.copies,
+    )
+
+
+def _door(listener: Listener) -> Door:
+    login = listener.next_hop_auth
+    return Door(
+        name=listener.name,
+        direction=listener.direction,
+        host=listener.listen.host,
+        port=listener.listen.port,
+        next_hop=NextHop(
+            host=listener.next_hop.host,
+            port=listener.next_hop.port,
+            tls=HopTls(listener.next_hop_tls),
+            credentials=None if login is None else Credentials(login.user, _first_line(login.password_file)),
+        ),
+        clients=listener.clients,
+        tls=TlsMode(listener.tls.mode),
+        certificate=listener.tls.certificate,
+        key=listener.tls.key,
+        auth=Auth(listener.auth.kind),
+        users={} if listener.auth.file is None else _users(listener.auth.file),
+    )
+
+
+def _first_line(path: Path) -> str:
+    return path.read_text().partition("\n")[0].strip()
+
+
+def _users(path: Path) -> dict[str, str]:
+    """Read a login file: ``LOGIN:ARGON2-HASH`` a line; blank lines and ``#`` lines are passed over."""
+    lines = (line.strip() for line in path.read_text().splitlines())
+    pairs = (line.partition(":") for line in lines if line and not line.startswith("#"))
+    return {login: password_hash for login, _, password_hash in pairs}

@@ -1,0 +1,148 @@
+"""One address: how SMTP writes it, and when two are the same (RFC 5321 §4.1.2, RFC 6531 §3.3, RFC 9598).
+
+Three comparisons, for three purposes. ``folded`` is for our own lists and the store: forgiving in letter case as every
+mail server is. ``same_mailbox`` is for certificates: the local part octet by octet. ``without_detail`` removes what
+follows the recipient delimiter. None of them finds look-alikes equal: nothing is transliterated, and only
+canonical equivalence (NFC) and lower-casing are applied to local parts.
+"""
+
+import re
+import unicodedata
+
+import idna
+
+from gateway.errors import Malformed
+
+_WIDE = "\u0080-\U0010ffff"
+_ATOM = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~{_WIDE}-]++"
+DOT_ATOM = rf"{_ATOM}(?:\.{_ATOM})*+"
+QUOTED_LOCAL = rf'"(?:[ !#-\[\]-~{_WIDE}]|\\[ -~])*+"'
+LOCAL = rf"(?:{DOT_ATOM}|{QUOTED_LOCAL})"
+_LABEL = rf"[A-Za-z0-9_{_WIDE}][A-Za-z0-9_{_WIDE}-]*+(?<!-)"
+_LITERAL = r"\[(?:\d{1,3}(?:\.\d{1,3}){3}|IPv6:[0-9A-Fa-f:.]{2,45})\]"
+DOMAIN = rf"(?:{_LABEL}(?:\.{_LABEL})*+|{_LITERAL})"
+
+_ADDRESS = re.compile(rf"({LOCAL})@({DOMAIN})")
+_PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Controls, separators, surrogates and everything that changes the reading direction or is not seen.
+_INVISIBLE = re.compile(
+    "[\x80-\xa0\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f\u3000\ud800-\udfff\ufeff\ufff9-\uffff]"
+)
+_NEEDLESS_QUOTES = re.compile(DOT_ATOM)
+_ESCAPE = re.compile(r"\\(.)")
+
+
+def parse_path(text: bytes | str, *, null: bool = False, postmaster: bool = False) -> str:
+    """Return the address of a MAIL or RCPT path, ``<alice@example.org>`` with or without its angle brackets.
+
+    ``null`` allows ``<>`` (returned as ``""``), ``postmaster`` allows ``<postmaster>``. Raises ``Malformed``.
+    """
+    path = _decoded(text)
+    if path == "<>" and null:
+        return ""
+    address = path[1:-1] if path[:1] == "<" and path[-1:] == ">" else path
+    if postmaster and address.lower() == "postmaster":
+        return address
+    parts = _ADDRESS.fullmatch(address)
+    if parts is None or not is_visible(address):
+        raise Malformed(_complaint(address))
+    check_length(parts[1], parts[2])
+    return address
+
+
+def _decoded(text: bytes | str) -> str:
+    if isinstance(text, str):
+        return text
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Malformed("address: holds bytes that are no UTF-8") from error
+
+
+def is_visible(text: str) -> bool:
+    """Return whether ``text`` is free of non-ASCII blanks, controls and invisible characters."""
+    return text.isascii() or _INVISIBLE.search(text) is None
+
+
+def check_length(local: str, domain: str) -> None:
+    """Raise ``Malformed`` over 64 octets of local part, 255 of domain or 254 in all (RFC 5321 §4.5.3.1)."""
+    local_size, domain_size = len(local.encode()), len(domain.encode())
+    if local_size > 64:
+        raise Malformed("address: the part before the @ is longer than 64 octets")
+    if domain_size > 255 or local_size + domain_size + 1 > 254:
+        raise Malformed("address: longer than 254 octets")
+
+
+def _complaint(address: str) -> str:
+    """Say why a path is refused, without repeating it: it may hold what no log should see."""
+    if not address:
+        return "address: empty; write <user@domain>"
+    if _CONTROL.search(address) or not is_visible(address):
+        return "address: holds a control character or one that is not seen"
+    if address.startswith("@") and ":" in address:
+        return "address: source routes are not accepted; write <user@domain>"
+    local, at, domain = address.rpartition("@")
+    if not at:
+        return "address: the domain is missing; write <user@domain>"
+    if not local or not domain:
+        return f"address: nothing {'before' if not local else 'after'} the @"
+    if re.fullmatch(DOMAIN, domain) is None:
+        return "address: the domain is not well formed"
+    return "address: the part before the @ is not well formed; blanks and special characters need quotes"
+
+
+def folded(address: str, *, fold: bool = True) -> str:
+    """Return the form in which our own lists and the store compare addresses.
+
+    The domain becomes a lower-case A-label, the local part NFC without needless quotes; ``fold`` also lower-cases it.
+    """
+    # Lower-casing, not case folding: folding would make "straße" and "strasse" one mailbox. str.lower() knows no
+    # locale, so I becomes i everywhere, and the Turkish dotless ı stays a letter of its own.
+    if fold and _PLAIN.fullmatch(address):
+        return address.lower()
+    local, at, domain = address.rpartition("@")
+    if not at:
+        local, domain = domain, ""
+    local = _unquoted(local.lower() if fold else local)
+    return unicodedata.normalize("NFC", local) + at + _folded_domain(domain)
+
+
+def _unquoted(local: str) -> str:
+    """Return a quoted local part with the least quoting that says the same (RFC 5321 §4.1.2)."""
+    if len(local) < 2 or local[0] != '"' or local[-1] != '"':
+        return local
+    content = _ESCAPE.sub(r"\1", local[1:-1])
+    if _NEEDLESS_QUOTES.fullmatch(content):
+        return content
+    return '"' + content.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _folded_domain(domain: str) -> str:
+    if domain.isascii() or len(domain) > 255:
+        return domain.lower()
+    try:
+        return idna.encode(domain, uts46=True).decode("ascii").lower()
+    except idna.IDNAError:
+        return domain.lower()
+
+
+def without_detail(address: str, delimiter: str) -> str:
+    """Return ``user@domain`` for ``user+tag@domain``; each character of ``delimiter`` separates, as in Postfix.
+
+    Quoted local parts, and those that would become empty, stay as they are.
+    """
+    local, at, domain = address.rpartition("@")
+    if not at or local.startswith('"'):
+        return address
+    cut = min((found for character in delimiter if (found := local.find(character)) >= 0), default=0)
+    return local[:cut] + at + domain if cut else address
+
+
+def same_mailbox(one: str, other: str) -> bool:
+    """Return whether a certificate's mail name is this address: local part exact, domain as A-label (RFC 9598 §5)."""
+    one_local, one_at, one_domain = one.rpartition("@")
+    other_local, other_at, other_domain = other.rpartition("@")
+    if not one_local or not other_local:
+        return False
+    return one_local == other_local and _folded_domain(one_domain) == _folded_domain(other_domain)

@@ -1,0 +1,111 @@
+"""The header block of a message or body part as an index of byte offsets (RFC 5322 §2.2, limits of row LIM-01).
+
+Reading finds where each field stands and changes nothing; ``edit`` is the only way to write, and every byte it is
+not told about stays. Field names are found in every spelling: any case, blanks before the colon. A line that is no
+field (an mbox ``From `` line, rubbish) is an unnamed field, so that nothing is lost. The block ends at the first empty
+line; without one, all of it is header and the body is empty. Lines end in LF, with or without CR before it; a CR
+alone ends no line. The body is never looked at.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gateway.errors import LimitExceeded
+from gateway.mail.encoded_word import decode_words
+from gateway.mail.lexical import unfold
+
+Content = bytes | bytearray | memoryview
+
+HEADER_LIMIT = 256 * 1024
+FIELD_LIMIT = 64 * 1024
+FIELDS_LIMIT = 1000
+
+_LINE = re.compile(rb"(\r?\n)|(?:([!-9;-~]++)[ \t]*+:)?+([^\n]*+(?:\n[ \t][^\n]*+)*+\n?+)")
+
+
+class Field(NamedTuple):
+    """One field: lower-case ``name`` (empty: no field), offsets of its first byte, past its line end, of its value."""
+
+    name: str
+    start: int
+    end: int
+    value_start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The fields of ``content[start:end]`` in order; ``end`` is the empty line, ``body`` the first byte past it."""
+
+    content: Content
+    start: int
+    fields: tuple[Field, ...]
+    end: int
+    body: int
+
+    def named(self, name: str) -> tuple[Field, ...]:
+        """Return every field with this lower-case name, in order."""
+        return tuple([field for field in self.fields if field.name == name])
+
+    def raw(self, field: Field) -> bytes:
+        """Return the field as it stands, name and line end included."""
+        return bytes(self.content[field.start : field.end])
+
+    def value(self, field: Field) -> bytes:
+        """Return the field's value unfolded, without the blanks around it, otherwise raw."""
+        return unfold(bytes(self.content[field.value_start : field.end]))
+
+    def text(self, field: Field) -> str:
+        """Return the field's value for the human eye: encoded words decoded (RFC 2047)."""
+        return decode_words(self.value(field))
+
+
+def read_header(content: Content, start: int = 0, end: int | None = None) -> Header:
+    """Index the header block at the start of ``content[start:end]``.
+
+    Raises ``LimitExceeded`` over 256 KiB in all, 64 KiB in one field or 1,000 fields.
+    """
+    end = len(content) if end is None else end
+    limit = min(end, start + HEADER_LIMIT + 2)
+    fields: list[Field] = []
+    for line in _LINE.finditer(content, start, limit):
+        begin, stop = line.span()
+        if begin == stop:
+            break
+        if line[1] is not None:
+            return Header(content, start, tuple(fields), begin, stop)
+        name = line[2]
+        fields.append(Field(name.decode("ascii").lower() if name else "", begin, stop, line.start(3)))
+        if stop - begin > FIELD_LIMIT:
+            raise LimitExceeded(f"header: one field has more than {FIELD_LIMIT} bytes")
+        if len(fields) > FIELDS_LIMIT:
+            raise LimitExceeded(f"header: more than {FIELDS_LIMIT} fields")
+    if limit < end:
+        raise LimitExceeded(f"header: more than {HEADER_LIMIT} bytes before the empty line")
+    return Header(content, start, tuple(fields), end, end)
+
+
+def edit(
+    content: bytes,
+    header: Header,
+    *,
+    drop: Collection[Field] = (),
+    replace: Mapping[Field, bytes] | None = None,
+    prepend: bytes = b"",
+) -> bytes:
+    """Return ``content`` without the fields in ``drop``, with those in ``replace`` as given, ``prepend`` on top.
+
+    Replacements and ``prepend`` are whole fields with their CRLF; all other bytes stay as and where they are.
+    """
+    changes = dict.fromkeys(drop, b"") | dict(replace or {})
+    if not changes and not prepend:
+        return content
+    view = memoryview(content)
+    pieces: list[bytes | memoryview] = [view[: header.start], prepend]
+    position = header.start
+    for field in sorted(changes, key=lambda field: field.start):
+        pieces += (view[position : field.start], changes[field])
+        position = field.end
+    pieces.append(view[position:])
+    return b"".join(pieces)

@@ -1,0 +1,19 @@
+"""A stored certificate together with what the store knows of it."""
+
+from dataclasses import dataclass
+
+from gateway.pki.certificate import Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A stored certificate and its standing.
+
+    ``trusted``: a leaf trusted for itself, or a CA that is an anchor. ``distrusted``: an administrator said no.
+    ``has_key``: a private key with this public key is stored.
+    """
+
+    certificate: Certificate
+    trusted: bool
+    has_key: bool
+    distrusted: bool = False

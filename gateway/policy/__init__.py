@@ -1,0 +1,1 @@
+"""Judgement: the rules an administrator wrote, and the pure decision over a message."""

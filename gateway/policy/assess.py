@@ -1,0 +1,113 @@
+"""What is possible: can this sender sign, and can each recipient be encrypted to? Asked by ``decide`` and by ``check``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.mail.address import folded, without_detail
+from gateway.pki.holding import Holding
+from gateway.policy.choose import for_encryption, for_signing
+from gateway.policy.rule import Rules
+from gateway.reason import Reason
+
+Holdings = Mapping[str, Sequence[Holding]]
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientAnswer:
+    """One recipient: whether it is internal or hidden, and the certificate to encrypt to or why there is none."""
+
+    address: str
+    choice: Holding | Reason
+    internal: bool = False
+    hidden: bool = False
+
+    @property
+    def holding(self) -> Holding | None:
+        """The certificate to encrypt to."""
+        return None if isinstance(self.choice, Reason) else self.choice
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why this recipient cannot be encrypted to, or is not."""
+        return self.choice if isinstance(self.choice, Reason) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What is possible for one sender and its recipients, whatever the levels say."""
+
+    signing: Holding | Reason
+    own: Holding | None
+    """The sender's own certificate to encrypt to, so that sent mail can be read back."""
+    recipients: tuple[RecipientAnswer, ...]
+
+    @property
+    def counted(self) -> tuple[RecipientAnswer, ...]:
+        """The recipients over whom encryption is all or nothing."""
+        return tuple(answer for answer in self.recipients if not answer.internal)
+
+    @property
+    def missing(self) -> tuple[RecipientAnswer, ...]:
+        """The counted recipients that cannot be encrypted to."""
+        return tuple(answer for answer in self.counted if answer.holding is None)
+
+    @property
+    def encryption_reason(self) -> Reason | None:
+        """Why nothing can be encrypted: the first missing recipient's reason, or that all are internal."""
+        if self.missing:
+            return self.missing[0].reason
+        if all(answer.holding is None for answer in self.recipients):
+            return Reason.INTERNAL_RECIPIENT
+        return None
+
+
+def addresses_to_ask(author: str, recipients: Sequence[str], rules: Rules) -> frozenset[str]:
+    """Return every address whose certificates an assessment will look at."""
+    asked = {author, without_detail(author, rules.delimiter)}
+    for recipient in recipients:
+        if rules.encrypt_internal or not rules.is_internal(recipient):
+            asked.add(recipient)
+            asked.add(without_detail(recipient, rules.delimiter))
+    return frozenset(asked)
+
+
+def assess(
+    author: str,
+    recipients: Sequence[str],
+    visible: frozenset[str] | None,
+    rules: Rules,
+    holdings: Holdings,
+    at: datetime,
+) -> Assessment:
+    """Answer for one sender and its recipients at the time ``at``."""
+    own = _lookup(author, rules, holdings)
+    own_encryption = for_encryption(own, at)
+    return Assessment(
+        signing=for_signing(own, at),
+        own=None if isinstance(own_encryption, Reason) else own_encryption,
+        recipients=tuple(_answer(address, recipients, visible, rules, holdings, at) for address in recipients),
+    )
+
+
+def _answer(
+    address: str,
+    recipients: Sequence[str],
+    visible: frozenset[str] | None,
+    rules: Rules,
+    holdings: Holdings,
+    at: datetime,
+) -> RecipientAnswer:
+    internal = rules.is_internal(address)
+    hidden = visible is not None and len(recipients) > 1 and folded(address, fold=rules.fold) not in visible
+    if internal and not rules.encrypt_internal:
+        return RecipientAnswer(address, Reason.INTERNAL_RECIPIENT, internal, hidden)
+    choice = for_encryption(_lookup(address, rules, holdings), at)
+    if internal and isinstance(choice, Reason):
+        choice = Reason.INTERNAL_RECIPIENT
+    return RecipientAnswer(address, choice, internal, hidden)
+
+
+def _lookup(address: str, rules: Rules, holdings: Holdings) -> Sequence[Holding]:
+    """Certificates of the address itself, else of the mailbox below its detail."""
+    return holdings.get(address, ()) or holdings.get(without_detail(address, rules.delimiter), ())

@@ -1,0 +1,61 @@
+"""Which certificate serves: the newest valid one with the right usage, and, where none does, the nearest reason why.
+
+One expired certificate among several never blocks (``expired`` is the answer only if nothing better exists).
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from gateway.pki.holding import Holding
+from gateway.reason import Reason
+
+# From "nothing at all" to "nearly": the reason given is the one of the certificate that came nearest.
+_NEARNESS = (
+    Reason.NO_CERTIFICATE,
+    Reason.WRONG_USAGE,
+    Reason.UNSUPPORTED_ALGORITHM,
+    Reason.WEAK_KEY,
+    Reason.NO_KEY,
+    Reason.UNTRUSTED,
+    Reason.NOT_YET_VALID,
+    Reason.EXPIRED,
+)
+
+
+def for_signing(holdings: Sequence[Holding], at: datetime) -> Holding | Reason:
+    """Return the certificate to sign with at ``at``, or why there is none."""
+    return _best(holdings, lambda holding: _signing_fault(holding, at))
+
+
+def for_encryption(holdings: Sequence[Holding], at: datetime) -> Holding | Reason:
+    """Return the certificate to encrypt to at ``at``, or why there is none."""
+    return _best(holdings, lambda holding: _fault(holding, at, holding.certificate.may_encrypt))
+
+
+def _best(holdings: Sequence[Holding], fault: Callable[[Holding], Reason | None]) -> Holding | Reason:
+    best: Holding | None = None
+    nearest = Reason.NO_CERTIFICATE
+    for holding in holdings:
+        reason = fault(holding)
+        if reason is not None:
+            nearest = max(nearest, reason, key=_NEARNESS.index)
+        elif best is None or holding.certificate.not_before > best.certificate.not_before:
+            best = holding
+    return best or nearest
+
+
+def _signing_fault(holding: Holding, at: datetime) -> Reason | None:
+    if not holding.has_key:
+        return Reason.NO_KEY if holding.certificate.may_sign else Reason.WRONG_USAGE
+    return _fault(holding, at, holding.certificate.may_sign)
+
+
+def _fault(holding: Holding, at: datetime, usable: bool) -> Reason | None:
+    certificate = holding.certificate
+    if not usable:
+        return Reason.WRONG_USAGE
+    if not certificate.may_seal:
+        return Reason.WEAK_KEY if certificate.key_kind == "rsa" else Reason.UNSUPPORTED_ALGORITHM
+    if holding.distrusted or not holding.trusted:
+        return Reason.UNTRUSTED
+    return certificate.valid_at(at)

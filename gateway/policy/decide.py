@@ -1,0 +1,257 @@
+"""The decision over one outbound message: pure, and the only place where a message is refused by policy.
+
+Fails closed: what a rule requires and cannot be had is a refusal that names reason and addresses; no path from here
+leads to plaintext that a rule wanted encrypted. The copies keep hidden recipients out of everyone else's CMS.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.pki.certificate import Certificate
+from gateway.pki.holding import Holding
+from gateway.policy.assess import Assessment, Holdings, RecipientAnswer, addresses_to_ask, assess
+from gateway.policy.question import Question
+from gateway.policy.rule import Group, Level, Rules
+from gateway.reason import Reason
+from gateway.reply import Reply, reply
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One copy to make: its recipients' addresses and the certificates to encrypt to (none: not encrypted)."""
+
+    recipients: tuple[str, ...]
+    certificates: tuple[Certificate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What must happen. ``reply``: refuse with it. ``signer``: sign with it. ``rule`` names the rules that won.
+
+    ``own`` is the sender's own certificate among those encrypted to, where its key can open what was made.
+    ``sign_reason`` and ``encrypt_reason`` say why a protection is left out or was not ours to make.
+    """
+
+    rule: str
+    copies: tuple[Copy, ...] = ()
+    reply: Reply | None = None
+    group: str | None = None
+    signer: Holding | None = None
+    own: Holding | None = None
+    signed: bool = False
+    encrypted: bool = False
+    sign_reason: Reason | None = None
+    encrypt_reason: Reason | None = None
+    missing: tuple[RecipientAnswer, ...] = ()
+
+    @property
+    def untouched(self) -> bool:
+        """Nothing is to be made: the message leaves as it came."""
+        return not any(self.makes(copy) for copy in self.copies)
+
+    def makes(self, copy: Copy) -> bool:
+        """Whether this copy is made anew; the others leave as they came."""
+        return self.signer is not None or bool(copy.certificates)
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """The level that holds for one protection, and who set it."""
+
+    level: Level
+    origin: str
+    reason: Reason | None = None
+    """Why the level is ``never``."""
+
+
+def addresses_needed(question: Question, rules: Rules) -> frozenset[str]:
+    """Return the addresses whose certificates ``decide`` will want; empty when it decides without."""
+    group = _group(question, rules)
+    if group is None or _early(question, rules, group) is not None:
+        return frozenset()
+    if question.encrypted or all(demand.level is Level.NEVER for demand in demands(question, group)):
+        return frozenset()
+    return addresses_to_ask(question.author or "", question.recipients, rules)
+
+
+def decide(question: Question, rules: Rules, holdings: Holdings, at: datetime) -> Decision:
+    """Decide over one message; ``holdings`` covers ``addresses_needed``, ``at`` is the time certificates must serve."""
+    group = _group(question, rules)
+    early = _early(question, rules, group)
+    if early is not None or group is None or question.author is None:
+        return early or _relay(question, Reason.UNKNOWN_SENDER, "unknown_sender: relay")
+    sign, encrypt = demands(question, group)
+    rule = f"group {group.name}: sign {sign.level} ({sign.origin}), encrypt {encrypt.level} ({encrypt.origin})"
+    if question.encrypted:
+        return _already_encrypted(question, group, sign, rule)
+    assessment = assess(question.author, question.recipients, question.visible, rules, holdings, at)
+    return _protect(question, group, sign, encrypt, assessment, rule)
+
+
+def demands(question: Question, group: Group) -> tuple[Demand, Demand]:
+    """Return what is demanded of signing and of encryption: the group's level, or the message's wish in its place."""
+    wishes = question.wishes
+    return (
+        _demand(group.sign, wishes.sign, group, question.report),
+        _demand(group.encrypt, wishes.encrypt, group, question.report),
+    )
+
+
+def _demand(level: Level, wish: Level | None, group: Group, report: bool) -> Demand:
+    origin = f"group {group.name}"
+    reason = Reason.POLICY_NEVER
+    if wish is not None and level is not Level.REQUIRED:
+        level, origin, reason = wish, "message", Reason.OVERRIDE
+    if report and level is Level.IF_POSSIBLE:
+        return Demand(Level.NEVER, "automatic report", Reason.AUTOMATIC)
+    return Demand(level, origin, reason if level is Level.NEVER else None)
+
+
+def _group(question: Question, rules: Rules) -> Group | None:
+    return rules.group_of(question.author) if question.author is not None else None
+
+
+def _early(question: Question, rules: Rules, group: Group | None) -> Decision | None:
+    """Return the decision that needs no certificate, if there is one."""
+    wishes = question.wishes
+    if wishes.unknown is not None:
+        text = f"{wishes.unknown} takes never, if-possible or required"
+        return _refuse("request field", "5.7.3", Reason.OVERRIDE, text)
+    if not rules.enabled:
+        if wishes.required:
+            return _refuse("enabled: false", "5.7.3", Reason.NOT_ENABLED, "the gateway is switched off")
+        return _relay(question, Reason.NOT_ENABLED, "enabled: false")
+    if question.author is None and any(rules.group_of(address) for address in question.claimed):
+        text = "exactly one From field with exactly one mailbox is needed"
+        return _refuse("no usable From", "5.7.3", Reason.FROM_AMBIGUOUS, text)
+    if group is None:
+        return _unknown_sender(question, rules)
+    if not question.local and not group.submitters.admit(question.client, question.login):
+        text = f"this client may not send as group {group.name}"
+        return _refuse(f"group {group.name}: submitters", "5.7.1", Reason.NOT_AUTHORISED, text, group)
+    return None
+
+
+def _unknown_sender(question: Question, rules: Rules) -> Decision | None:
+    if question.wishes.required:
+        text = "the message asks for protection and its From is in no group"
+        return _refuse("request field", "5.7.3", Reason.UNKNOWN_SENDER, text)
+    if rules.reject_unknown_sender and question.sender:
+        return _refuse("unknown_sender: reject", "5.7.1", Reason.UNKNOWN_SENDER, "the From is in no group")
+    return None
+
+
+def _already_encrypted(question: Question, group: Group, sign: Demand, rule: str) -> Decision:
+    if sign.level is Level.REQUIRED:
+        text = "signing is required and the message is already encrypted"
+        return _refuse(rule, "5.7.3", Reason.ALREADY_PROTECTED, text, group)
+    return Decision(
+        rule=rule,
+        copies=(Copy(question.recipients),),
+        group=group.name,
+        encrypted=True,
+        sign_reason=Reason.ALREADY_PROTECTED,
+        encrypt_reason=Reason.ALREADY_PROTECTED,
+    )
+
+
+def _protect(
+    question: Question, group: Group, sign: Demand, encrypt: Demand, assessment: Assessment, rule: str
+) -> Decision:
+    signer, sign_reason = _signer(question, sign, assessment)
+    if sign.level is Level.REQUIRED and signer is None and not question.signed:
+        text = f"signing is required and not possible: {question.author} ({sign_reason})"
+        return _refuse(rule, "5.7.3", sign_reason, text, group)
+    copies, encrypt_reason = _copies(question, encrypt, assessment)
+    missing = assessment.missing if encrypt.level is not Level.NEVER else ()
+    if encrypt.level is Level.REQUIRED and copies is None and encrypt_reason is not Reason.INTERNAL_RECIPIENT:
+        return _refuse(rule, "5.7.3", encrypt_reason, _impossible(missing, encrypt_reason), group, missing)
+    return Decision(
+        rule=rule,
+        copies=copies or (Copy(question.recipients),),
+        group=group.name,
+        signer=signer,
+        own=assessment.own if assessment.own is not None and assessment.own.has_key else None,
+        signed=signer is not None or question.signed,
+        encrypted=copies is not None,
+        sign_reason=sign_reason,
+        encrypt_reason=encrypt_reason,
+        missing=missing,
+    )
+
+
+def _signer(question: Question, sign: Demand, assessment: Assessment) -> tuple[Holding | None, Reason | None]:
+    if question.signed:
+        return None, Reason.ALREADY_PROTECTED
+    if sign.level is Level.NEVER:
+        return None, sign.reason
+    if isinstance(assessment.signing, Reason):
+        return None, assessment.signing
+    return assessment.signing, None
+
+
+def _copies(
+    question: Question, encrypt: Demand, assessment: Assessment
+) -> tuple[tuple[Copy, ...] | None, Reason | None]:
+    """Return the copies of an encrypted message, or why it is not encrypted."""
+    reason = encrypt.reason if encrypt.level is Level.NEVER else assessment.encryption_reason
+    if reason is not None:
+        return None, reason
+    own = () if assessment.own is None else (assessment.own.certificate,)
+    sealed = [answer for answer in assessment.recipients if answer.holding is not None]
+    shown = [answer for answer in sealed if not answer.hidden]
+    copies = [_copy(shown, own)] if shown else []
+    copies += [_copy([answer], own) for answer in sealed if answer.hidden]
+    plain = tuple(answer.address for answer in assessment.recipients if answer.holding is None)
+    if plain:
+        copies.append(Copy(plain))
+    if len(copies) > 1 and not question.can_split:
+        hidden = any(answer.hidden for answer in sealed)
+        return None, Reason.HIDDEN_RECIPIENT if hidden else Reason.MIXED_RECIPIENTS
+    return tuple(copies), None
+
+
+def _copy(answers: list[RecipientAnswer], own: tuple[Certificate, ...]) -> Copy:
+    certificates = [answer.holding.certificate for answer in answers if answer.holding is not None]
+    unique = dict.fromkeys((*certificates, *own))
+    return Copy(tuple(answer.address for answer in answers), tuple(unique))
+
+
+def _relay(question: Question, reason: Reason, rule: str) -> Decision:
+    return Decision(rule, (Copy(question.recipients),), sign_reason=reason, encrypt_reason=reason)
+
+
+def _refuse(
+    rule: str,
+    enhanced: str,
+    reason: Reason | None,
+    text: str,
+    group: Group | None = None,
+    missing: tuple[RecipientAnswer, ...] = (),
+) -> Decision:
+    return Decision(
+        rule=rule,
+        reply=reply(550, enhanced, f"{reason}: {text}"),
+        group=group.name if group else None,
+        sign_reason=reason,
+        encrypt_reason=reason,
+        missing=missing,
+    )
+
+
+TEXT_LIMIT = 400
+"""Characters of a refusal's list of addresses: a reply line may have 512 octets (RFC 5321 §4.5.3.1.5)."""
+
+
+def _impossible(missing: tuple[RecipientAnswer, ...], reason: Reason | None) -> str:
+    text = "encryption is required and not possible"
+    if not missing:
+        return f"{text} for these recipients in one message ({reason})"
+    named: list[str] = []
+    for count, answer in enumerate(missing):
+        entry = f"{answer.address} ({answer.reason})"
+        if sum(map(len, named)) + len(entry) > TEXT_LIMIT:
+            named.append(f"and {len(missing) - count} more")
+            break
+        named.append(entry)
+    return f"{text}: {', '.join(named)}"

@@ -1,0 +1,198 @@
+"""Sealing: a message becomes a signed or encrypted one (RFC 8551 §3).
+
+The entity that is protected is the message's Content-* fields and its body; every other header field stays outside,
+untouched and in order. Signed content is made canonical first (§3.1.1: CRLF, 7-bit, short lines); where that cannot be
+done without touching somebody else's signature, the message is signed opaque instead. Bytes that need no change are
+slices of the original.
+
+What was made is read back and checked before it is handed out: the signature verifies over the very bytes that leave,
+and, where our own key is a recipient, the envelope opens to what went in.
+"""
+
+import binascii
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from gateway.cms import enveloped, signed
+from gateway.cms.signed import Signer
+from gateway.errors import GatewayError
+from gateway.mail.canonical import canonical
+from gateway.mail.header import Field, Header, content_type, read_header
+from gateway.pki.certificate import Certificate
+from gateway.pki.key import PrivateKey
+
+BASE64_LINE = 57
+"""Bytes that fill one line of 76 characters."""
+
+DROPPED = frozenset({"bcc", "resent-bcc"})
+"""Fields that a sealed copy must not carry: they name hidden recipients."""
+
+
+class SealFault(GatewayError):
+    """What was sealed does not read back as what went in; it must not leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A MIME entity in the making: its Content-* fields (CRLF at the end of each) and the pieces of its body."""
+
+    fields: bytes
+    body: tuple[bytes | bytearray | memoryview, ...]
+
+    @property
+    def pieces(self) -> tuple[bytes | bytearray | memoryview, ...]:
+        """The whole entity in order, empty line included."""
+        return (self.fields, b"\r\n", *self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stays outside of a message: the fields before and after the place of its Content-* fields."""
+
+    before: bytes
+    after: bytes
+
+    def around(self, entity: Entity) -> bytes:
+        """Return the message with this entity in it."""
+        return b"".join((self.before, entity.fields, self.after, b"\r\n", *entity.body))
+
+
+def take_apart(content: bytes, header: Header) -> tuple[Frame, Entity]:
+    """Return what stays outside of a message and the entity to protect. MIME-Version is there exactly once."""
+    inner = [field for field in header.fields if field.name.startswith("content-")]
+    place = inner[0].start if inner else header.end
+    kept = [field for field in header.fields if not field.name.startswith("content-") and field.name not in DROPPED]
+    versions = [field for field in kept if field.name == "mime-version"]
+    kept = [field for field in kept if field not in versions[1:]]
+    before = b"".join(content[field.start : field.end] for field in kept if field.start < place)
+    after = b"".join(content[field.start : field.end] for field in kept if field.start >= place)
+    if not versions:
+        before += b"MIME-Version: 1.0\r\n"
+    fields = b"".join(content[field.start : field.end] for field in inner) or b"Content-Type: text/plain\r\n"
+    return Frame(before, after), Entity(fields, (memoryview(content)[header.body :],))
+
+
+def sign(entity: Entity, signer: Signer, chain: Sequence[bytes], at: datetime) -> Entity:
+    """Return ``entity`` signed: clear where its canonical form permits, else opaque. Raises ``SealFault``."""
+    form = canonical(b"".join(entity.pieces))
+    if form.clear:
+        result = _clear(form.content, signer, chain, at)
+        _check_clear(result, signer)
+    else:
+        result = _opaque(form.content, signer, chain, at)
+        _check_opaque(result, form.content, signer)
+    return result
+
+
+def encrypt(
+    entity: Entity, recipients: Sequence[Certificate], cipher: str, rsa: str, own: tuple[Certificate, PrivateKey] | None
+) -> Entity:
+    """Return ``entity`` encrypted to all ``recipients`` in one CMS; ``own`` is whom we can check it with.
+
+    ``cipher``: ``aes-128-cbc``, ``aes-256-cbc``, ``aes-128-gcm``, ``aes-256-gcm``; ``rsa``: ``pkcs1v15`` or ``oaep``.
+    Raises ``SealFault``.
+    """
+    kind = "authEnveloped-data" if cipher.endswith("-gcm") else "enveloped-data"
+    result = _cms_entity(kind, enveloped.encrypt(entity.pieces, recipients, cipher, rsa))
+    _check_encrypted(result, entity, own)
+    return result
+
+
+def _clear(content: bytes, signer: Signer, chain: Sequence[bytes], at: datetime) -> Entity:
+    digest = signed.digest_of(signer.scheme, content)
+    boundary = b"smime-" + sha256(digest).hexdigest()[:40].encode()
+    fields = (
+        b'Content-Type: multipart/signed; protocol="application/pkcs7-signature";\r\n'
+        b' micalg=%s; boundary="%s"\r\n' % (signed.micalg(signer.scheme).encode(), boundary)
+    )
+    signature = base64_lines([signed.sign_detached(digest, signer, chain, at)])
+    head = b"This is a cryptographically signed message in MIME format.\r\n\r\n--%s\r\n" % boundary
+    tail = (
+        b"\r\n--%s\r\n"
+        b'Content-Type: application/pkcs7-signature; name="smime.p7s"\r\n'
+        b"Content-Transfer-Encoding: base64\r\n"
+        b'Content-Disposition: attachment; filename="smime.p7s"\r\n\r\n'
+        b"%s\r\n--%s--\r\n" % (boundary, signature, boundary)
+    )
+    return Entity(fields, (head, content, tail))
+
+
+def _opaque(content: bytes, signer: Signer, chain: Sequence[bytes], at: datetime) -> Entity:
+    return _cms_entity("signed-data", signed.sign_opaque(content, signer, chain, at))
+
+
+def _cms_entity(kind: str, pieces: Iterable[bytes]) -> Entity:
+    fields = (
+        b'Content-Type: application/pkcs7-mime; smime-type=%s; name="smime.p7m"\r\n'
+        b"Content-Transfer-Encoding: base64\r\n"
+        b'Content-Disposition: attachment; filename="smime.p7m"\r\n' % kind.encode()
+    )
+    return Entity(fields, (base64_lines(pieces),))
+
+
+def base64_lines(pieces: Iterable[bytes]) -> bytearray:
+    """Return pieces of any size as one base64 text with lines of 76 characters and CRLF, without joining them first."""
+    text = bytearray()
+    rest = b""
+    for piece in pieces:
+        whole = rest + piece if rest else piece
+        end = len(whole) - len(whole) % BASE64_LINE
+        text += _encoded(whole[:end])
+        rest = bytes(whole[end:])
+    text += _encoded(rest)
+    return text
+
+
+def _encoded(data: bytes) -> bytes:
+    text = binascii.b2a_base64(data, newline=False)
+    return b"".join([text[start : start + 76] + b"\r\n" for start in range(0, len(text), 76)])
+
+
+def _check_clear(entity: Entity, signer: Signer) -> None:
+    """Read the finished multipart/signed back and verify its signature over its first part (RFC 8551 §3.5.3)."""
+    head, content, tail = entity.body
+    boundary = content_type(entity.fields.partition(b":")[2]).parameters["boundary"].encode()
+    delimiter = b"\r\n--" + boundary
+    if not bytes(head).endswith(delimiter + b"\r\n") or not bytes(tail).startswith(delimiter + b"\r\n"):
+        raise SealFault("the produced multipart/signed does not read back: delimiter")
+    if delimiter in content:
+        raise SealFault("the produced multipart/signed does not read back: the boundary occurs in the content")
+    part = bytes(tail[len(delimiter) + 2 :])
+    body, found, _ = part[read_header(part).body :].partition(delimiter + b"--\r\n")
+    if not found:
+        raise SealFault("the produced multipart/signed does not read back: close delimiter")
+    _verify(binascii.a2b_base64(body), content, signer)
+
+
+def _check_opaque(entity: Entity, content: bytes, signer: Signer) -> None:
+    _verify(binascii.a2b_base64(entity.body[0]), content, signer)
+
+
+def _verify(der: bytes, content: bytes | bytearray | memoryview, signer: Signer) -> None:
+    try:
+        data = signed.read_signed(der)
+        if data.content is not None and b"".join(data.content) != content:
+            raise SealFault("the produced signature does not carry the content it was made over")
+        (info,) = data.signer_infos
+        signed.verify(info, signed.digest_of(signer.scheme, content), signer.certificate)
+    except (GatewayError, ValueError) as error:
+        raise SealFault(f"the produced signature does not verify: {error}") from error
+
+
+def _check_encrypted(result: Entity, entity: Entity, own: tuple[Certificate, PrivateKey] | None) -> None:
+    """Read the finished CMS back and, with our own key, open it to the digest of what went in."""
+    try:
+        data = enveloped.read_enveloped(binascii.a2b_base64(result.body[0]))
+        if own is None:
+            return
+        expected = sha256()
+        for piece in entity.pieces:
+            expected.update(piece)
+        found = sha256()
+        enveloped.decrypt_into(data, own[0], own[1], found.update)
+    except (GatewayError, ValueError) as error:
+        raise SealFault(f"the produced encryption does not read back: {error}") from error
+    if found.digest() != expected.digest():
+        raise SealFault("the produced encryption opens to something else than what went in")

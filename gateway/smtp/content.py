@@ -1,0 +1,112 @@
+"""Message content on the wire (RFC 5321 §4.5.2): taken out of DATA, and put into DATA.
+
+Only CRLF.CRLF ends a message, and a message holds no bare CR or LF: both are what keeps a second, smuggled message
+from being seen by anybody else. Bytes come and go in pieces; every way of cutting the stream gives the same result.
+Nothing else is changed: long lines, 8-bit bytes and NUL pass.
+"""
+
+import re
+from collections.abc import Iterator
+
+Octets = bytes | bytearray
+
+END = b"\r\n.\r\n"
+CHUNK = 262144
+RECEIVED_LIMIT = 100
+_RECEIVED = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
+
+
+class BareLineEnd(ValueError):
+    """A CR without LF, or an LF without CR."""
+
+
+class Content:
+    """Collects one message from DATA; keeps at most ``limit`` bytes and then only counts.
+
+    ``size`` is what came so far (dot-stuffing removed), ``bare`` says whether a bare CR or LF was among it.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        # The CRLF of the DATA command is the one before a dot on the first line.
+        self._undecided = b"\r\n"
+        self._kept = bytearray()
+        self.size = -2
+        self.bare = False
+
+    @property
+    def too_large(self) -> bool:
+        """Whether more than ``limit`` bytes came."""
+        return self.size > self._limit
+
+    def feed(self, data: bytes) -> bytes | None:
+        """Take the next piece; return what follows the final dot, or None while it has not come."""
+        data = self._undecided + data
+        end = data.find(END)
+        if end >= 0:
+            self._keep(data[: end + 2])
+            self._undecided = b""
+            return data[end + 5 :]
+        held = _beginning_of_end(data)
+        self._undecided = data[len(data) - held :]
+        self._keep(data[: len(data) - held])
+        return None
+
+    def take(self) -> bytes:
+        """Return the content and let go of the buffer."""
+        kept, self._kept = self._kept, bytearray()
+        # One slice, one copy: the two bytes in front are those ``_undecided`` began with.
+        return bytes(memoryview(kept)[2:])
+
+    def _keep(self, data: bytes) -> None:
+        self.bare = self.bare or has_bare_line_end(data)
+        if b"\r\n." in data:
+            data = data.replace(b"\r\n.", b"\r\n")
+        self.size += len(data)
+        if self.bare or self.too_large:
+            self._kept = bytearray()
+        else:
+            self._kept += data
+
+
+def _beginning_of_end(data: bytes) -> int:
+    """Return how many bytes at the end of ``data`` may be the beginning of ``END``."""
+    return next((n for n in (4, 3, 2, 1) if data.endswith(END[:n])), 0)
+
+
+def has_bare_line_end(data: Octets) -> bool:
+    """Whether a CR stands without LF or an LF without CR."""
+    pairs = data.count(b"\r\n")
+    return data.count(b"\n") != pairs or data.count(b"\r") != pairs
+
+
+def stuffed(content: Octets, chunk_size: int = CHUNK) -> Iterator[Octets]:
+    """Yield the content dot-stuffed, in pieces, ending in CRLF (empty content: nothing), without the final dot.
+
+    Raises ``BareLineEnd`` at the piece that holds one: such content must never reach the final dot.
+    """
+    before: Octets = b"\n"
+    for start in range(0, len(content), chunk_size):
+        end = start + chunk_size
+        piece = content[start:end]
+        if has_bare_line_end(_whole_pairs(piece, before, content[end : end + 1])):
+            raise BareLineEnd("content holds a bare CR or LF")
+        dotted = b"." + piece if before == b"\n" and piece.startswith(b".") else piece
+        yield dotted.replace(b"\n.", b"\n..") if b"\n." in piece else dotted
+        before = piece[-1:]
+    if content and not content.endswith(b"\r\n"):
+        yield b"\r\n"
+
+
+def _whole_pairs(piece: Octets, before: Octets, after: Octets) -> Octets:
+    """Complete a CRLF that the cut before or behind ``piece`` went through."""
+    if before == b"\r":
+        piece = b"\r" + piece
+    return piece + b"\n" if after == b"\n" and piece.endswith(b"\r") else piece
+
+
+def looping(content: bytes) -> bool:
+    """Whether the message has more Received fields than any honest path gives it (RFC 5321 §6.3)."""
+    end = content.find(b"\r\n\r\n")
+    header = content[: end if end >= 0 else len(content)]
+    return len(_RECEIVED.findall(header)) > RECEIVED_LIMIT

@@ -1,0 +1,17 @@
+"""The store: certificates, private keys, journal and ledger in one database, SQLite or PostgreSQL.
+
+``open_store`` gives a ``Store``; its ``certificates``, ``keys`` and ``ledger`` are the engine's and the doors' ports.
+
+``opening``                 from options to an open store: folder, schema, key-encryption key
+``files`` ``refusal``       ownership and modes of the state directory; what is refused at the door
+``database`` ``generation`` transactions and faults; the memory in front of them
+``schema`` ``migrate``      the tables, and bringing an older store up to date
+``wrapping``                the key-encryption key
+``certificates`` ``keys``   what is stored and found; ``importing`` takes files in
+``journal`` ``ledger``      what became of messages; which copies were taken without our 250
+"""
+
+from gateway.store.opening import Store, StoreOptions, open_store
+from gateway.store.refusal import Misconfigured, NotPermitted
+
+__all__ = ["Misconfigured", "NotPermitted", "Store", "StoreOptions", "open_store"]

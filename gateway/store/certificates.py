@@ -1,0 +1,225 @@
+"""The stored certificates: leaves found by address, CA certificates above them, and what administrators do with both.
+
+Leaves are indexed by their mail names in folded form (``mail.address.folded``); a CA certificate is in no index, since
+it neither signs nor receives mail. What the engine asks is answered from memory (``generation``).
+Path building is not here (``pki.path``), nor is what may be imported (``pki.acceptance``).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import sha256
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Column, Connection, Row, Select, delete, func, or_, select, update
+
+from gateway.errors import Refused
+from gateway.mail.address import folded
+from gateway.pki.certificate import Certificate, read_certificate
+from gateway.pki.holding import Holding
+from gateway.pki.path import chain_for
+from gateway.reason import Reason
+from gateway.store import schema
+from gateway.store.database import Database, insert_new
+from gateway.store.generation import Cache, Generation
+
+ADDRESSES_KEPT = 20_000
+CHAINS_KEPT = 2_000
+MAX_LEVELS = 8
+MAX_ISSUERS = 200
+"""Bounds on what is gathered above one certificate; ``pki.path`` chooses among it."""
+
+
+class Trust(StrEnum):
+    """What an administrator said of a certificate."""
+
+    NONE = "none"
+    TRUSTED = "trusted"
+    DISTRUSTED = "distrusted"
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What a deletion took: the certificate, and its private key where this was that key's last certificate."""
+
+    certificate: Certificate
+    with_key: bool
+
+
+class StoredCertificates:
+    """Implements ``engine.ports.Certificates``, and the administrator's verbs. All methods raise ``Fault``."""
+
+    def __init__(self, database: Database, generation: Generation) -> None:
+        self._database = database
+        self._generation = generation
+        self._found: Cache[str, tuple[Holding, ...]] = Cache(generation, ADDRESSES_KEPT)
+        self._chains: Cache[str, tuple[Certificate, ...]] = Cache(generation, CHAINS_KEPT)
+
+    # what the engine asks
+
+    def find(self, addresses: Iterable[str]) -> Mapping[str, Sequence[Holding]]:
+        """Return, for each address asked for, every leaf that holds it; one query for all that is not in memory."""
+        return self._found.many(addresses, self._load)
+
+    def chain(self, certificate: Certificate) -> Sequence[Certificate]:
+        """Return the stored CA certificates above ``certificate``, nearest first, self-signed ones left out."""
+        return self._chains.one(certificate.fingerprint, lambda _: self._load_chain(certificate))
+
+    def _load(self, wanted: Sequence[str]) -> dict[str, tuple[Holding, ...]]:
+        by_fold = {address: folded(address) for address in wanted}
+        index = schema.addresses.c
+        query = (
+            _holdings(index.address)
+            .join(schema.addresses, index.fingerprint == schema.certificates.c.fingerprint)
+            .where(index.address.in_(sorted(set(by_fold.values()))))
+            .order_by(index.address, index.fingerprint)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        found = {address: tuple(map(_holding, group)) for address, group in groupby(rows, lambda row: row.address)}
+        return {address: found.get(fold, ()) for address, fold in by_fold.items()}
+
+    def _load_chain(self, certificate: Certificate) -> tuple[Certificate, ...]:
+        candidates: dict[str, Certificate] = {}
+        with self._database.read() as connection:
+            level = [certificate]
+            for _ in range(MAX_LEVELS):
+                level = [issuer for issuer in _issuers(connection, level) if issuer.fingerprint not in candidates]
+                candidates |= {issuer.fingerprint: issuer for issuer in level}
+                if not level or len(candidates) >= MAX_ISSUERS:
+                    break
+        return tuple(chain_for(certificate, candidates.values(), datetime.now(UTC)))
+
+    # what an administrator does
+
+    def list(self, text: str = "", expiring_before: datetime | None = None) -> list[Holding]:
+        """Return the certificates, those that expire first at the top.
+
+        ``text``: only those with it in fingerprint, subject, issuer or an address, in any case.
+        """
+        table, index = schema.certificates.c, schema.addresses.c
+        query = _holdings().order_by(table.not_after, table.fingerprint)
+        if expiring_before is not None:
+            query = query.where(table.not_after < expiring_before)
+        if text:
+            columns = (table.fingerprint, table.subject, table.issuer)
+            holds = select(index.fingerprint).where(index.address.contains(text.lower(), autoescape=True))
+            places = [func.lower(column).contains(text.lower(), autoescape=True) for column in columns]
+            query = query.where(or_(*places, table.fingerprint.in_(holds)))
+        with self._database.read() as connection:
+            return [_holding(row) for row in connection.execute(query)]
+
+    def get(self, name: str) -> Holding:
+        """Return the certificate with that fingerprint or unambiguous prefix. Raises ``Refused``."""
+        with self._database.read() as connection:
+            return _one(connection, name)
+
+    def set_trust(self, name: str, trust: Trust) -> Holding:
+        """Trust or distrust a certificate; return it as it stands now. Raises ``Refused``."""
+        with self._database.change() as connection:
+            mark(connection, _one(connection, name).certificate, trust)
+            changed = _one(connection, name)
+        self._generation.expire()
+        return changed
+
+    def delete(self, name: str) -> Deleted:
+        """Delete a certificate, and its private key where no other certificate has it. Raises ``Refused``."""
+        table, keys = schema.certificates.c, schema.keys.c
+        with self._database.change() as connection:
+            gone = _one(connection, name).certificate
+            connection.execute(delete(schema.certificates).where(table.fingerprint == gone.fingerprint))
+            served = select(table.fingerprint).where(table.public_key_id == gone.public_key_id)
+            orphan = delete(schema.keys).where(keys.public_key_id == gone.public_key_id, ~served.exists())
+            with_key = connection.execute(orphan).rowcount > 0
+        self._generation.expire()
+        return Deleted(gone, with_key)
+
+
+# inside a transaction, for imports
+
+
+def add(connection: Connection, certificate: Certificate, addresses: Iterable[str], trust: Trust) -> bool:
+    """Store a certificate, a leaf findable by ``addresses``; return whether it was new (an old one stays as it is)."""
+    row = {
+        "fingerprint": certificate.fingerprint,
+        "der": certificate.der,
+        "public_key_id": certificate.public_key_id,
+        "subject_id": _name_id(certificate.subject_der),
+        "subject": _text(certificate.subject),
+        "issuer": _text(certificate.issuer),
+        "not_after": certificate.not_after,
+        "is_ca": certificate.is_ca,
+        "trust": trust,
+    }
+    if not insert_new(connection, schema.certificates, [row]):
+        return False
+    names = () if certificate.is_ca else sorted({folded(address) for address in addresses})
+    index = [{"address": name, "fingerprint": certificate.fingerprint} for name in names]
+    insert_new(connection, schema.addresses, index)
+    return True
+
+
+def trust_of(connection: Connection, certificate: Certificate) -> Trust | None:
+    """Return what was said of a certificate, or None where it is not stored."""
+    table = schema.certificates.c
+    found = connection.scalar(select(table.trust).where(table.fingerprint == certificate.fingerprint))
+    return None if found is None else Trust(found)
+
+
+def mark(connection: Connection, certificate: Certificate, trust: Trust) -> None:
+    """Say of a stored certificate whether it is trusted."""
+    table = schema.certificates
+    connection.execute(update(table).where(table.c.fingerprint == certificate.fingerprint).values(trust=trust))
+
+
+def plain_name(name: str) -> str:
+    """Return a fingerprint or prefix as stored: lower case, without colons and blanks. Raises ``Refused``."""
+    plain = name.replace(":", "").replace(" ", "").lower()
+    if not plain or len(plain) > 64 or plain.strip("0123456789abcdef"):
+        raise Refused(f"{name!r} is no SHA-256 fingerprint and no beginning of one")
+    return plain
+
+
+def _one(connection: Connection, name: str) -> Holding:
+    prefix = plain_name(name)
+    query = _holdings().where(schema.certificates.c.fingerprint.startswith(prefix)).limit(2)
+    rows = connection.execute(query).all()
+    if not rows:
+        raise Refused(f"no stored certificate has a fingerprint that begins with {prefix}", Reason.NO_CERTIFICATE)
+    if len(rows) > 1:
+        raise Refused(f"several fingerprints begin with {prefix}: write more of it")
+    return _holding(rows[0])
+
+
+def _issuers(connection: Connection, level: Iterable[Certificate]) -> list[Certificate]:
+    table = schema.certificates.c
+    names = {_name_id(certificate.issuer_der) for certificate in level}
+    query = select(table.der).where(table.subject_id.in_(names), table.is_ca, table.trust != Trust.DISTRUSTED)
+    return [read_certificate(der) for der in connection.scalars(query.order_by(table.fingerprint).limit(MAX_ISSUERS))]
+
+
+def _holdings(*columns: Column[Any]) -> Select[Any]:
+    table, keys = schema.certificates, schema.keys
+    has_key = keys.c.public_key_id.is_not(None).label("has_key")
+    joined = table.outerjoin(keys, keys.c.public_key_id == table.c.public_key_id)
+    return select(table.c.der, table.c.trust, has_key, *columns).select_from(joined)
+
+
+def _holding(row: Row[Any]) -> Holding:
+    return Holding(
+        certificate=read_certificate(row.der),
+        trusted=row.trust == Trust.TRUSTED,
+        has_key=bool(row.has_key),
+        distrusted=row.trust == Trust.DISTRUSTED,
+    )
+
+
+def _name_id(name: bytes) -> str:
+    return sha256(name).hexdigest()
+
+
+def _text(name: str) -> str:
+    """A text that PostgreSQL stores, too."""
+    return name.replace("\0", "\\00")

@@ -1,0 +1,188 @@
+"""One database, SQLite or PostgreSQL, behind three verbs: ``read``, ``write`` and ``change``.
+
+Every failure of the database leaves this module as a ``Fault`` whose text holds neither SQL nor values. Waiting is
+bounded: a locked store is a fault after ``wait`` seconds. SQLite runs in WAL mode, so readers never wait.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Insert,
+    Table,
+    create_engine,
+    event,
+    make_url,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from gateway.errors import Fault
+from gateway.store import schema
+from gateway.store.refusal import Misconfigured
+
+SQLITE_NAME = "store.db"
+_DRIVER = "postgresql+psycopg"
+
+
+class Damaged(Fault):
+    """The database file does not hold what a database holds; waiting will not help."""
+
+
+class Database:
+    """A pool of connections. Safe to use from several threads, not across a fork."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is a file of ours."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that sees one state of the store. Raises ``Fault``."""
+        with _faults(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self, *, keep: bool = True) -> Iterator[Connection]:
+        """A transaction that is committed at the end, or with ``keep=False`` undone. Raises ``Fault``."""
+        with _faults(), self.engine.connect() as connection:
+            writing = connection.execution_options(write=True)
+            with writing.begin() as transaction:
+                yield writing
+                if not keep:
+                    transaction.rollback()
+
+    @contextmanager
+    def change(self, *, keep: bool = True) -> Iterator[Connection]:
+        """A transaction that changes certificates or keys: every process sees it within a second. Raises ``Fault``.
+
+        The generation's row is written first, so that changes stand in line and cannot deadlock one another.
+        """
+        condition = schema.condition
+        with self.write(keep=keep) as connection:
+            connection.execute(update(condition).values(generation=condition.c.generation + 1))
+            yield connection
+
+    def close(self) -> None:
+        """Give up all connections."""
+        self.engine.dispose()
+
+
+def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
+    """Insert the rows that are not there yet, by primary key; return how many were new."""
+    if not rows:
+        return 0
+    statement: Insert
+    if connection.dialect.name == "sqlite":
+        statement = sqlite.insert(table).on_conflict_do_nothing()
+    else:
+        statement = postgresql.insert(table).on_conflict_do_nothing()
+    return sum(connection.execute(statement, row).rowcount for row in rows)
+
+
+def open_database(database: str, state: Path, *, durable: bool, wait: float) -> Database:
+    """Prepare the connections to ``database`` (the option of that name); nothing is opened yet.
+
+    Raises ``Misconfigured`` where it is neither ``sqlite`` nor a ``postgresql+psycopg`` URL.
+    """
+    if database == "sqlite":
+        return Database(_sqlite(state / SQLITE_NAME, durable=durable, wait=wait))
+    try:
+        url = make_url(database)
+        if url.drivername != _DRIVER:
+            raise ArgumentError
+        return Database(_postgresql(url, wait=wait))
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise Misconfigured("database: write sqlite, or postgresql+psycopg://user@host/name") from error
+    except ImportError as error:
+        raise Misconfigured("database: PostgreSQL needs the extra smime-gateway[postgresql]") from error
+
+
+def _sqlite(path: Path, *, durable: bool, wait: float) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": wait, "isolation_level": None},
+        pool_timeout=wait,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def tune(connection: sqlite3.Connection, _record: object) -> None:
+        _use_wal(connection, wait)
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that will write takes the lock at once: upgrading a read lock later could fail without waiting.
+        writes = connection.get_execution_options().get("write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _use_wal(connection: sqlite3.Connection, wait: float) -> None:
+    """Switch to WAL unless the file is so already; SQLite by itself does not wait while another process switches."""
+    deadline = time.monotonic() + wait
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _postgresql(url: URL, *, wait: float) -> Engine:
+    milliseconds = int(wait * 1000)
+    return create_engine(
+        url,
+        connect_args={"connect_timeout": max(2, int(wait)), "options": f"-c lock_timeout={milliseconds}"},
+        pool_timeout=wait,
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        said = _said(error)
+        kind = Damaged if any(word in said for word in _DAMAGE) else Fault
+        raise kind(f"the store cannot be used: {_explanation(said)}") from error
+
+
+_DAMAGE = {
+    "malformed": "the database file is damaged; restore a backup",
+    "not a database": "the database file is damaged, or is no database; restore a backup",
+}
+_KNOWN = _DAMAGE | {
+    "locked": "another process holds its lock; if this lasts, find the process and end it",
+    "readonly": "the database cannot be written; check owner, mode and mount of the state directory",
+    "disk is full": "the disk is full",
+    "unable to open": "the database file cannot be opened; check owner and mode of the state directory",
+    "QueuePool": "all connections were busy for too long",
+}
+
+
+def _said(error: Exception) -> str:
+    """Return what the database itself said: no SQL, no values, one line."""
+    return str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
+
+
+def _explanation(said: str) -> str:
+    return next((text for word, text in _KNOWN.items() if word in said), said)

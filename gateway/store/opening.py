@@ -1,0 +1,88 @@
+"""Opening a store: the folder is checked, the schema brought up to date, the key-encryption key verified."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.errors import GatewayError
+from gateway.store import files
+from gateway.store.certificates import StoredCertificates
+from gateway.store.database import SQLITE_NAME, Damaged, Database, open_database
+from gateway.store.generation import Clock, Generation
+from gateway.store.journal import Journal
+from gateway.store.keys import StoredKeys
+from gateway.store.ledger import StoredLedger, this_owner
+from gateway.store.migrate import bring_up_to_date
+from gateway.store.refusal import Misconfigured
+from gateway.store.wrapping import Wrapping
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """Where the store is: the options of the same names, and the seconds to wait for a database that is locked."""
+
+    state: Path
+    database: str = "sqlite"
+    key_encryption_key: str | None = None
+    wait: float = 5.0
+
+
+class Store:
+    """One open store. Safe for threads; each process opens its own, after a fork, not before."""
+
+    def __init__(self, database: Database, wrapping: Wrapping, clock: Clock) -> None:
+        generation = Generation(database, clock)
+        self.database = database
+        self.generation = generation
+        self.wrapping = wrapping
+        self.certificates = StoredCertificates(database, generation)
+        self.keys = StoredKeys(database, generation, wrapping)
+        self.journal = Journal(database)
+        self.ledger = StoredLedger(database, this_owner())
+
+    def check(self) -> None:
+        """Look for damage (SQLite: every page is read, so seconds for a large store). Raises ``Misconfigured``."""
+        if not self.database.is_sqlite:
+            return
+        try:
+            with self.database.read() as connection:
+                found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        except Damaged as error:
+            raise Misconfigured(str(error)) from error
+        if found != "ok":
+            raise Misconfigured("the store cannot be used: the database file is damaged; restore a backup")
+
+    def close(self) -> None:
+        """Give up all connections."""
+        self.database.close()
+
+
+def open_store(options: StoreOptions, *, durable: bool, clock: Clock = time.monotonic) -> Store:
+    """Open the store, created and migrated where that is to do. Run as root, the process becomes the owner of STATE.
+
+    ``durable``: what was written survives a power failure at once, not after some seconds (SQLite). ``clock`` paces
+    the look for others' changes. Raises ``Fault``, ``Misconfigured``, ``NotPermitted``.
+    """
+    files.become_owner(options.state)
+    files.secure_folder(options.state)
+    database = open_database(options.database, options.state, durable=durable, wait=options.wait)
+    if database.is_sqlite:
+        _secure_database(options.state)
+    try:
+        bring_up_to_date(database)
+        store = Store(database, Wrapping(database, options.key_encryption_key, options.state), clock)
+        store.wrapping.verify()
+    except Damaged as error:
+        database.close()
+        raise Misconfigured(str(error)) from error
+    except GatewayError:
+        database.close()
+        raise
+    return store
+
+
+def _secure_database(state: Path) -> None:
+    """See to it that SQLite finds a file of mode 0600; its write-ahead log inherits the mode."""
+    files.touch_file(state / SQLITE_NAME)
+    for suffix in ("", "-wal", "-shm"):
+        files.secure_file(state / f"{SQLITE_NAME}{suffix}")

@@ -1,0 +1,130 @@
+"""The tables. Migrations make them (``migrations/``); a test keeps both alike.
+
+Times are microseconds since 1970 in UTC, the same on SQLite and PostgreSQL. Addresses stand in the form of
+``mail.address.folded``. What identifies a copy in the ledger is hashed, so that no odd byte of an envelope matters.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+REVISION = "0001"
+"""The newest migration: what ``alembic_version`` says in a store that is up to date."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware datetime, kept as microseconds since 1970 (UTC)."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """To the database."""
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+metadata = MetaData()
+
+version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+"""Alembic's own table; read here to know without alembic whether the store is up to date."""
+
+condition = Table(
+    "condition",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+    Column("kek_check", String(64)),
+)
+"""One row. ``generation`` grows with every change of certificates and keys; ``kek_check`` recognises the right key."""
+
+certificates = Table(
+    "certificates",
+    metadata,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("der", LargeBinary, nullable=False),
+    Column("public_key_id", String(64), nullable=False, index=True),
+    Column("subject_id", String(64), nullable=False, index=True),
+    Column("subject", Text, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("not_after", Moment, nullable=False),
+    Column("is_ca", Boolean, nullable=False),
+    Column("trust", String(16), nullable=False),
+)
+"""``subject_id``: SHA-256 of the subject's DER, which issuers are looked up by."""
+
+addresses = Table(
+    "addresses",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("fingerprint", ForeignKey("certificates.fingerprint", ondelete="CASCADE"), primary_key=True, index=True),
+)
+"""Which leaf holds which address."""
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("public_key_id", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("protected", LargeBinary),
+)
+"""``wrapped``: the PKCS#8 under the key-encryption key. ``protected``: likewise, in the form it leaves in, where it came
+with a passphrase."""
+
+records = Table(
+    "records",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("id", String(64), nullable=False),
+    Column("received_at", Moment, nullable=False, index=True),
+    Column("direction", String(16), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("signature", String(32)),
+    Column("encryption", String(32)),
+    Column("document", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""The journal: ``document`` is the record as JSON, the other columns are what it is looked up by."""
+
+record_addresses = Table(
+    "record_addresses",
+    metadata,
+    Column("number", ForeignKey("records.number", ondelete="CASCADE"), primary_key=True),
+    Column("address", Text, primary_key=True),
+    Index("ix_record_addresses_address", "address"),
+)
+"""Sender, From and recipients of each record."""
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("mail", LargeBinary(32), primary_key=True),
+    Column("recipient", LargeBinary(32), primary_key=True),
+    Column("owner", String(320), primary_key=True),
+    Column("released", Boolean, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+)
+"""Copies taken in transactions without our 250. ``mail``: hash of content digest, door and sender. ``owner``: the process,
+host/pid/start."""

@@ -1,0 +1,160 @@
+"""One worker: an event loop with all doors, threads for the engine and the store, and the end of it.
+
+The engine runs in threads, so that neither a signature nor a slow store holds up anybody else's dialogue. Records are
+written by group commit: whoever comes while one transaction is under way shares the next.
+"""
+
+import asyncio
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+from gateway.clock import new_id, now
+from gateway.config import Options
+from gateway.engine.engine import Engine, make_record
+from gateway.engine.record import Record
+from gateway.engine.transaction import Outcome, Receipt, Transaction
+from gateway.errors import Fault
+from gateway.house import build_doors, build_engine, build_limits, store_options
+from gateway.log import line, log_record, logger
+from gateway.reply import Reply
+from gateway.smtp.server import OpenDoor, open_door
+from gateway.store import Store, open_store
+from gateway.store.journal import Journal
+
+ENGINE_THREADS = 4
+PRUNE_EVERY = 3600.0
+"""Seconds between two removals of what is past its retention."""
+
+
+class JournalWriter:
+    """Writes records in the order they come, many in one transaction when many come at once."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._thread = ThreadPoolExecutor(1, "journal")
+        self._waiting: list[tuple[Record, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def write(self, record: Record) -> None:
+        """Return when the record is in the journal. Raises ``Fault``."""
+        written = asyncio.get_running_loop().create_future()
+        self._waiting.append((record, written))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_all())
+        await written
+
+    async def _write_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                await loop.run_in_executor(self._thread, self._journal.write, [record for record, _ in batch])
+            except Exception as error:  # noqa: BLE001 - handed to everyone who waits for this batch
+                _settle(batch, error)
+            else:
+                _settle(batch, None)
+        self._writing = None
+
+
+def _settle(batch: list[tuple[Record, asyncio.Future[None]]], error: Exception | None) -> None:
+    for _, written in batch:
+        if written.done():
+            continue
+        if error is None:
+            written.set_result(None)
+        else:
+            written.set_exception(error)
+
+
+class Worker:
+    """One process's share of the service."""
+
+    def __init__(self, options: Options, share: int, instance: str) -> None:
+        """``share``: how many workers there are in all; ``instance``: the id by which we know our own greeting."""
+        self._options = options
+        self._share = share
+        self._instance = instance
+        self._store: Store = open_store(store_options(options), durable=False)
+        self._engine: Engine = build_engine(options, self._store)
+        self._journal = JournalWriter(self._store.journal)
+        self._threads = ThreadPoolExecutor(ENGINE_THREADS, "engine")
+
+    async def run(self, ready: asyncio.Event, lifeline: int) -> None:
+        """Open the doors, serve until SIGTERM, SIGINT or the end of the supervisor, drain, and return."""
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopped.set)
+        loop.add_reader(lifeline, stopped.set)
+        doors = await self._open()
+        pruning = asyncio.create_task(self._prune())
+        ready.set()
+        await stopped.wait()
+        loop.remove_reader(lifeline)
+        pruning.cancel()
+        patience = self._options.drain.total_seconds()
+        await asyncio.gather(*(door.drain(patience) for door in doors))
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._store.close()
+
+    async def _open(self) -> list[OpenDoor]:
+        limits = build_limits(self._options, self._share)
+        return [
+            await open_door(
+                door,
+                limits,
+                process=self.process,
+                report=self.report,
+                ledger=self._store.ledger,
+                hostname=self._options.hostname,
+                instance=self._instance,
+                new_id=new_id,
+                now=now,
+            )
+            for door in build_doors(self._options)
+        ]
+
+    async def process(self, transaction: Transaction) -> Outcome:
+        """Run the engine over one message in a thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._engine.process, transaction)
+
+    async def report(
+        self, transaction: Transaction, outcome: Outcome, receipts: tuple[Receipt, ...], reply: Reply, seconds: float
+    ) -> None:
+        """Make the record of a message, log it and write it down; a journal that fails does not undo a delivery."""
+        record = make_record(transaction, outcome, receipts, reply, seconds)
+        log_record(record)
+        try:
+            await self._journal.write(record)
+        except Fault as error:
+            logger.error("journal: %s; not written: %s", error, line(record))
+
+    async def _prune(self) -> None:
+        loop = asyncio.get_running_loop()
+        retention = self._options.retention
+        while True:
+            try:
+                await loop.run_in_executor(self._threads, self._store.journal.prune, now() - retention.log)
+                await loop.run_in_executor(self._threads, self._store.ledger.prune, now() - retention.ledger)
+            except Fault as error:
+                logger.warning("retention: %s; tried again in an hour", error)
+            await asyncio.sleep(PRUNE_EVERY)
+
+
+def work(options: Options, share: int, instance: str, ready_pipe: int, lifeline: int) -> None:
+    """Be one worker process: write one byte to ``ready_pipe`` when the doors are open, return after the drain."""
+
+    async def serve() -> None:
+        ready = asyncio.Event()
+        worker = asyncio.create_task(Worker(options, share, instance).run(ready, lifeline))
+        opened = asyncio.create_task(ready.wait())
+        await asyncio.wait({worker, opened}, return_when=asyncio.FIRST_COMPLETED)
+        if ready.is_set():
+            os.write(ready_pipe, b".")
+        os.close(ready_pipe)
+        opened.cancel()
+        await worker
+
+    asyncio.run(serve())

@@ -1,0 +1,69 @@
+"""A small world for policy tests: one helpdesk group, certificates of every state, a fixed clock."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gateway.pki.holding import Holding
+from gateway.policy.decide import Decision, addresses_needed, decide
+from gateway.policy.question import Question
+from gateway.policy.rule import Group, Level, Rules
+from tests.authority import Authority
+
+AT = datetime(2026, 6, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+Make = Callable[..., Holding]
+
+
+@pytest.fixture(scope="session")
+def make(authority: Authority) -> Make:
+    """Make a holding: ``make("a@b", has_key=True, not_after=...)``."""
+
+    def build(address: str, *, trusted: bool = True, has_key: bool = False, distrusted: bool = False, **facts: Any):
+        facts.setdefault("kind", "p256")
+        return Holding(authority.leaf(address, **facts).certificate, trusted, has_key, distrusted)
+
+    return build
+
+
+class World:
+    """Rules, stored certificates and one question; ``decide`` asks only for what ``addresses_needed`` names."""
+
+    def __init__(self, holdings: dict[str, list[Holding]]) -> None:
+        self.holdings = holdings
+        self.rules = Rules(groups=(Group("support", ("support@example.org",), Level.IF_POSSIBLE, Level.IF_POSSIBLE),))
+        self.question = Question(
+            sender="support@example.org",
+            recipients=("alice@example.com",),
+            author="support@example.org",
+            visible=frozenset({"alice@example.com", "bob@example.com"}),
+        )
+
+    def levels(self, sign: str, encrypt: str) -> "World":
+        """Give the group these levels."""
+        group = replace(self.rules.groups[0], sign=Level(sign), encrypt=Level(encrypt))
+        self.rules = replace(self.rules, groups=(group,))
+        return self
+
+    def ask(self, **changes: Any) -> Decision:
+        """Decide over the question with these changes."""
+        question = replace(self.question, **changes)
+        needed = addresses_needed(question, self.rules)
+        known = {address: self.holdings.get(address, []) for address in needed}
+        return decide(question, self.rules, known, AT)
+
+
+@pytest.fixture
+def world(make: Make) -> World:
+    """The helpdesk has a key, alice and bob have certificates, nobody else has."""
+    return World(
+        {
+            "support@example.org": [make("support@example.org", has_key=True)],
+            "alice@example.com": [make("alice@example.com")],
+            "bob@example.com": [make("bob@example.com")],
+        }
+    )

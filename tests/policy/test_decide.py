@@ -1,0 +1,369 @@
+"""Every rule of outbound policy, one test each: levels, wishes, unknown senders, already protected, copies."""
+
+from dataclasses import replace
+from ipaddress import ip_network
+
+import pytest
+
+from gateway.policy.question import Wishes
+from gateway.policy.rule import Group, Level, Submitters
+from gateway.reason import Reason
+from tests.policy.conftest import AT, DAY, Make, World
+
+REFUSED_PROTECTION = ("5.7.3", 550)
+
+
+def refusal(decision) -> tuple[str, int]:
+    assert decision.reply is not None
+    return decision.reply.lines[0].split()[0], decision.reply.code
+
+
+def protection(decision) -> tuple[bool, bool]:
+    assert decision.reply is None
+    return decision.signer is not None, any(copy.certificates for copy in decision.copies)
+
+
+# --- levels ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sign", ["never", "if-possible", "required"])
+@pytest.mark.parametrize("encrypt", ["never", "if-possible", "required"])
+def test_what_is_possible_is_done_unless_never(world: World, sign: str, encrypt: str) -> None:
+    decision = world.levels(sign, encrypt).ask()
+    assert protection(decision) == (sign != "never", encrypt != "never")
+    assert decision.sign_reason == (Reason.POLICY_NEVER if sign == "never" else None)
+    assert decision.encrypt_reason == (Reason.POLICY_NEVER if encrypt == "never" else None)
+
+
+@pytest.mark.parametrize("sign", ["never", "if-possible", "required"])
+@pytest.mark.parametrize("encrypt", ["never", "if-possible", "required"])
+def test_without_any_certificate_only_required_refuses(world: World, sign: str, encrypt: str) -> None:
+    world.holdings.clear()
+    decision = world.levels(sign, encrypt).ask()
+    if "required" in (sign, encrypt):
+        assert refusal(decision) == REFUSED_PROTECTION
+        assert decision.copies == ()
+    else:
+        assert protection(decision) == (False, False)
+        assert decision.untouched
+
+
+def test_the_refusal_names_reason_and_addresses(world: World) -> None:
+    decision = world.levels("never", "required").ask(recipients=("alice@example.com", "carol@example.com"))
+    (line,) = decision.reply.lines
+    assert line.startswith("5.7.3 no-certificate:")
+    assert "carol@example.com (no-certificate)" in line
+    assert "alice@example.com" not in line
+
+
+def test_a_refusal_fits_a_reply_line_whatever_the_number_of_recipients(world: World) -> None:
+    many = tuple(f"{'x' * 50}{n}@example.net" for n in range(500))
+    decision = world.levels("never", "required").ask(recipients=many)
+    assert len(decision.reply.encode()) <= 512
+    assert "more" in decision.reply.lines[0]
+
+
+def test_signing_refusal_names_the_sender(world: World) -> None:
+    world.holdings.pop("support@example.org")
+    decision = world.levels("required", "never").ask()
+    assert "support@example.org (no-certificate)" in decision.reply.lines[0]
+
+
+def test_the_rule_that_won_is_named(world: World) -> None:
+    decision = world.levels("required", "if-possible").ask(wishes=Wishes(encrypt=Level.NEVER))
+    assert decision.rule == "group support: sign required (group support), encrypt never (message)"
+
+
+# --- wishes ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wish", list(Level))
+def test_a_wish_stands_in_the_place_of_the_default(world: World, wish: Level) -> None:
+    decision = world.levels("if-possible", "if-possible").ask(wishes=Wishes(sign=wish))
+    assert protection(decision)[0] == (wish is not Level.NEVER)
+    assert decision.sign_reason == (Reason.OVERRIDE if wish is Level.NEVER else None)
+
+
+def test_a_wish_raises_never(world: World) -> None:
+    decision = world.levels("never", "never").ask(wishes=Wishes(Level.REQUIRED, Level.IF_POSSIBLE))
+    assert protection(decision) == (True, True)
+
+
+def test_an_override_never_weakens_required(world: World) -> None:
+    decision = world.levels("required", "required").ask(wishes=Wishes(Level.NEVER, Level.NEVER))
+    assert protection(decision) == (True, True)
+
+
+@pytest.mark.parametrize("wishes", [Wishes(sign=Level.REQUIRED), Wishes(encrypt=Level.REQUIRED)])
+def test_a_required_wish_that_cannot_be_honoured_is_refused(world: World, wishes: Wishes) -> None:
+    world.holdings.clear()
+    assert refusal(world.ask(wishes=wishes)) == REFUSED_PROTECTION
+    assert refusal(world.ask(wishes=wishes, author="stranger@example.net")) == REFUSED_PROTECTION
+    world.rules = replace(world.rules, enabled=False)
+    decision = world.ask(wishes=wishes)
+    assert refusal(decision) == REFUSED_PROTECTION
+    assert decision.sign_reason is Reason.NOT_ENABLED
+
+
+def test_an_unknown_wish_is_refused(world: World) -> None:
+    decision = world.ask(wishes=Wishes(unknown="X-SMIME-Gateway-Sign"))
+    assert decision.reply.code == 550
+    assert "override" in decision.reply.lines[0]
+    assert "X-SMIME-Gateway-Sign" in decision.reply.lines[0]
+
+
+def test_switched_off_relays_even_what_a_group_requires(world: World) -> None:
+    world.levels("required", "required").rules = replace(world.rules, enabled=False)
+    decision = world.ask()
+    assert decision.untouched
+    assert decision.encrypt_reason is Reason.NOT_ENABLED
+
+
+# --- senders --------------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_sender_is_relayed_as_it_is(world: World) -> None:
+    decision = world.levels("required", "required").ask(author="stranger@example.net")
+    assert decision.untouched
+    assert decision.sign_reason is Reason.UNKNOWN_SENDER
+
+
+def test_an_unknown_sender_may_be_rejected_but_never_the_null_sender(world: World) -> None:
+    world.rules = replace(world.rules, reject_unknown_sender=True)
+    assert refusal(world.ask(author="stranger@example.net")) == ("5.7.1", 550)
+    assert world.ask(author="stranger@example.net", sender="").untouched
+    assert refusal(world.ask(author=None, claimed=("stranger@example.net",))) == ("5.7.1", 550)
+
+
+def test_no_usable_from_is_refused_where_a_group_is_claimed(world: World) -> None:
+    decision = world.ask(author=None, claimed=("stranger@example.net", "Support@example.org"))
+    assert refusal(decision) == REFUSED_PROTECTION
+    assert decision.sign_reason is Reason.FROM_AMBIGUOUS
+
+
+def test_no_usable_from_of_a_stranger_is_an_unknown_sender(world: World) -> None:
+    decision = world.ask(author=None, sender="stranger@example.net", claimed=("stranger@example.net",))
+    assert decision.untouched
+    assert decision.sign_reason is Reason.UNKNOWN_SENDER
+
+
+def test_out_08_a_client_that_is_no_submitter_of_the_group_is_refused(world: World) -> None:
+    """OUT-08: helpdesk A cannot send as group B."""
+    submitters = Submitters((ip_network("10.1.0.0/16"),), frozenset({"helpdesk-b"}))
+    world.rules = replace(world.rules, groups=(replace(world.rules.groups[0], submitters=submitters),))
+    assert refusal(world.ask(client="10.2.0.1")) == ("5.7.1", 550)
+    assert refusal(world.ask(client="10.2.0.1", login="helpdesk-a")) == ("5.7.1", 550)
+    assert refusal(world.ask(client=None)) == ("5.7.1", 550)
+    assert protection(world.ask(client="10.1.2.3")) == (True, True)
+    assert protection(world.ask(client="10.2.0.1", login="helpdesk-b")) == (True, True)
+    assert protection(world.ask(client=None, local=True)) == (True, True)
+
+
+def test_the_first_group_that_matches_wins(world: World) -> None:
+    first = Group("vip", ("ceo@example.org",), Level.NEVER, Level.NEVER)
+    everybody = Group("all", ("@example.org",), Level.IF_POSSIBLE, Level.NEVER)
+    world.rules = replace(world.rules, groups=(first, everybody, *world.rules.groups))
+    assert world.ask(author="ceo@example.org").group == "vip"
+    assert world.ask(author="support@example.org").group == "all"
+    assert world.ask(author="x@sub.example.org").group is None
+
+
+@pytest.mark.parametrize("author", ["SUPPORT@Example.ORG", "support+ticket-42@example.org"])
+def test_group_addresses_fold_case_and_detail(world: World, author: str) -> None:
+    assert world.ask(author=author).group == "support"
+
+
+def test_exact_local_parts_and_no_delimiter(world: World) -> None:
+    world.rules = replace(world.rules, fold=False, delimiter="")
+    assert world.ask(author="support@EXAMPLE.org").group == "support"
+    assert world.ask(author="SUPPORT@example.org").group is None
+    assert world.ask(author="support+ticket-42@example.org").group is None
+
+
+# --- reports and protected mail -------------------------------------------------------------------------------------
+
+
+def test_a_report_is_exempt_from_if_possible_only(world: World) -> None:
+    decision = world.levels("if-possible", "if-possible").ask(sender="", report=True)
+    assert decision.untouched
+    assert decision.sign_reason is Reason.AUTOMATIC
+    assert protection(world.levels("required", "required").ask(sender="", report=True)) == (True, True)
+
+
+def test_other_null_sender_mail_is_ordinary(world: World) -> None:
+    assert protection(world.ask(sender="")) == (True, True)
+
+
+@pytest.mark.parametrize("encrypt", ["never", "if-possible", "required"])
+def test_already_encrypted_passes_unless_signing_is_required(world: World, encrypt: str) -> None:
+    for sign in ("never", "if-possible"):
+        decision = world.levels(sign, encrypt).ask(encrypted=True)
+        assert decision.untouched
+        assert decision.encrypted
+        assert decision.encrypt_reason is Reason.ALREADY_PROTECTED
+    assert refusal(world.levels("required", encrypt).ask(encrypted=True)) == REFUSED_PROTECTION
+
+
+@pytest.mark.parametrize("sign", ["never", "if-possible", "required"])
+def test_out_07_already_signed_is_never_signed_again(world: World, sign: str) -> None:
+    """OUT-07: it counts as signed and is encrypted as it stands."""
+    decision = world.levels(sign, "required").ask(signed=True)
+    assert protection(decision) == (False, True)
+    assert decision.signed
+    assert decision.sign_reason is Reason.ALREADY_PROTECTED
+    assert world.levels(sign, "never").ask(signed=True).untouched
+
+
+# --- who counts -----------------------------------------------------------------------------------------------------
+
+
+def test_if_possible_is_all_or_nothing(world: World) -> None:
+    """OUT-04: no plain copy beside an encrypted one."""
+    decision = world.ask(recipients=("alice@example.com", "carol@example.com"))
+    assert protection(decision) == (True, False)
+    assert [(answer.address, answer.reason) for answer in decision.missing] == [
+        ("carol@example.com", Reason.NO_CERTIFICATE)
+    ]
+    assert len(decision.copies) == 1
+
+
+def test_hidden_recipients_count(world: World) -> None:
+    decision = world.levels("never", "required").ask(recipients=("alice@example.com", "hidden@example.com"))
+    assert refusal(decision) == REFUSED_PROTECTION
+    assert "hidden@example.com" in decision.reply.lines[0]
+
+
+def test_out_03_a_hidden_recipient_is_in_no_one_elses_cms(world: World, make: Make) -> None:
+    """OUT-03: every hidden recipient has a copy and a CMS of its own."""
+    for name in ("dave", "erin"):
+        world.holdings[f"{name}@example.com"] = [make(f"{name}@example.com")]
+    recipients = ("dave@example.com", "alice@example.com", "erin@example.com", "bob@example.com")
+    decision = world.ask(recipients=recipients)
+    assert [copy.recipients for copy in decision.copies] == [
+        ("alice@example.com", "bob@example.com"),
+        ("dave@example.com",),
+        ("erin@example.com",),
+    ]
+    for copy in decision.copies:
+        readers = {address for certificate in copy.certificates for address in certificate.addresses}
+        assert readers == {*copy.recipients, "support@example.org"}
+
+
+def test_the_only_recipient_is_not_hidden(world: World, make: Make) -> None:
+    world.holdings["dave@example.com"] = [make("dave@example.com")]
+    decision = world.ask(recipients=("dave@example.com",))
+    assert [copy.recipients for copy in decision.copies] == [("dave@example.com",)]
+
+
+def test_internal_recipients_get_a_signed_plain_copy_and_do_not_count(world: World) -> None:
+    world.rules = replace(world.rules, internal=("@corp.example",))
+    decision = world.levels("required", "required").ask(
+        recipients=("alice@example.com", "colleague@corp.example", "support@example.org")
+    )
+    protected, plain = decision.copies
+    assert protected.recipients == ("alice@example.com",)
+    assert plain.recipients == ("colleague@corp.example", "support@example.org")
+    assert plain.certificates == ()
+    assert decision.signer is not None
+
+
+def test_only_internal_recipients(world: World) -> None:
+    world.rules = replace(world.rules, internal=("@corp.example",))
+    decision = world.levels("required", "required").ask(recipients=("colleague@corp.example",))
+    assert protection(decision) == (True, False)
+    assert decision.encrypt_reason is Reason.INTERNAL_RECIPIENT
+
+
+def test_internal_if_possible_encrypts_to_those_who_can(world: World, make: Make) -> None:
+    world.rules = replace(world.rules, internal=("@corp.example",), encrypt_internal=True)
+    world.holdings["boss@corp.example"] = [make("boss@corp.example")]
+    visible = frozenset({"alice@example.com", "boss@corp.example", "temp@corp.example"})
+    decision = world.ask(
+        recipients=("alice@example.com", "boss@corp.example", "temp@corp.example"), visible=visible
+    )
+    assert [copy.recipients for copy in decision.copies] == [
+        ("alice@example.com", "boss@corp.example"),
+        ("temp@corp.example",),
+    ]
+
+
+def test_what_cannot_split_stays_unencrypted_or_is_refused(world: World, make: Make) -> None:
+    world.rules = replace(world.rules, internal=("@corp.example",))
+    mixed = {"recipients": ("alice@example.com", "x@corp.example"), "can_split": False}
+    decision = world.ask(**mixed)
+    assert protection(decision) == (True, False)
+    assert decision.encrypt_reason is Reason.MIXED_RECIPIENTS
+    assert refusal(world.levels("never", "required").ask(**mixed)) == REFUSED_PROTECTION
+    world.holdings["dave@example.com"] = [make("dave@example.com")]
+    hidden = {"recipients": ("alice@example.com", "dave@example.com"), "can_split": False}
+    assert world.levels("never", "if-possible").ask(**hidden).encrypt_reason is Reason.HIDDEN_RECIPIENT
+    assert refusal(world.levels("never", "required").ask(**hidden)) == REFUSED_PROTECTION
+
+
+def test_encrypt_to_self(world: World) -> None:
+    (copy,) = world.ask().copies
+    assert {certificate.addresses[0] for certificate in copy.certificates} == {
+        "alice@example.com",
+        "support@example.org",
+    }
+    world.holdings.pop("support@example.org")
+    (copy,) = world.levels("never", "required").ask().copies
+    assert [certificate.addresses[0] for certificate in copy.certificates] == ["alice@example.com"]
+
+
+# --- which certificate ----------------------------------------------------------------------------------------------
+
+
+def test_crt_04_one_expired_certificate_among_several_never_blocks(world: World, make: Make) -> None:
+    """CRT-04: the newest valid one is taken, whatever else is stored."""
+    old = make("alice@example.com", not_before=AT - 300 * DAY, not_after=AT + 300 * DAY)
+    new = make("alice@example.com", not_before=AT - 30 * DAY, not_after=AT + 90 * DAY)
+    expired = make("alice@example.com", not_before=AT - 60 * DAY, not_after=AT - DAY)
+    future = make("alice@example.com", not_before=AT + DAY, not_after=AT + 90 * DAY)
+    world.holdings["alice@example.com"] = [old, expired, new, future]
+    (copy,) = world.levels("never", "required").ask().copies
+    assert new.certificate in copy.certificates
+    assert not {old.certificate, expired.certificate, future.certificate} & set(copy.certificates)
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"not_after": AT - DAY, "not_before": AT - 2 * DAY}, Reason.EXPIRED),
+        ({"not_before": AT + DAY, "not_after": AT + 2 * DAY}, Reason.NOT_YET_VALID),
+        ({"key_usage": ("digitalSignature",)}, Reason.WRONG_USAGE),
+        ({"extended_key_usage": ("1.3.6.1.5.5.7.3.1",)}, Reason.WRONG_USAGE),
+        ({"kind": "rsa-1024"}, Reason.WEAK_KEY),
+        ({"kind": "ml-kem-768"}, Reason.UNSUPPORTED_ALGORITHM),
+        ({"kind": "brainpool256"}, Reason.UNSUPPORTED_ALGORITHM),
+        ({"trusted": False}, Reason.UNTRUSTED),
+        ({"distrusted": True}, Reason.UNTRUSTED),
+    ],
+)
+def test_why_a_recipient_cannot_be_encrypted_to(world: World, make: Make, facts: dict, reason: Reason) -> None:
+    world.holdings["alice@example.com"] = [make("alice@example.com", **facts)]
+    decision = world.levels("never", "required").ask()
+    assert refusal(decision) == REFUSED_PROTECTION
+    assert f"alice@example.com ({reason})" in decision.reply.lines[0]
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"has_key": False}, Reason.NO_KEY),
+        ({"has_key": True, "not_after": AT - DAY, "not_before": AT - 2 * DAY}, Reason.EXPIRED),
+        ({"has_key": True, "key_usage": ("keyAgreement",)}, Reason.WRONG_USAGE),
+        ({"has_key": True, "distrusted": True}, Reason.UNTRUSTED),
+    ],
+)
+def test_out_09_why_a_sender_cannot_sign(world: World, make: Make, facts: dict, reason: Reason) -> None:
+    """OUT-09: an own certificate that does not serve never signs."""
+    world.holdings["support@example.org"] = [make("support@example.org", **facts)]
+    assert world.levels("if-possible", "never").ask().sign_reason is reason
+    assert refusal(world.levels("required", "never").ask()) == REFUSED_PROTECTION
+
+
+def test_recipient_detail_falls_back_to_the_mailbox(world: World) -> None:
+    decision = world.levels("never", "required").ask(recipients=("alice+invoices@example.com",))
+    (copy,) = decision.copies
+    assert "alice@example.com" in {address for certificate in copy.certificates for address in certificate.addresses}
