@@ -33,7 +33,8 @@ def serve(options: Options) -> None:
     count = os.cpu_count() or 1 if options.workers == "auto" else options.workers
     instance = secrets.token_hex(8)
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    Supervisor(count, options.drain.total_seconds(), lambda ready, lifeline: work(options, count, instance, ready, lifeline)).run()
+    drain = options.drain.total_seconds()
+    Supervisor(count, drain, lambda ready, lifeline: work(options, count, instance, ready, lifeline)).run()
 
 
 def _check_ports(options: Options) -> None:
@@ -46,7 +47,8 @@ def _check_ports(options: Options) -> None:
             try:
                 probe.bind((listener.listen.host, listener.listen.port))
             except OSError as error:
-                raise Fault(f"listener {listener.name}: cannot listen on {listener.listen}: {error.strerror}") from error
+                text = f"listener {listener.name}: cannot listen on {listener.listen}: {error.strerror}"
+                raise Fault(text) from error
 
 
 class Supervisor:

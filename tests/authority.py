@@ -168,6 +168,18 @@ class Authority:
         """Issue a leaf below the intermediate (or ``issuer``); ``facts`` are the keywords of ``issue``."""
         return issue(addresses, issuer=issuer or self.intermediate, **facts)
 
+    def revocation_list(
+        self, *revoked: Issued, issuer: Issued | None = None, at: datetime = NOT_BEFORE, until: datetime = NOT_AFTER
+    ) -> x509.CertificateRevocationList:
+        """Issue a CRL of the intermediate (or ``issuer``), made at ``at``, that names ``revoked``."""
+        by = issuer or self.intermediate
+        builder = x509.CertificateRevocationListBuilder().issuer_name(by.x509.subject)
+        builder = builder.last_update(at).next_update(until).add_extension(x509.CRLNumber(1), False)
+        for item in revoked:
+            entry = x509.RevokedCertificateBuilder().serial_number(item.x509.serial_number).revocation_date(at)
+            builder = builder.add_revoked_certificate(entry.build())
+        return builder.sign(by.private_key, _digest(by.private_key))
+
     def self_signed(self, *addresses: str, **facts: Any) -> Issued:
         """Issue a leaf that nobody but itself vouches for."""
         return issue(addresses, issuer=None, **facts)
@@ -265,8 +277,12 @@ def _key_ids(key: Any, issuer: Issued | None) -> list[tuple[x509.ExtensionType, 
 
 
 def _sign(builder: x509.CertificateBuilder, key: Any) -> x509.Certificate:
+    return builder.sign(key, _digest(key))
+
+
+def _digest(key: Any) -> hashes.SHA256 | None:
     hashed = isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | dsa.DSAPrivateKey)
-    return builder.sign(key, hashes.SHA256() if hashed else None)
+    return hashes.SHA256() if hashed else None
 
 
 def _broken(certificate: x509.Certificate) -> x509.Certificate:

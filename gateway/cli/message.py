@@ -12,12 +12,12 @@ from gateway.clock import new_id, now
 from gateway.engine.engine import make_record
 from gateway.engine.record import Record, as_json
 from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Receipt, Transaction, Verdict
+from gateway.errors import Fault
 from gateway.house import House
 from gateway.log import logger
 from gateway.mail.address import parse_path
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.reply import trouble
-from gateway.smime.seal import SealFault
 
 EXIT_CODES = {Verdict.RELAY: 0, Verdict.REJECT: 65, Verdict.DEFER: 75}
 
@@ -47,7 +47,7 @@ class Moment(click.ParamType):
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
 @click.option("--direction", type=click.Choice([d.value for d in Direction]), required=True)
 @click.option("--sender", required=True, metavar="ADDRESS", help='Envelope sender; "" is the null sender.')
-@click.option("--recipient", "recipients", multiple=True, required=True, metavar="ADDRESS", help="Envelope recipient.")
+@click.option("--recipient", "recipients", multiple=True, required=True, metavar="ADDRESS")
 @click.option("--at", type=Moment(), help="The clock of certificate decisions; default: now.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write messages there.")
 @click.option("--record", "record_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the record there.")
@@ -103,7 +103,7 @@ def run_one(
     )
     try:
         outcome = house.engine.process(transaction, moment)
-    except SealFault as error:
+    except Fault as error:
         logger.error("%s: %s", transaction.id, error)
         outcome = Outcome(Verdict.DEFER, trouble(transaction.id))
     receipts = tuple(Receipt(delivery, None, None) for delivery in outcome.deliveries)
@@ -116,7 +116,7 @@ def crlf(content: bytes) -> bytes:
 
 
 def write_one(outcome: Outcome, record: Record, output: Path | None, record_file: Path | None) -> None:
-    """Write deliveries and record where they were asked for; one delivery without ``output`` goes to standard output."""
+    """Write deliveries and record where they were asked for; a single delivery may go to standard output."""
     text = json.dumps(as_json(record), indent=2) + "\n"
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)

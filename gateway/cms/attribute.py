@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from gateway.cms import der
 from gateway.cms.ber import Element, Fields, members
@@ -35,15 +36,16 @@ def signed_attributes(digest: bytes, certificate: Certificate, at: datetime) -> 
             _attribute(MESSAGE_DIGEST, der.octets(digest)),
             _attribute(SIGNING_TIME, der.time(at)),
             _CAPABILITIES,
-            _attribute(SIGNING_CERTIFICATE_V2, _signing_certificate(certificate)),
+            _signing_certificate(certificate),
         )
     )
 
 
+@lru_cache(512)
 def _signing_certificate(certificate: Certificate) -> bytes:
-    """SigningCertificateV2 with one ESSCertIDv2: SHA-256, which is the default and left out (RFC 5035 §4)."""
+    """signingCertificateV2 with one ESSCertIDv2: SHA-256, which is the default and left out (RFC 5035 §4)."""
     certificate_id = der.sequence(der.octets(bytes.fromhex(certificate.fingerprint)))
-    return der.sequence(der.sequence(certificate_id))
+    return _attribute(SIGNING_CERTIFICATE_V2, der.sequence(der.sequence(certificate_id)))
 
 
 def retag(attributes: bytes | memoryview, tag: int) -> bytes:
@@ -51,27 +53,28 @@ def retag(attributes: bytes | memoryview, tag: int) -> bytes:
     return bytes((tag,)) + attributes[1:]
 
 
-def read_attributes(element: Element) -> Mapping[bytes, list[Element]]:
-    """Return the values of each attribute by the content octets of its OID.
+def read_attributes(element: Element) -> Mapping[bytes, Element]:
+    """Return the set of values of each attribute by the content octets of its OID.
 
     Raises ``Malformed`` where an attribute repeats or the set is of indefinite length (it must be DER).
     """
     if element.indefinite:
         raise Malformed("attributes that are signed or authenticated are not in DER")
-    found: dict[bytes, list[Element]] = {}
-    for item in members(element, ATTRIBUTES, element.tag):
+    found: dict[bytes, Element] = {}
+    items = members(element, ATTRIBUTES, element.tag)
+    for item in items:
         fields = Fields(item)
         kind = fields.next().oid()
-        if kind in found:
-            raise Malformed("a signed or authenticated attribute repeats")
-        found[kind] = fields.take(der.SET).children
+        found[kind] = fields.take(der.SET)
         fields.end()
+    if len(found) != len(items):
+        raise Malformed("a signed or authenticated attribute repeats")
     return found
 
 
-def single(attributes: Mapping[bytes, list[Element]], kind: bytes) -> Element:
+def single(attributes: Mapping[bytes, Element], kind: bytes) -> Element:
     """Return the one value that attribute ``kind`` must have. Raises ``Malformed``."""
-    values = attributes.get(kind[2:], [])
-    if len(values) != 1:
-        raise Malformed(f"{len(values)} values where an attribute that CMS asks for has exactly one")
-    return values[0]
+    values = attributes.get(kind[2:])
+    if values is None:
+        raise Malformed("an attribute that a signature must have is missing")
+    return values.only()

@@ -10,37 +10,29 @@ limited. Only ``Malformed`` and ``LimitExceeded`` are raised.
 It does not check that an encoding is DER, and knows no tag numbers above 30: CMS has none.
 """
 
-from collections.abc import Iterator
-
 from gateway.cms.der import CONSTRUCTED, INTEGER, OCTET_STRING, OID, SEQUENCE, SET
 from gateway.errors import LimitExceeded, Malformed
 
 DEPTH = 50
 ELEMENTS = 20_000
 SEGMENTS = 100_000
+"""OCTET STRINGs; only content in segments has many of them. One element of another kind counts as five of them."""
 INTEGER_SIZE = 128
 
+_WEIGHT = SEGMENTS // ELEMENTS
 _INDEFINITE = 0x80
-_END_OF_CONTENTS = 0x00
+_LONGEST = 0x88
 
 
 class _Source:
-    """The bytes, and how many more elements and segments may be read from them."""
+    """The bytes, and how much more may be read from them."""
 
-    __slots__ = ("data", "elements", "segments")
+    __slots__ = ("budget", "octets", "view")
 
-    def __init__(self, data: memoryview) -> None:
-        self.data = data
-        self.elements = ELEMENTS
-        self.segments = SEGMENTS
-
-    def count(self, tag: int) -> None:
-        if tag == OCTET_STRING:
-            self.segments -= 1
-        else:
-            self.elements -= 1
-        if self.segments < 0 or self.elements < 0:
-            raise LimitExceeded(f"more than {ELEMENTS} elements or {SEGMENTS} octet strings in one ASN.1 structure")
+    def __init__(self, data: bytes | bytearray | memoryview) -> None:
+        self.octets = data
+        self.view = memoryview(data)
+        self.budget = SEGMENTS
 
 
 class Element:
@@ -51,47 +43,53 @@ class Element:
 
     __slots__ = ("_children", "_depth", "_source", "content", "end", "start", "stop", "tag")
 
+    _children: "list[Element] | None"
+
     def __init__(self, source: _Source, start: int, limit: int, depth: int) -> None:
-        data = source.data
+        octets = source.octets
         if limit - start < 2:
             raise Malformed(f"ASN.1 element cut short at offset {start}")
-        tag = data[start]
-        length = data[start + 1]
-        source.count(tag)
-        if tag & 0x1F == 0x1F:
-            raise Malformed(f"ASN.1 tag number above 30 at offset {start}")
         self._source = source
         self._depth = depth
-        self._children: list[Element] | None = None
-        self.tag = tag
+        self._children = None
         self.start = start
-        self.content = start + 2
-        if length == _INDEFINITE:
+        self.tag = tag = octets[start]
+        length = octets[start + 1]
+        source.budget -= 1 if tag == OCTET_STRING else _WEIGHT
+        if source.budget < 0:
+            raise LimitExceeded(f"more than {ELEMENTS} elements or {SEGMENTS} octet strings in one ASN.1 structure")
+        if tag & 0x1F == 0x1F:
+            raise Malformed(f"ASN.1 tag number above 30 at offset {start}")
+        if length < _INDEFINITE:
+            self.content = start + 2
+            self.stop = self.end = start + 2 + length
+        else:
+            self._long(length, limit)
+        if self.stop > limit:
+            raise Malformed(f"ASN.1 element at offset {start} reaches beyond the end")
+
+    def _long(self, first: int, limit: int) -> None:
+        """Find content and end where the length has more than one octet or is indefinite (X.690 §8.1.3)."""
+        if first == _INDEFINITE:
+            self.content = self.start + 2
             self._walk(limit)
             return
-        if length > _INDEFINITE:
-            size = length & 0x7F
-            self.content += size
-            if size > 8 or self.content > limit:
-                raise Malformed(f"ASN.1 length at offset {start} is not possible")
-            length = int.from_bytes(data[start + 2 : self.content], "big")
+        self.content = self.start + 2 + (first & 0x7F)
+        if first > _LONGEST or self.content > limit:
+            raise Malformed(f"ASN.1 length at offset {self.start} is not possible")
+        length = int.from_bytes(self._source.octets[self.start + 2 : self.content], "big")
         self.stop = self.end = self.content + length
-        if self.end > limit:
-            raise Malformed(f"ASN.1 element at offset {start} reaches beyond the end")
 
     def _walk(self, limit: int) -> None:
         """Read the children of an element of indefinite length, up to the end-of-contents octets (X.690 §8.1.5)."""
-        data = self._source.data
+        octets = self._source.octets
         at = self.content
         depth = self._enter()
-        children = []
-        while limit - at >= 2 and (data[at] != _END_OF_CONTENTS or data[at + 1] != 0):
+        self._children = children = []
+        while limit - at >= 2 and (octets[at] or octets[at + 1]):
             child = Element(self._source, at, limit, depth)
             children.append(child)
             at = child.stop
-        if limit - at < 2:
-            raise Malformed(f"ASN.1 element at offset {self.start} of indefinite length has no end")
-        self._children = children
         self.end = at
         self.stop = at + 2
 
@@ -124,12 +122,12 @@ class Element:
     @property
     def raw(self) -> memoryview:
         """The whole element as it stands, header included."""
-        return self._source.data[self.start : self.stop]
+        return self._source.view[self.start : self.stop]
 
     @property
     def value(self) -> bytes:
         """The content octets."""
-        return bytes(self._source.data[self.content : self.end])
+        return bytes(self._source.octets[self.content : self.end])
 
     def expect(self, *tags: int) -> "Element":
         """Return self if its tag is one of ``tags``."""
@@ -147,7 +145,7 @@ class Element:
         size = self.expect(INTEGER).end - self.content
         if not 0 < size <= INTEGER_SIZE:
             raise Malformed(f"INTEGER of {size} octets at offset {self.start}")
-        return int.from_bytes(self._source.data[self.content : self.end], "big", signed=True)
+        return int.from_bytes(self._source.view[self.content : self.end], "big", signed=True)
 
     def only(self) -> "Element":
         """Return the one child, as under an explicit tag."""
@@ -157,14 +155,20 @@ class Element:
 
     def chunks(self) -> list[memoryview]:
         """Return the segments of an OCTET STRING, which may be implicitly tagged, without joining them."""
-        return list(self._segments())
+        found: list[memoryview] = []
+        self._collect(found)
+        return found
 
-    def _segments(self) -> Iterator[memoryview]:
+    def _collect(self, found: list[memoryview]) -> None:
+        view = self._source.view
         if not self.tag & CONSTRUCTED:
-            yield self._source.data[self.content : self.end]
+            found.append(view[self.content : self.end])
             return
         for child in self.children:
-            yield from child.expect(OCTET_STRING, OCTET_STRING | CONSTRUCTED)._segments()
+            if child.tag == OCTET_STRING:
+                found.append(view[child.content : child.end])
+            else:
+                child.expect(OCTET_STRING | CONSTRUCTED)._collect(found)
 
     def octets(self) -> bytes:
         """Return a short OCTET STRING, implicitly tagged or not, in one piece."""
@@ -206,10 +210,9 @@ class Fields:
 
 def read(data: bytes | bytearray | memoryview) -> Element:
     """Return the one element that ``data`` is. Raises ``Malformed``, ``LimitExceeded``."""
-    view = memoryview(data)
-    element = Element(_Source(view), 0, len(view), 1)
-    if element.stop != len(view):
-        raise Malformed(f"{len(view) - element.stop} octets after the end of the ASN.1 structure")
+    element = Element(_Source(data), 0, len(data), 1)
+    if element.stop != len(data):
+        raise Malformed(f"{len(data) - element.stop} octets after the end of the ASN.1 structure")
     return element
 
 

@@ -1,6 +1,7 @@
 """How CMS names a certificate: by issuer and serial number, or by subject key identifier (RFC 5652 §5.3, §6.2.1)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.cms import der
 from gateway.cms.ber import Element, Fields
@@ -22,6 +23,7 @@ class Identity:
         return self.serial == certificate.serial and self.issuer_der == certificate.issuer_der
 
 
+@lru_cache(2048)
 def issuer_and_serial(certificate: Certificate) -> bytes:
     """Return the IssuerAndSerialNumber of ``certificate`` (RFC 5652 §10.2.4)."""
     return der.sequence(certificate.issuer_der, der.integer(certificate.serial))

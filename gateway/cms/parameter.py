@@ -1,6 +1,7 @@
 """Algorithm identifiers with their parameters, written and strictly read (RFC 4055, RFC 5754)."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from gateway.cms import der
 from gateway.cms.algorithm import (
@@ -26,11 +27,11 @@ from gateway.pki.key import KeyTransport, SignatureScheme
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """An AlgorithmIdentifier as read: content octets of its OID, parameters, and the whole as it stands."""
+    """An AlgorithmIdentifier as read: content octets of its OID, parameters, and the whole."""
 
     oid: bytes
     parameters: Element | None
-    raw: bytes
+    element: Element
 
     @property
     def plain(self) -> bool:
@@ -43,9 +44,10 @@ def read_identifier(element: Element) -> Identifier:
     items = element.expect(der.SEQUENCE).children
     if not 1 <= len(items) <= 2:
         raise Malformed(f"{len(items)} fields in the algorithm identifier at offset {element.start}")
-    return Identifier(items[0].oid(), items[1] if len(items) == 2 else None, bytes(element.raw))
+    return Identifier(items[0].oid(), items[1] if len(items) == 2 else None, element)
 
 
+@cache
 def signature_identifier(scheme: SignatureScheme) -> bytes:
     """Return the signatureAlgorithm of ``scheme``."""
     if scheme.kind == "rsa-pss":
@@ -66,6 +68,7 @@ def _pss_parameters(digest: Digest) -> bytes:
     )
 
 
+@cache
 def transport_identifier(transport: KeyTransport) -> bytes:
     """Return the keyEncryptionAlgorithm of ``transport``."""
     if transport.kind == "pkcs1v15":

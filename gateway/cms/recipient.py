@@ -225,7 +225,7 @@ def _unwrap_agreement(recipient: Recipient, certificate: Certificate, key: Priva
         raise unsupported("the key wrap algorithm is unknown")
     public = _originator_octets(recipient.originator, certificate)
     try:
-        kek = _derive(key.agree(_peer(certificate, public)), agreement, wrap, inner.raw, recipient.ukm)
+        kek = _derive(key.agree(_peer(certificate, public)), agreement, wrap, bytes(inner.element.raw), recipient.ukm)
         content_key = aes_key_unwrap(kek, recipient.wrapped)
     except (ValueError, InvalidUnwrap) as error:
         raise decrypt_failed() from error

@@ -48,7 +48,7 @@ def make_record(
         reply=None if reply is None else str(reply),
         deliveries=tuple(_delivery(receipt) for receipt in receipts),
         duration_ms=round(duration * 1000, 3),
-        **outcome.facts,  # type: ignore[arg-type]
+        **outcome.facts,
     )
 
 

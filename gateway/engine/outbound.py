@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gateway.cms.signed import Signer, choose_scheme
+from gateway.cms.algorithm import scheme_for
+from gateway.cms.signed import Signer
 from gateway.engine.ports import Certificates, Keys
 from gateway.engine.submission import Submission, read_submission
 from gateway.engine.transaction import Delivery, Outcome, Transaction, Verdict
@@ -85,7 +86,7 @@ class Outbound:
 
     def _sign(self, entity: seal.Entity, signing: Holding, at: datetime) -> seal.Entity:
         certificate = signing.certificate
-        scheme = choose_scheme(certificate, self.algorithms.digest, self.algorithms.sign_rsa)
+        scheme = scheme_for(certificate, self.algorithms.digest, self.algorithms.sign_rsa)
         chain = [issuer.der for issuer in self.certificates.chain(certificate)]
         return seal.sign(entity, Signer(certificate, self._key(certificate), scheme), chain, at)
 

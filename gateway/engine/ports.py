@@ -1,4 +1,4 @@
-"""What the engine asks of the world, as protocols; ``store`` implements them, tests use the real store or a dictionary."""
+"""What the engine asks of the world, as protocols. ``store`` implements them; tests use it, or a dictionary."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol

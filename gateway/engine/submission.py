@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from gateway.engine.results import PREFIX
 from gateway.engine.transaction import FrontEnd, Transaction
 from gateway.errors import Malformed
-from gateway.mail.address import addresses_seen, folded, mailboxes
-from gateway.mail.header import Field, Header, content_type, edit, encoded_words, read_header
+from gateway.mail.address import folded
+from gateway.mail.content_type import content_type
+from gateway.mail.encoded_word import encode_words
+from gateway.mail.header import Field, Header, edit, read_header
+from gateway.mail.mailbox import addresses_seen, mailboxes
 from gateway.policy.question import Question, Wishes
 from gateway.policy.rule import Level, Rules, strictest
 from gateway.smime.layer import Layer, root_layer
-
 
 SIGN_FIELD = PREFIX + "sign"
 ENCRYPT_FIELD = PREFIX + "encrypt"
@@ -97,7 +99,7 @@ def _tagged(header: Header, rules: Rules, signs: list[Level], encrypts: list[Lev
                 signs += [sign] if sign else []
                 encrypts += [encrypt] if encrypt else []
         if text != raw:
-            replaced[field] = b"Subject: " + encoded_words(text) + b"\r\n"
+            replaced[field] = b"Subject: " + encode_words(text) + b"\r\n"
     return replaced
 
 

@@ -1,8 +1,10 @@
 """What goes into the engine and what comes out: Transaction, Delivery, Outcome. Each is made once and frozen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.reply import Reply
@@ -80,7 +82,7 @@ class Outcome:
     verdict: Verdict
     reply: Reply | None = None
     deliveries: tuple[Delivery, ...] = ()
-    facts: dict[str, object] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
     """What the record says of the message, by the record's field names (``engine.record``)."""
 
 

@@ -36,10 +36,10 @@ _ESCAPE = re.compile(r"\\(.)")
 def parse_path(text: bytes | str, *, null: bool = False, postmaster: bool = False) -> str:
     """Return the address of a MAIL or RCPT path, ``<alice@example.org>`` with or without its angle brackets.
 
-    ``null`` allows ``<>`` (returned as ``""``), ``postmaster`` allows ``<postmaster>``. Raises ``Malformed``.
+    ``null`` allows ``<>`` and nothing (returned as ``""``), ``postmaster`` allows ``<postmaster>``. Raises ``Malformed``.
     """
     path = _decoded(text)
-    if path == "<>" and null:
+    if null and path in ("", "<>"):
         return ""
     address = path[1:-1] if path[:1] == "<" and path[-1:] == ">" else path
     if postmaster and address.lower() == "postmaster":
@@ -141,8 +141,6 @@ def without_detail(address: str, delimiter: str) -> str:
 
 def same_mailbox(one: str, other: str) -> bool:
     """Return whether a certificate's mail name is this address: local part exact, domain as A-label (RFC 9598 §5)."""
-    one_local, one_at, one_domain = one.rpartition("@")
-    other_local, other_at, other_domain = other.rpartition("@")
-    if not one_local or not other_local:
-        return False
-    return one_local == other_local and _folded_domain(one_domain) == _folded_domain(other_domain)
+    local, _, domain = one.rpartition("@")
+    other_local, _, other_domain = other.rpartition("@")
+    return local != "" and local == other_local and _folded_domain(domain) == _folded_domain(other_domain)

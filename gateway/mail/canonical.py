@@ -15,9 +15,7 @@ import re
 from dataclasses import dataclass
 
 from gateway.errors import Malformed
-from gateway.mail.content_type import ContentType
 from gateway.mail.entity import IDENTITY, Entity, read_entity
-from gateway.mail.header import Field, Header
 from gateway.mail.transfer import (
     decode,
     encode_base64,
@@ -29,7 +27,7 @@ from gateway.mail.transfer import (
 LINE_LIMIT = 998
 """Bytes in a line without its CRLF (RFC 5322 §2.1.1)."""
 
-_PLAIN_TEXT = bytes(range(32, 61)) + bytes(range(62, 127)) + b"\t\r\n"
+_UNQUOTED = bytes(range(32, 61)) + bytes(range(62, 127)) + b"\t\r\n"
 _PROTECTED = re.compile(r"multipart/(?:signed|encrypted)|application/(?:x-)?pkcs7-.*")
 
 
@@ -37,11 +35,16 @@ def _any_case(word: str) -> str:
     return "".join(f"[{letter.lower()}{letter.upper()}]" if letter.isalpha() else letter for letter in word)
 
 
-# Spelt out letter by letter: with IGNORECASE the search could not jump from line to line.
-_DECLARED = re.compile(
-    rf"\n{_any_case('content-transfer-encoding')}[ \t]*:\s*(?:{_any_case('8bit')}|{_any_case('binary')})".encode()
-)
-_LINE_END_BLANKS = re.compile(rb"([ \t]++)\r\n")
+# These begin with one certain byte, so that the search jumps from line end to line end: a bare line feed, blanks before
+# a line end, a line that begins with "From "; in the second also a field that declares a part 8bit or binary. It is
+# spelt out letter by letter, because with IGNORECASE no byte would be certain.
+_TRAPS = r"(?<!\r\n)|(?<=[ \t]\r\n)|From "
+_DECLARATION = rf"{_any_case('content-transfer-encoding')}[ \t]*:\s*(?:{_any_case('8bit')}|{_any_case('binary')})"
+_LINE_TRAP = re.compile(rf"\n(?:{_TRAPS})".encode())
+_LINE_TRAP_OR_8BIT = re.compile(rf"\n(?:{_TRAPS}|{_DECLARATION})".encode())
+_STARTS_8BIT = re.compile(_DECLARATION.encode())
+_BARE_RETURN = re.compile(rb"\r(?!\n)")
+_FOLDS = re.compile(rb"(?<![ \t])(?:[ \t]*+\r\n)++[ \t]*+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Canonical:
 
 def canonical(entity: bytes) -> Canonical:
     """Return the clear-signable form of one entity: Content-* fields, empty line, body."""
-    if is_robust(entity) and not _may_declare_8bit(entity):
+    if _is_free_of(_LINE_TRAP_OR_8BIT, entity) and not _STARTS_8BIT.match(entity):
         return Canonical(entity, True)
     try:
         tree = read_entity(entity)
@@ -62,7 +65,7 @@ def canonical(entity: bytes) -> Canonical:
         return Canonical(entity, False)
     writing = _Writing(entity)
     writing.entity(tree)
-    content = writing.finish(tree.end)
+    content = writing.finish()
     if writing.declared_8bit_stays or not is_robust(content):
         return Canonical(entity, False)
     return Canonical(content, True)
@@ -70,14 +73,16 @@ def canonical(entity: bytes) -> Canonical:
 
 def is_robust(content: bytes) -> bool:
     """Return whether ``content`` is 7-bit, in lines of at most 998 bytes ended by CRLF, and free of transport traps."""
+    return _is_free_of(_LINE_TRAP, content)
+
+
+def _is_free_of(line_trap: re.Pattern[bytes], content: bytes) -> bool:
     return (
         content.isascii()
         and b"\0" not in content
-        and _ends_lines_with_crlf(content)
-        and b" \r" not in content
-        and b"\t\r" not in content
+        and line_trap.search(content) is None
+        and _BARE_RETURN.search(content) is None
         and content[-1:] not in (b" ", b"\t")
-        and b"\nFrom " not in content
         and not content.startswith(b"From ")
         and not has_long_line(content)
     )
@@ -88,11 +93,6 @@ def needs_8bit(content: bytes | bytearray) -> bool:
     return not content.isascii()
 
 
-def _ends_lines_with_crlf(content: bytes) -> bool:
-    ends = content.count(b"\r\n")
-    return content.count(b"\n") == ends and content.count(b"\r") == ends
-
-
 def has_long_line(content: bytes) -> bool:
     """Return whether a line, its CRLF not counted, is over 998 bytes."""
     start, size = 0, len(content)
@@ -100,29 +100,117 @@ def has_long_line(content: bytes) -> bool:
     while size - start > LINE_LIMIT:
         end = content.rfind(b"\n", start, start + LINE_LIMIT + 2)
         if end < 0:
-            return size - start != LINE_LIMIT + 1 or content[-1:] != b"\r"
+            return True
         start = end + 1
     return False
 
 
-def _may_declare_8bit(content: bytes) -> bool:
-    return _DECLARED.search(b"\n" + content[:256]) is not None or _DECLARED.search(content) is not None
-
-
 class _Writing:
-    """The pieces of the new content, in order; slices of the old one where nothing changes."""
+    """The new content as pieces in order: slices of the old one wherever nothing changes."""
 
     def __init__(self, content: bytes) -> None:
+        self.content = content
         self.view = memoryview(content)
         self.pieces: list[bytes | memoryview] = []
         self.position = 0
         self.declared_8bit_stays = False
 
     def put(self, start: int, end: int, replacement: bytes) -> None:
-        """Write everything up to ``start``, then the replacement of ``start`` to ``end``."""
+        """Write what stands before ``start``, then ``replacement`` for ``content[start:end]``."""
         self.pieces += (self.view[self.position : start], replacement)
         self.position = end
 
-    def finish(self, end: int) -> bytes:
+    def finish(self) -> bytes:
         """Write the rest and return it all."""
-        return b"".join([*self.pieces, self.view[self.position : end]])
+        return b"".join([*self.pieces, self.view[self.position :]]) if self.pieces else self.content
+
+    def entity(self, entity: Entity) -> None:
+        """Write one entity and all below it."""
+        kind = entity.content_type.type
+        if _PROTECTED.fullmatch(kind) or _is_doubtful(entity):
+            self.keep(entity)
+        elif entity.children or kind.startswith(("multipart/", "message/")):
+            self.container(entity)
+        else:
+            self.leaf(entity)
+
+    def keep(self, entity: Entity) -> None:
+        """Leave an entity untouched."""
+        if any(_declares_8bit(part) for part in entity.walk()):
+            self.declared_8bit_stays = True
+
+    def container(self, entity: Entity) -> None:
+        """Write a multipart or message; it is 7bit once its content is, and the caller looks at that."""
+        self.header(entity, "7bit" if _declares_8bit(entity) else None)
+        for child in entity.children:
+            self.entity(child)
+
+    def leaf(self, entity: Entity) -> None:
+        """Write a leaf, re-coded where it must be and can be."""
+        body = self.content[entity.body : entity.end]
+        if is_robust(body):
+            self.header(entity, "7bit" if _declares_8bit(entity) else None)
+        elif _is_exact(body, entity.encoding):
+            encoding, recoded = _recoded(decode(body, entity.encoding), entity)
+            self.header(entity, encoding)
+            self.put(entity.body, entity.end, recoded)
+
+    def header(self, entity: Entity, encoding: str | None) -> None:
+        """Write the header: line ends without blanks and, unless None, another Content-Transfer-Encoding."""
+        field_line = f"Content-Transfer-Encoding: {encoding}\r\n".encode() if encoding else None
+        for field in entity.header.fields:
+            raw = entity.header.raw(field)
+            tidy = _without_line_end_blanks(raw) if field.name else raw
+            if field_line and field.name == "content-transfer-encoding":
+                tidy, field_line = field_line, None
+            if tidy != raw:
+                self.put(field.start, field.end, tidy)
+        if field_line:
+            self.put(entity.header.end, entity.header.end, field_line)
+
+
+def _declares_8bit(entity: Entity) -> bool:
+    return entity.encoding in ("8bit", "binary")
+
+
+def _is_doubtful(entity: Entity) -> bool:
+    """Return whether readers may disagree about what this entity is: then nothing in it is re-coded."""
+    header = entity.header
+    types, encodings = header.named("content-type"), header.named("content-transfer-encoding")
+    if len(types) > 1 or len(encodings) > 1 or header.body == header.end:
+        return True
+    main_type = entity.content_type.type.partition("/")[0]
+    if types and not header.value(types[0]).lower().startswith(main_type.encode()):
+        return True
+    if encodings and header.value(encodings[0]).lower() not in (b"", entity.encoding.encode("utf-8", "replace")):
+        return True
+    return main_type == "multipart" and entity.encoding not in IDENTITY
+
+
+def _is_exact(body: bytes, encoding: str) -> bool:
+    if encoding == "base64":
+        return is_exact_base64(body)
+    if encoding == "quoted-printable":
+        return is_exact_quoted_printable(body)
+    return encoding in IDENTITY
+
+
+def _recoded(payload: bytes, entity: Entity) -> tuple[str, bytes]:
+    is_text = entity.content_type.type.startswith("text/") and entity.encoding != "base64"
+    if is_text and _suits_quoted_printable(payload):
+        return "quoted-printable", encode_quoted_printable(payload)
+    return "base64", encode_base64(payload)
+
+
+def _suits_quoted_printable(text: bytes) -> bool:
+    if b"\0" in text or _BARE_RETURN.search(text) or text.count(b"\n") != text.count(b"\r"):
+        return False
+    # Quoted-printable spends three bytes on each byte it quotes, base64 four on every three of any kind.
+    return len(text.translate(None, _UNQUOTED)) * 6 <= len(text)
+
+
+def _without_line_end_blanks(field: bytes) -> bytes:
+    """Move the blanks before a fold behind it and drop those at the end: the unfolded value stays the same."""
+    if b" \r\n" not in field and b"\t\r\n" not in field:
+        return field
+    return _FOLDS.sub(lambda fold: b"\r\n" + fold[0].translate(None, b"\r\n") * (fold.end() < len(field)), field)

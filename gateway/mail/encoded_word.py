@@ -10,6 +10,9 @@ from itertools import pairwise
 
 from gateway.mail.transfer import decode_base64
 
+WORD_BYTES = 45
+"""Bytes of text that fit an encoded word of 75 characters."""
+
 _WORD = re.compile(r"=\?([^?*\s]{1,40}+)(?:\*[^?\s]{0,40}+)?+\?([bBqQ])\?([^?]*+)\?=")
 _CHARSET = re.compile(
     r"utf-?8|us-ascii|ascii|utf-?(?:7|16|32)(?:[-_]?[bl]e)?|iso[-_]?8859[-_]?\d{1,2}|latin-?\d{1,2}|windows-?125\d|"
@@ -65,3 +68,19 @@ def decode_words(value: bytes) -> str:
 def _word_bytes(word: re.Match[str]) -> bytes:
     data = word[3].encode("utf-8", "surrogatepass")
     return decode_base64(data) if word[2] in "bB" else binascii.a2b_qp(data, header=True)
+
+
+def encode_words(text: str) -> bytes:
+    """Return ``text`` as an unstructured field value: as it is where ASCII, else in encoded words of UTF-8 (RFC 2047 §2)."""
+    if text.isascii():
+        return text.encode()
+    words: list[bytes] = []
+    chunk = b""
+    for character in text:
+        encoded = character.encode("utf-8", "replace")
+        if len(chunk) + len(encoded) > WORD_BYTES:
+            words.append(chunk)
+            chunk = b""
+        chunk += encoded
+    words.append(chunk)
+    return b"\r\n ".join(b"=?utf-8?b?%s?=" % binascii.b2a_base64(word, newline=False) for word in words)

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 
 from gateway.errors import LimitExceeded, Malformed
 from gateway.mail.content_type import ContentType, content_type
+from gateway.mail.encoded_word import decode_raw
 from gateway.mail.header import Header, read_header
+from gateway.mail.lexical import without_comments
 from gateway.mail.transfer import decode
 
 PARTS_LIMIT = 1000
@@ -29,7 +31,6 @@ IDENTITY = frozenset({"7bit", "8bit", "binary"})
 _PLAIN = ContentType("text/plain")
 _MESSAGE = ContentType("message/rfc822")
 _DELIMITER_REST = re.compile(rb"(--)?[ \t]*+(\r?\n|\Z)")
-_ENCODING = re.compile(rb"[!-'*-~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +150,11 @@ def _content_type(header: Header, default: ContentType) -> ContentType:
 
 def _encoding(header: Header) -> str:
     for field in header.named("content-transfer-encoding"):
-        word = _ENCODING.match(header.value(field))
-        return word[0].rstrip(b";").decode("ascii").lower() if word else "7bit"
+        try:
+            text = without_comments(decode_raw(header.value(field)))
+        except Malformed:
+            return "7bit"
+        return text.strip(' \t";').lower() or "7bit"
     return "7bit"
 
 

@@ -10,6 +10,7 @@ Both are one pass per reading and use no recursion.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from gateway.errors import LimitExceeded, Malformed
 from gateway.mail.address import DOMAIN, LOCAL, check_length, is_visible
@@ -126,7 +127,7 @@ def _bare(text: str) -> str:
 def _looking_like_addresses(text: str) -> Iterator[str]:
     for run in _RUN.finditer(text):
         parts = run[0].split("@")
-        for left, right in zip(parts, parts[1:], strict=False):
+        for left, right in pairwise(parts):
             domain = _SEEN_DOMAIN.match(right.lstrip("'`*=|]{}?/"))
             if not domain or not domain[0].strip("."):
                 continue

@@ -1,4 +1,4 @@
-"""What is possible: can this sender sign, and can each recipient be encrypted to? Asked by ``decide`` and by ``check``."""
+"""What is possible: can this sender sign, can each recipient be encrypted to? ``decide`` and ``check`` ask here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

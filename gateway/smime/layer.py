@@ -1,17 +1,22 @@
 """Which S/MIME layer the root of a message is, told by its content and not by its label (RFC 8551 §3.10).
 
-A label alone protects nothing: only what parses as CMS counts. Other systems' protection (OpenPGP) is content to us.
+A label alone protects nothing: only what parses as CMS counts, and what parses counts under any label. Other systems'
+protection (OpenPGP) is content to us.
 """
 
-import binascii
+import re
 from enum import StrEnum
 
-from gateway.cms.content import ContentKind, content_kind
+from gateway.cms.probe import content_type as cms_type
 from gateway.errors import Malformed
-from gateway.mail.entity import Entity, decoded_body, read_entity
-from gateway.mail.header import Header, content_type
+from gateway.mail.content_type import content_type
+from gateway.mail.entity import decoded_body, read_entity
+from gateway.mail.header import Header
 
 SIGNATURE_TYPES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature"})
+
+_BASE64_SEQUENCE = re.compile(rb"\s*M[A-Za-z0-9+/]")
+"""How the base64 text of a BER SEQUENCE begins (0x30 is ``M``)."""
 
 
 class Layer(StrEnum):
@@ -23,21 +28,43 @@ class Layer(StrEnum):
 
 
 _LAYERS = {
-    ContentKind.SIGNED: Layer.SIGNED,
-    ContentKind.ENVELOPED: Layer.ENCRYPTED,
-    ContentKind.AUTH_ENVELOPED: Layer.ENCRYPTED,
-    ContentKind.COMPRESSED: Layer.COMPRESSED,
+    "signed-data": Layer.SIGNED,
+    "enveloped-data": Layer.ENCRYPTED,
+    "authenveloped-data": Layer.ENCRYPTED,
+    "compressed-data": Layer.COMPRESSED,
 }
 
 
 def root_layer(content: bytes, header: Header) -> Layer | None:
     """Return the layer at the MIME root of ``content``, or None where there is none that parses."""
-    if _may_be_clear_signed(header):
-        return Layer.SIGNED if _is_clear_signed(content) else None
-    body = _cms_body(content, header)
-    if body is None:
-        return None
+    kind = _type(header)
     try:
-        return _LAYERS.get(content_kind(body))
+        if kind == "multipart/signed":
+            return _clear_signed(content)
+        if kind.startswith("multipart/") or not _may_be_cms(content, header):
+            return None
+        return _LAYERS.get(cms_type(decoded_body(read_entity(content))) or "")
     except Malformed:
         return None
+
+
+def _type(header: Header) -> str:
+    """Return the root's content type; one that does not parse is no multipart."""
+    fields = header.named("content-type")
+    try:
+        return content_type(header.value(fields[0])).type if fields else "text/plain"
+    except Malformed:
+        return "application/octet-stream"
+
+
+def _may_be_cms(content: bytes, header: Header) -> bool:
+    """A cheap look at the first byte of the body, so that ordinary mail is never decoded."""
+    return content[header.body : header.body + 1] == b"\x30" or bool(_BASE64_SEQUENCE.match(content, header.body))
+
+
+def _clear_signed(content: bytes) -> Layer | None:
+    """A multipart/signed of two parts whose second is a CMS signature (RFC 8551 §3.5.3)."""
+    parts = read_entity(content).children
+    if len(parts) != 2 or parts[1].content_type.type not in SIGNATURE_TYPES:
+        return None
+    return _LAYERS.get(cms_type(decoded_body(parts[1])) or "")

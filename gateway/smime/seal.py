@@ -10,27 +10,33 @@ and, where our own key is a recipient, the envelope opens to what went in.
 """
 
 import binascii
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from gateway.cms import enveloped, signed
-from gateway.cms.signed import Signer
-from gateway.errors import GatewayError
+from gateway.cms.content import Octets
+from gateway.cms.enveloped import digest_content, read_enveloped
+from gateway.cms.enveloped import encrypt as encrypt_content
+from gateway.cms.signed import Signer, read_signed, sign_detached, sign_opaque, verify
+from gateway.errors import Fault, GatewayError
 from gateway.mail.canonical import canonical
-from gateway.mail.header import Field, Header, content_type, read_header
+from gateway.mail.content_type import content_type
+from gateway.mail.header import Header, read_header
 from gateway.pki.certificate import Certificate
 from gateway.pki.key import PrivateKey
 
 BASE64_LINE = 57
 """Bytes that fill one line of 76 characters."""
 
+WINDOW = 57 * 4096
+"""Bytes that are encoded at once."""
+
 DROPPED = frozenset({"bcc", "resent-bcc"})
 """Fields that a sealed copy must not carry: they name hidden recipients."""
 
 
-class SealFault(GatewayError):
+class SealFault(Fault):
     """What was sealed does not read back as what went in; it must not leave."""
 
 
@@ -39,10 +45,10 @@ class Entity:
     """A MIME entity in the making: its Content-* fields (CRLF at the end of each) and the pieces of its body."""
 
     fields: bytes
-    body: tuple[bytes | bytearray | memoryview, ...]
+    body: tuple[Octets, ...]
 
     @property
-    def pieces(self) -> tuple[bytes | bytearray | memoryview, ...]:
+    def pieces(self) -> tuple[Octets, ...]:
         """The whole entity in order, empty line included."""
         return (self.fields, b"\r\n", *self.body)
 
@@ -95,19 +101,19 @@ def encrypt(
     Raises ``SealFault``.
     """
     kind = "authEnveloped-data" if cipher.endswith("-gcm") else "enveloped-data"
-    result = _cms_entity(kind, enveloped.encrypt(entity.pieces, recipients, cipher, rsa))
+    result = _cms_entity(kind, encrypt_content(entity.pieces, recipients, cipher, rsa))
     _check_encrypted(result, entity, own)
     return result
 
 
 def _clear(content: bytes, signer: Signer, chain: Sequence[bytes], at: datetime) -> Entity:
-    digest = signed.digest_of(signer.scheme, content)
+    digest = _digest(signer, (content,))
     boundary = b"smime-" + sha256(digest).hexdigest()[:40].encode()
     fields = (
         b'Content-Type: multipart/signed; protocol="application/pkcs7-signature";\r\n'
-        b' micalg=%s; boundary="%s"\r\n' % (signed.micalg(signer.scheme).encode(), boundary)
+        b' micalg=%s; boundary="%s"\r\n' % (signer.digest.micalg.encode(), boundary)
     )
-    signature = base64_lines([signed.sign_detached(digest, signer, chain, at)])
+    signature = base64_lines([sign_detached(digest, signer, chain, at)])
     head = b"This is a cryptographically signed message in MIME format.\r\n\r\n--%s\r\n" % boundary
     tail = (
         b"\r\n--%s\r\n"
@@ -120,10 +126,10 @@ def _clear(content: bytes, signer: Signer, chain: Sequence[bytes], at: datetime)
 
 
 def _opaque(content: bytes, signer: Signer, chain: Sequence[bytes], at: datetime) -> Entity:
-    return _cms_entity("signed-data", signed.sign_opaque(content, signer, chain, at))
+    return _cms_entity("signed-data", sign_opaque(content, signer, chain, at))
 
 
-def _cms_entity(kind: str, pieces: Iterable[bytes]) -> Entity:
+def _cms_entity(kind: str, pieces: Iterable[Octets]) -> Entity:
     fields = (
         b'Content-Type: application/pkcs7-mime; smime-type=%s; name="smime.p7m"\r\n'
         b"Content-Transfer-Encoding: base64\r\n"
@@ -132,15 +138,16 @@ def _cms_entity(kind: str, pieces: Iterable[bytes]) -> Entity:
     return Entity(fields, (base64_lines(pieces),))
 
 
-def base64_lines(pieces: Iterable[bytes]) -> bytearray:
+def base64_lines(pieces: Iterable[Octets]) -> bytearray:
     """Return pieces of any size as one base64 text with lines of 76 characters and CRLF, without joining them first."""
     text = bytearray()
     rest = b""
     for piece in pieces:
-        whole = rest + piece if rest else piece
-        end = len(whole) - len(whole) % BASE64_LINE
-        text += _encoded(whole[:end])
-        rest = bytes(whole[end:])
+        for start in range(0, len(piece), WINDOW):
+            window = rest + piece[start : start + WINDOW]
+            end = len(window) - len(window) % BASE64_LINE
+            text += _encoded(window[:end])
+            rest = window[end:]
     text += _encoded(rest)
     return text
 
@@ -148,6 +155,13 @@ def base64_lines(pieces: Iterable[bytes]) -> bytearray:
 def _encoded(data: bytes) -> bytes:
     text = binascii.b2a_base64(data, newline=False)
     return b"".join([text[start : start + 76] + b"\r\n" for start in range(0, len(text), 76)])
+
+
+def _digest(signer: Signer, pieces: Iterable[Octets]) -> bytes:
+    hasher = signer.digest.new()
+    for piece in pieces:
+        hasher.update(piece)
+    return hasher.digest()
 
 
 def _check_clear(entity: Entity, signer: Signer) -> None:
@@ -170,29 +184,30 @@ def _check_opaque(entity: Entity, content: bytes, signer: Signer) -> None:
     _verify(binascii.a2b_base64(entity.body[0]), content, signer)
 
 
-def _verify(der: bytes, content: bytes | bytearray | memoryview, signer: Signer) -> None:
+def _verify(der: bytes, content: Octets, signer: Signer) -> None:
+    """Verify over the content that the CMS carries, or else over ``content`` beside it; the two must be one."""
     try:
-        data = signed.read_signed(der)
-        if data.content is not None and b"".join(data.content) != content:
-            raise SealFault("the produced signature does not carry the content it was made over")
-        (info,) = data.signer_infos
-        signed.verify(info, signed.digest_of(signer.scheme, content), signer.certificate)
+        data = read_signed(der)
+        (info,) = data.signers
+        digest = _digest(signer, (content,))
+        verify(info, digest, signer.certificate.public_key)
     except (GatewayError, ValueError) as error:
         raise SealFault(f"the produced signature does not verify: {error}") from error
+    if data.content is not None and _digest(signer, data.content) != digest:
+        raise SealFault("the produced signature does not carry the content it was made over")
 
 
 def _check_encrypted(result: Entity, entity: Entity, own: tuple[Certificate, PrivateKey] | None) -> None:
     """Read the finished CMS back and, with our own key, open it to the digest of what went in."""
+    expected, found = sha256(), sha256()
     try:
-        data = enveloped.read_enveloped(binascii.a2b_base64(result.body[0]))
+        data = read_enveloped(binascii.a2b_base64(result.body[0]))
         if own is None:
             return
-        expected = sha256()
-        for piece in entity.pieces:
-            expected.update(piece)
-        found = sha256()
-        enveloped.decrypt_into(data, own[0], own[1], found.update)
+        digest_content(data, own[0], own[1], found)
     except (GatewayError, ValueError) as error:
         raise SealFault(f"the produced encryption does not read back: {error}") from error
+    for piece in entity.pieces:
+        expected.update(piece)
     if found.digest() != expected.digest():
         raise SealFault("the produced encryption opens to something else than what went in")

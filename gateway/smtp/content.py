@@ -8,6 +8,8 @@ Nothing else is changed: long lines, 8-bit bytes and NUL pass.
 import re
 from collections.abc import Iterator
 
+from gateway.errors import Fault
+
 Octets = bytes | bytearray
 
 END = b"\r\n.\r\n"
@@ -16,8 +18,8 @@ RECEIVED_LIMIT = 100
 _RECEIVED = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
 
-class BareLineEnd(ValueError):
-    """A CR without LF, or an LF without CR."""
+class BareLineEnd(Fault):
+    """Content to be sent holds a CR without LF, or an LF without CR: whoever made it has a bug."""
 
 
 class Content:

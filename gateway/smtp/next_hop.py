@@ -118,6 +118,12 @@ class HopTransaction:
     def __init__(self, pool: Pool, connection: Connection) -> None:
         self._pool = pool
         self._connection: Connection | None = connection
+        self._in_data = False
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more can be said in it."""
+        return self._connection is None or self._connection.broken
 
     @property
     def capabilities(self) -> Capabilities:
@@ -162,8 +168,9 @@ class HopTransaction:
         return await self._data(content, b".\r\n") or await self._final()
 
     async def reset(self) -> None:
-        """Give the transaction up and the connection back; breaks it off where that fails."""
-        if self._connection is None:
+        """Give the transaction up and the connection back; breaks it off inside DATA or where that fails."""
+        if self._connection is None or self._in_data:
+            self.abandon()
             return
         try:
             answer = await self._connection.command(b"RSET\r\n", RESET_TIME)
@@ -171,6 +178,10 @@ class HopTransaction:
             self.abandon()
             return
         self._end(reusable=answer.code == 250)
+
+    def give_back(self) -> None:
+        """Give the connection back before anything was said on it."""
+        self._end(reusable=True)
 
     def abandon(self) -> None:
         """Break the transaction off at once, connection and all. Doing so twice does nothing."""
@@ -190,6 +201,7 @@ class HopTransaction:
         if answer.code != 354:
             await self.reset()
             return answer
+        self._in_data = True
         await connection.send_all(stuffed(content), tail)
         return None
 

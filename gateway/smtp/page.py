@@ -63,9 +63,14 @@ class Page:
         self._digest: bytes | None = None
         self.served: frozenset[str] = frozenset()
 
+    @property
+    def claimed(self) -> bool:
+        """Whether the ledger was asked."""
+        return self._digest is not None
+
     async def claim(self) -> None:
         """Find out whom an earlier attempt served. Raises ``Fault``."""
-        if self._digest is None:
+        if not self.claimed:
             self.served = await asyncio.to_thread(self._claim)
 
     async def taken(self, recipients: tuple[str, ...]) -> None:
@@ -75,9 +80,18 @@ class Page:
         except Fault:
             _logger.exception("%s: a delivered copy could not be noted; a retry may repeat it", self._transaction.id)
 
+    async def note(self, recipients: tuple[str, ...]) -> None:
+        """Note a copy of a message that nobody looked up before."""
+        try:
+            await self.claim()
+        except Fault:
+            _logger.exception("%s: a delivered copy could not be noted; a retry may repeat it", self._transaction.id)
+        else:
+            await self.taken(recipients)
+
     async def settle(self, *, acknowledged: bool) -> None:
         """Close the page: drop the entries of a client that has its 250, leave those of one that has not."""
-        if self._digest is None:
+        if not self.claimed:
             return
         if not acknowledged:
             self._books.left()

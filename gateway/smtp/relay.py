@@ -15,7 +15,7 @@ after a commit, 5xx only                        that 5xx, naming the recipients 
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.engine.transaction import Delivery, Outcome, Receipt, Transaction
@@ -25,8 +25,9 @@ from gateway.reply import Reply, reply, trouble
 from gateway.smtp.command import forwarded, path_line, xforward_lines
 from gateway.smtp.connection import HopFault, HopLoop
 from gateway.smtp.next_hop import HopTransaction, Pool, begin
-from gateway.smtp.page import Page
+from gateway.smtp.page import Books, Page
 
+TEXT_LIMIT = 480
 EARLIER = reply(250, "2.0.0", "Ok: taken in an earlier attempt")
 LOOP = reply(554, "5.4.6", "Mail loop: the next hop is this gateway")
 
@@ -37,22 +38,22 @@ def accepted(answer: Reply) -> bool:
 
 
 def passed_on(answer: Reply) -> Reply:
-    """Return the next hop's reply as the client gets it: verbatim, but 421 would end the client's session too."""
-    return Reply(451, answer.lines) if answer.code == 421 else answer
+    """Return the next hop's reply as the client gets it: verbatim, but 421 and 3xx speak of a session not its own."""
+    return Reply(451, answer.lines) if answer.code == 421 or 300 <= answer.code < 400 else answer
 
 
-def unreachable(fault: Fault, record_id: str) -> Reply:
-    """Return the reply for a next hop that failed us; details stay in the log."""
+def unavailable(fault: Fault, record_id: str) -> Reply:
+    """Return the reply for surroundings that failed us; details stay in the log."""
     if isinstance(fault, HopLoop):
         return LOOP
-    return reply(451, "4.4.1", f"The next hop is not available (record {record_id})") if isinstance(
-        fault, HopFault
-    ) else trouble(record_id)
+    if isinstance(fault, HopFault):
+        return reply(451, "4.4.1", f"The next hop is not available (record {record_id})")
+    return trouble(record_id)
 
 
 @dataclass(slots=True)
 class _Copy:
-    """One delivery on its way; ``answer`` is what became of it so far, positive once prepared."""
+    """One delivery on its way; ``answer`` is what became of it so far, None while nothing spoke against it."""
 
     delivery: Delivery
     hop: HopTransaction | None = None
@@ -60,52 +61,82 @@ class _Copy:
     committed: bool = False
 
 
-class Relay:
-    """Hands over the messages of one session to its pool."""
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What became of a message: every copy's receipt, the client's reply, and the ledger's page to settle."""
 
-    def __init__(self, pool: Pool, copies: int) -> None:
+    receipts: tuple[Receipt, ...]
+    reply: Reply
+    page: Page
+
+    async def settle(self, *, acknowledged: bool) -> None:
+        """Close the books once the reply was handed to the client's transport, or could not be."""
+        if not acknowledged and not self.page.claimed:
+            for receipt in self.receipts:
+                if receipt.reply is not None and accepted(receipt.reply):
+                    # The client will send this again, and its next attempt must find the copy in the ledger.
+                    await self.page.note(addresses(receipt.delivery.recipients))
+        await self.page.settle(acknowledged=acknowledged)
+
+
+class Relay:
+    """Hands messages over to one pool, at most ``copies`` transactions at once for each."""
+
+    def __init__(self, pool: Pool, books: Books, copies: int) -> None:
         self._pool = pool
+        self._books = books
         self._copies = copies
 
-    async def hand_over(
-        self, transaction: Transaction, outcome: Outcome, hop: HopTransaction, page: Page, *, may_be_retry: bool
-    ) -> tuple[tuple[Receipt, ...], Reply]:
-        """Deliver every copy of a RELAY outcome; return the receipts and the client's reply.
+    async def hand_over(self, transaction: Transaction, outcome: Outcome, hop: HopTransaction) -> Handover:
+        """Deliver every copy of a RELAY outcome. ``hop`` is the transaction opened while the client spoke.
 
-        ``hop`` is the transaction opened while the client spoke; it is over when this returns. Raises ``Fault``
-        where the ledger cannot be asked; nothing was delivered then.
+        ``hop`` is over when this returns. Raises ``Fault`` where the ledger cannot be asked; nothing was delivered
+        then. To be followed by ``settle``.
         """
-        single = len(outcome.deliveries) == 1
-        if not single or may_be_retry:
-            await page.claim()
-        copies = [_Copy(delivery) for delivery in outcome.deliveries]
-        if single and not page.served and _same(outcome.deliveries[0].recipients, transaction.envelope.recipients):
-            await self._deliver(transaction, copies[0], hop)
-            return self._receipts(copies), passed_on(copies[0].answer or trouble(transaction.id))
-        await hop.reset()
-        copies = [copy for delivery in outcome.deliveries for copy in _parted(delivery, page.served)]
-        await self._deliver_all(transaction, copies, page)
-        return self._receipts(copies), _verdict(transaction, copies)
+        page = Page(self._books, transaction)
+        try:
+            return await self._hand_over(transaction, outcome, hop, page)
+        except BaseException:
+            hop.abandon()
+            await page.settle(acknowledged=False)
+            raise
 
-    async def _deliver(self, transaction: Transaction, copy: _Copy, hop: HopTransaction) -> None:
+    async def _hand_over(
+        self, transaction: Transaction, outcome: Outcome, hop: HopTransaction, page: Page
+    ) -> Handover:
+        single = len(outcome.deliveries) == 1
+        if not single or await self._books.may_matter():
+            await page.claim()
+        if single and not page.served and _same(outcome.deliveries[0].recipients, transaction.envelope.recipients):
+            copies = [_Copy(outcome.deliveries[0], hop)]
+            await self._deliver(transaction, copies[0], hop, page)
+        else:
+            await hop.reset()
+            copies = [copy for delivery in outcome.deliveries for copy in _parted(delivery, page.served)]
+            await self._deliver_all(transaction, copies, page)
+        receipts = tuple(Receipt(copy.delivery, str(self._pool.hop), copy.answer) for copy in copies)
+        return Handover(receipts, _verdict(transaction, copies), page)
+
+    async def _deliver(self, transaction: Transaction, copy: _Copy, hop: HopTransaction, page: Page) -> None:
         copy.answer = _too_large(transaction, copy.delivery, hop)
         if copy.answer is not None:
             await hop.reset()
             return
         try:
             copy.answer = await hop.deliver(copy.delivery.content)
-        except HopFault as fault:
-            copy.answer = unreachable(fault, transaction.id)
-        finally:
+        except Fault as fault:
             hop.abandon()
+            copy.answer = unavailable(fault, transaction.id)
         copy.committed = accepted(copy.answer)
+        if copy.committed and page.claimed:
+            await page.taken(addresses(copy.delivery.recipients))
 
     async def _deliver_all(self, transaction: Transaction, copies: list[_Copy], page: Page) -> None:
         waiting = [copy for copy in copies if not copy.committed]
         for start in range(0, len(waiting), self._copies):
             batch = waiting[start : start + self._copies]
             try:
-                await asyncio.gather(*(self._prepare(transaction, copy) for copy in batch))
+                await _all(self._prepare(transaction, copy) for copy in batch)
                 for copy in batch:
                     if _failed(copies) and not any(other.committed for other in copies):
                         return
@@ -114,14 +145,13 @@ class Relay:
                 for copy in batch:
                     if copy.hop is not None:
                         copy.hop.abandon()
-        return
 
     async def _prepare(self, transaction: Transaction, copy: _Copy) -> None:
         try:
             copy.hop = await begin(self._pool)
             copy.answer = await self._offer(transaction, copy, copy.hop)
         except Fault as fault:
-            copy.answer = unreachable(fault, transaction.id)
+            copy.answer = unavailable(fault, transaction.id)
         if copy.answer is not None and copy.hop is not None:
             await copy.hop.reset()
             copy.hop = None
@@ -140,22 +170,20 @@ class Relay:
             return
         try:
             copy.answer = await copy.hop.commit()
-        except HopFault as fault:
-            copy.answer = unreachable(fault, transaction.id)
+        except Fault as fault:
+            copy.answer = unavailable(fault, transaction.id)
         if accepted(copy.answer):
             copy.committed = True
-            await page.taken(_addresses(copy.delivery.recipients))
-
-    def _receipts(self, copies: Iterable[_Copy]) -> tuple[Receipt, ...]:
-        return tuple(Receipt(copy.delivery, str(self._pool.hop), copy.answer) for copy in copies)
+            await page.taken(addresses(copy.delivery.recipients))
 
 
-def _addresses(recipients: Iterable[Recipient]) -> tuple[str, ...]:
+def addresses(recipients: Iterable[Recipient]) -> tuple[str, ...]:
+    """Return the recipients' addresses in order."""
     return tuple(recipient.address for recipient in recipients)
 
 
 def _same(one: Sequence[Recipient], other: Sequence[Recipient]) -> bool:
-    return sorted(_addresses(one)) == sorted(_addresses(other))
+    return sorted(addresses(one)) == sorted(addresses(other))
 
 
 def _parted(delivery: Delivery, served: frozenset[str]) -> list[_Copy]:
@@ -179,16 +207,30 @@ def _failed(copies: Iterable[_Copy]) -> list[_Copy]:
 
 
 def _verdict(transaction: Transaction, copies: Sequence[_Copy]) -> Reply:
-    failed = _failed(copies)
-    committed = sum(copy.committed for copy in copies)
-    if not failed and committed == len(copies):
-        text = "; ".join(dict.fromkeys(" ".join(copy.answer.lines) for copy in copies if copy.answer is not None))
-        return reply(250, "2.0.0", f"Ok: {committed} copies taken: {text}"[:480])
-    answers = [copy.answer for copy in failed if copy.answer is not None]
+    failures = [(copy, copy.answer) for copy in copies if copy.answer is not None and not copy.committed]
+    if not failures:
+        return _success(copies)
+    answers = [answer for _, answer in failures]
     temporary = next((answer for answer in answers if not answer.permanent), None)
-    if not committed:
+    if not any(copy.committed for copy in copies):
         return passed_on(temporary or answers[0])
     if temporary is not None:
         return reply(451, "4.3.0", f"Delivered in part, please try again (record {transaction.id})")
-    refused = ", ".join(to for copy in failed for to in _addresses(copy.delivery.recipients))
-    return Reply(answers[0].code, (*answers[0].lines[:-1], f"{answers[0].lines[-1]} (refused for: {refused})"))
+    refused = ", ".join(to for copy, _ in failures for to in addresses(copy.delivery.recipients))
+    *lines, last = answers[0].lines
+    return Reply(answers[0].code, (*lines, f"{last} (refused for: {refused})"))
+
+
+def _success(copies: Sequence[_Copy]) -> Reply:
+    answers = [copy.answer for copy in copies if copy.answer is not None]
+    if len(answers) == 1:
+        return answers[0]
+    texts = "; ".join(" ".join(answer.lines) for answer in answers)
+    return reply(250, "2.0.0", f"Ok: {len(answers)} copies taken: {texts}"[:TEXT_LIMIT])
+
+
+async def _all(jobs: Iterable[Coroutine[None, None, None]]) -> None:
+    """Run jobs side by side to the end of the last, then raise what the first failure raised."""
+    for result in await asyncio.gather(*jobs, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result

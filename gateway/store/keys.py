@@ -123,7 +123,7 @@ class StoredKeys:
 def add(connection: Connection, kek: KeyEncryptionKey, key: PrivateKeyTypes, passphrase: bytes | None) -> bool:
     """Store a private key that was validated; return whether it was new (an old one stays as it is)."""
     name = public_key_id(key.public_key())
-    kind, size, _ = key_facts(key.public_key())  # type: ignore[arg-type]  # a DH key, too, raises what an odd one does
+    kind, size, _ = key_facts(key.public_key())
     plain = _pkcs8(key, Encoding.DER, NoEncryption())
     row = {
         "public_key_id": name,

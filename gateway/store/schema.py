@@ -90,8 +90,8 @@ keys = Table(
     Column("wrapped", LargeBinary, nullable=False),
     Column("protected", LargeBinary),
 )
-"""``wrapped``: the PKCS#8 under the key-encryption key. ``protected``: likewise, in the form it leaves in, where it came
-with a passphrase."""
+"""``wrapped``: the PKCS#8 under the key-encryption key. ``protected``: likewise the form it leaves in, if it came with
+a passphrase."""
 
 records = Table(
     "records",
@@ -126,5 +126,5 @@ ledger = Table(
     Column("released", Boolean, nullable=False),
     Column("at", Moment, nullable=False, index=True),
 )
-"""Copies taken in transactions without our 250. ``mail``: hash of content digest, door and sender. ``owner``: the process,
-host/pid/start."""
+"""Copies taken in transactions without our 250. ``mail``: hash of content digest, door and sender. ``owner``: the
+process, host/pid/start."""

@@ -1,0 +1,106 @@
+"""The chain that goes along with a signature."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.pki import path
+from gateway.pki.path import chain_for
+from tests.authority import Authority, Issued, make_key
+
+AT = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def of(*issued: Issued) -> list[object]:
+    return [item.certificate for item in issued]
+
+
+def chain(leaf: Issued, *known: Issued) -> list[object]:
+    return list(chain_for(leaf.certificate, [item.certificate for item in known], AT))
+
+
+def test_nearest_first_and_without_the_root(authority: Authority) -> None:
+    second = authority.ca("Second", issuer=authority.intermediate)
+    leaf = authority.leaf("a@example.com", issuer=second)
+    assert chain(leaf, authority.root, second, authority.intermediate) == of(second, authority.intermediate)
+    assert chain(leaf, second) == of(second)
+    assert chain(leaf) == []
+    assert chain(authority.leaf("a@example.com", issuer=authority.root), authority.root) == []
+
+
+@pytest.mark.parametrize("kind", ["rsa-2048", "p384", "brainpool256", "ed25519", "ed448", "ml-dsa-44"])
+def test_issuers_of_every_kind(kind: str) -> None:
+    authority = Authority(kind)
+    leaf = authority.leaf("a@example.com", kind="p256")
+    assert chain(leaf, authority.intermediate, authority.root) == of(authority.intermediate)
+
+
+def test_the_signature_decides_not_the_name(authority: Authority) -> None:
+    impostor = authority.ca("Test Intermediate", issuer=authority.root, key_ids=False)
+    leaf = authority.leaf("a@example.com", key_ids=False)
+    assert impostor.certificate.subject_der == authority.intermediate.certificate.subject_der
+    assert chain(leaf, impostor) == []
+    assert chain(leaf, impostor, authority.intermediate) == of(authority.intermediate)
+    assert chain(authority.leaf("a@example.com", broken_signature=True), authority.intermediate) == []
+
+
+def test_who_is_no_ca_issues_nothing(authority: Authority) -> None:
+    no_ca = authority.leaf("x@example.com", kind="p256", common_name="No CA")
+    no_usage = authority.ca("No Usage", issuer=authority.root, key_usage=("digitalSignature",))
+    assert chain(authority.leaf("a@example.com", issuer=no_ca), no_ca) == []
+    assert chain(authority.leaf("a@example.com", issuer=no_usage), no_usage) == []
+
+
+def test_key_identifiers_spare_signature_checks(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    namesakes = [authority.ca("Test Intermediate", issuer=authority.root) for _ in range(5)]
+    monkeypatch.setattr(path, "MAX_SIGNATURE_CHECKS", 1)
+    leaf = authority.leaf("a@example.com")
+    assert chain(leaf, *namesakes, authority.intermediate) == of(authority.intermediate)
+
+
+def test_signature_checks_are_bounded(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    newer = datetime(2026, 1, 1, tzinfo=UTC)
+    facts = {"issuer": authority.root, "key_ids": False, "not_before": newer}
+    namesakes = [authority.ca("Test Intermediate", **facts) for _ in range(4)]
+    leaf = authority.leaf("a@example.com", key_ids=False)
+    monkeypatch.setattr(path, "MAX_SIGNATURE_CHECKS", 4)
+    assert chain(leaf, *namesakes, authority.intermediate) == []
+    monkeypatch.setattr(path, "MAX_SIGNATURE_CHECKS", 5)
+    assert chain(leaf, *namesakes, authority.intermediate) == of(authority.intermediate)
+
+
+def test_the_newest_valid_issuer_is_preferred(authority: Authority) -> None:
+    key = make_key("p256")
+
+    def renewed(begin: int, end: int) -> Issued:
+        dates = {"not_before": datetime(begin, 1, 1, tzinfo=UTC), "not_after": datetime(end, 1, 1, tzinfo=UTC)}
+        return authority.ca("Renewed", issuer=authority.root, key=key, **dates)
+
+    old, new, expired, future = renewed(2024, 2030), renewed(2025, 2031), renewed(2026, 2026), renewed(2028, 2034)
+    leaf = authority.leaf("a@example.com", issuer=old)
+    assert chain(leaf, old, expired, new, future) == of(new)
+    assert chain(leaf, expired) == of(expired)
+    without_clock = chain_for(leaf.certificate, [item.certificate for item in (old, new, future)])
+    assert list(without_clock) == of(future)
+
+
+def test_cross_signed_roots_end(authority: Authority) -> None:
+    one, two = authority.ca("One", issuer=None), authority.ca("Two", issuer=None)
+    one_by_two = authority.ca("One", issuer=two, key=one.private_key)
+    two_by_one = authority.ca("Two", issuer=one, key=two.private_key)
+    leaf = authority.leaf("a@example.com", issuer=one)
+    assert chain(leaf, one_by_two, two_by_one) == of(one_by_two, two_by_one)
+    assert chain(leaf, one_by_two, two_by_one, one, two) == []
+
+
+def test_a_self_signed_leaf_has_no_chain(authority: Authority) -> None:
+    alone = authority.self_signed("a@example.com", ca=True, key_usage=None)
+    assert chain(alone, alone, authority.intermediate) == []
+
+
+def test_long_chains_are_cut(authority: Authority) -> None:
+    known = [authority.intermediate]
+    for number in range(12):
+        known.append(authority.ca(f"Level {number}", issuer=known[-1]))
+    leaf = authority.leaf("a@example.com", issuer=known[-1])
+    assert chain(leaf, *known) == of(*known[:-11:-1])
