@@ -51,7 +51,8 @@ def explicit(number: int, *parts: bytes) -> bytes:
 
 def integer(value: int) -> bytes:
     """Return an INTEGER."""
-    return tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    size = (value if value >= 0 else ~value).bit_length() // 8 + 1
+    return tlv(INTEGER, value.to_bytes(size, "big", signed=True))
 
 
 def octets(value: bytes) -> bytes:

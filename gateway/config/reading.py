@@ -88,7 +88,7 @@ def _options(values: object) -> tuple[Options | None, list[Problem]]:
 def _judged(options: Options, faults: set[KeyPath]) -> list[Problem]:
     found = [*not_in_this_version(options), *contradictions(options), *unusable_files(options)]
     moved = [Problem(_original(problem.path, faults), problem.text) for problem in found]
-    return [p for p in moved if not any(fault[: len(p.path)] == p.path for fault in faults)]
+    return [p for p in moved if not any(p.path[: len(fault)] == fault for fault in faults)]
 
 
 def _without(value: object, faults: set[KeyPath], path: KeyPath) -> Any:

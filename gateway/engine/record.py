@@ -90,3 +90,14 @@ def as_json(record: Record) -> dict[str, Any]:
     document["received_at"] = record.received_at.isoformat().replace("+00:00", "Z")
     document["deliveries"] = [asdict(delivery) for delivery in record.deliveries]
     return document
+
+
+def from_json(document: dict[str, Any]) -> Record:
+    """Return the record that ``as_json`` wrote."""
+    values = {name: document[name.rstrip("_")] for name in _ORDER}
+    values["received_at"] = datetime.fromisoformat(document["received_at"])
+    values["deliveries"] = tuple(
+        DeliveryRecord(**delivery | {"recipients": tuple(delivery["recipients"])})
+        for delivery in document["deliveries"]
+    )
+    return Record(**values | {name: tuple(document[name]) for name in ("recipients", "layers")})

@@ -36,7 +36,7 @@ _ESCAPE = re.compile(r"\\(.)")
 def parse_path(text: bytes | str, *, null: bool = False, postmaster: bool = False) -> str:
     """Return the address of a MAIL or RCPT path, ``<alice@example.org>`` with or without its angle brackets.
 
-    ``null`` allows ``<>`` and nothing (returned as ``""``), ``postmaster`` allows ``<postmaster>``. Raises ``Malformed``.
+    ``null`` allows ``<>`` and nothing (both give ``""``), ``postmaster`` ``<postmaster>``. Raises ``Malformed``.
     """
     path = _decoded(text)
     if null and path in ("", "<>"):

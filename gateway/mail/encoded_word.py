@@ -71,7 +71,7 @@ def _word_bytes(word: re.Match[str]) -> bytes:
 
 
 def encode_words(text: str) -> bytes:
-    """Return ``text`` as an unstructured field value: as it is where ASCII, else in encoded words of UTF-8 (RFC 2047 §2)."""
+    """Return ``text`` as an unstructured field value: ASCII as it is, else encoded words of UTF-8 (RFC 2047 §2)."""
     if text.isascii():
         return text.encode()
     words: list[bytes] = []

@@ -8,6 +8,7 @@ import asyncio
 import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -20,7 +21,6 @@ MECHANISMS = ("PLAIN", "LOGIN")
 AT_ONCE = 2
 Challenge = Callable[[bytes], Awaitable[bytes]]
 _hasher = PasswordHasher()
-_nobody = _hasher.hash("a login that does not exist")
 
 
 class Logins:
@@ -34,8 +34,13 @@ class Logins:
         """Whether this login exists and this is its password."""
         hashed = self._users.get(credentials.user)
         async with self._free:
-            matches = await asyncio.to_thread(_matches, hashed or _nobody, credentials.password)
+            matches = await asyncio.to_thread(_matches, hashed or _nobody(), credentials.password)
         return matches and hashed is not None
+
+
+@cache
+def _nobody() -> str:
+    return _hasher.hash("a login that does not exist")
 
 
 def _matches(hashed: str, password: str) -> bool:
@@ -58,7 +63,11 @@ async def read_credentials(argument: str | None, challenge: Challenge) -> Creden
         return Credentials(parts[1], parts[2])
     if mechanism.upper() == "LOGIN":
         user = _decoded(initial or await _ask(challenge, b"Username:"))
-        return Credentials(user, _decoded(await _ask(challenge, b"Password:")))
+        password = _decoded(await _ask(challenge, b"Password:"))
+        if "\0" in user + password:
+            # The next hop gets both in PLAIN, where NUL parts them.
+            raise Rejection(reply(501, "5.5.2", "Malformed credentials"))
+        return Credentials(user, password)
     raise Rejection(reply(504, "5.5.4", "Mechanism not supported"))
 
 

@@ -40,7 +40,7 @@ class Goodbye(Exception):  # noqa: N818 - the end of a session is no error
 
 @cache
 def _commands(kind: type) -> tuple[str, ...]:
-    return tuple(name for name in object.__dir__(kind) if name.startswith("smtp_"))
+    return tuple(name for name in dir(kind) if name.startswith("smtp_"))
 
 
 class Dialogue(SMTP):  # type: ignore[misc] # aiosmtpd's types are not used
@@ -131,15 +131,15 @@ class Dialogue(SMTP):  # type: ignore[misc] # aiosmtpd's types are not used
         """Return the next line, line end included; raises ``Goodbye`` when none comes."""
         self._deadline.set(self.timeouts.command)
         try:
-            while (end := self._buffer.find(b"\n")) < 0:
-                self._may_wait()
-                self.flush()
-                await self._wait()
+            while True:
+                if self._draining and not self.busy:
+                    raise Goodbye(reply(421, "4.3.2", "Service is closing down"))
+                end = self._buffer.find(b"\n")
+                if end >= 0:
+                    return self._pop(end + 1)
+                await self._more()
         finally:
             self._deadline.clear()
-        if self._draining and not self.busy:
-            raise Goodbye(reply(421, "4.3.2", "Service is closing down"))
-        return self._pop(end + 1)
 
     def next_line(self) -> bytes | None:
         """Return the line that ``line`` would return without waiting, and leave it there."""
@@ -189,13 +189,13 @@ class Dialogue(SMTP):  # type: ignore[misc] # aiosmtpd's types are not used
             self._stream.resume_reading()
         return data
 
-    def _may_wait(self) -> None:
-        if self._draining and not self.busy:
-            raise Goodbye(reply(421, "4.3.2", "Service is closing down"))
+    async def _more(self) -> None:
         if self._eof:
             raise Goodbye
         if len(self._buffer) > LINE_LIMIT:
             raise Goodbye(reply(500, "5.5.2", "Line too long"))
+        self.flush()
+        await self._wait()
 
     async def _wait(self) -> None:
         self._waiter = self.loop.create_future()
@@ -280,8 +280,9 @@ class Dialogue(SMTP):  # type: ignore[misc] # aiosmtpd's types are not used
             return
         self.flush()
         self._stream.close()
-        # A client that does not read its replies does not keep us.
-        self.loop.call_later(CLOSING_TIME, self._stream.abort)
+        if self._stream.get_write_buffer_size():
+            # A client that does not read its replies does not keep us.
+            self.loop.call_later(CLOSING_TIME, self._stream.abort)
 
     # -- TLS ----------------------------------------------------------------------------------------------------
 

@@ -101,9 +101,7 @@ class Relay:
             await page.settle(acknowledged=False)
             raise
 
-    async def _hand_over(
-        self, transaction: Transaction, outcome: Outcome, hop: HopTransaction, page: Page
-    ) -> Handover:
+    async def _hand_over(self, transaction: Transaction, outcome: Outcome, hop: HopTransaction, page: Page) -> Handover:
         single = len(outcome.deliveries) == 1
         if not single or await self._books.may_matter():
             await page.claim()

@@ -94,15 +94,16 @@ class StoredCertificates:
 
     # what an administrator does
 
-    def list(self, text: str = "", expiring_before: datetime | None = None) -> list[Holding]:
+    def list(self, text: str = "", expiring: tuple[datetime, datetime] | None = None) -> list[Holding]:
         """Return the certificates, those that expire first at the top.
 
-        ``text``: only those with it in fingerprint, subject, issuer or an address, in any case.
+        ``text``: only those with it in fingerprint, subject, issuer or an address, in any case. ``expiring``: only
+        those that expire between the two times.
         """
         table, index = schema.certificates.c, schema.addresses.c
         query = _holdings().order_by(table.not_after, table.fingerprint)
-        if expiring_before is not None:
-            query = query.where(table.not_after < expiring_before)
+        if expiring is not None:
+            query = query.where(table.not_after.between(*expiring))
         if text:
             columns = (table.fingerprint, table.subject, table.issuer)
             holds = select(index.fingerprint).where(index.address.contains(text.lower(), autoescape=True))

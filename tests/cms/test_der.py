@@ -12,8 +12,7 @@ from gateway.cms import der
 
 @given(st.integers(-(2**200), 2**200))
 def test_integer(value: int) -> None:
-    assert der.integer(value) == core.Integer(value).dump() or value < 0
-    assert core.Integer.load(der.integer(value)).native == value
+    assert der.integer(value) == core.Integer(value).dump()
 
 
 @pytest.mark.parametrize("dotted", ["1.2.840.113549.1.7.1", "2.16.840.1.101.3.4.1.46", "1.3.101.112", "2.999.1", "0.0"])

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gateway.errors import Malformed
-from gateway.pki import bundle, pbe
+from gateway.pki import bundle, der, pbe
 from gateway.pki.bundle import (
     Bundle,
     BundledCertificate,
@@ -121,8 +121,8 @@ def test_pkcs7_in_ber(alice: Issued) -> None:
 
 
 def test_revocation_lists(authority: Authority) -> None:
-    der = authority.revocation_list().public_bytes(Encoding.DER)
-    assert read_bundle(der).revocation_lists == (BundledRevocationList("file", der),)
+    data = authority.revocation_list().public_bytes(Encoding.DER)
+    assert read_bundle(data).revocation_lists == (BundledRevocationList("file", data),)
     pem = authority.revocation_list().public_bytes(Encoding.PEM)
     assert kinds(read_bundle(pem)) == "r"
 
@@ -220,6 +220,17 @@ def test_pkcs12_under_the_wrong_passphrase(alice: Issued) -> None:
         assert the_fault(p12(alice, SECRET), *passphrases).reason is Reason.BAD_PASSPHRASE
 
 
+def test_pkcs12_in_ber(alice: Issued) -> None:
+    """As NSS writes it: indefinite lengths, the content in segments."""
+    version, content, mac = der.first(p12(alice, SECRET), der.SEQUENCE).children()
+    (octets,) = der.fields(content, der.OID, 0xA0)[1].children()
+    safe = octets.octets()
+    segments = b"".join(tlv(0x04, safe[n : n + 100]) for n in range(0, len(safe), 100))
+    data_oid = tlv(0x06, bytes.fromhex("2a864886f70d010701"))
+    inner = b"\x30\x80" + data_oid + b"\xa0\x80\x24\x80" + segments + b"\0\0" * 3
+    assert kinds(read_bundle(b"\x30\x80" + version.whole + inner + mac.whole + b"\0\0", [SECRET])).count("c") == 3
+
+
 def test_lim_07_pkcs12_is_bounded_in_size(alice: Issued) -> None:
     """LIM-07."""
     data = tlv(0x02, b"\x03") + tlv(0x30, tlv(0x06, bytes.fromhex("2a864886f70d010701")) + b"\xa0\x80" + b"\0\0")
@@ -230,13 +241,12 @@ def test_lim_07_pkcs12_is_bounded_in_size(alice: Issued) -> None:
 
 def _with_rounds(data: bytes, rounds: int) -> bytes:
     """The MAC's count of rounds, the last element of a PFX, replaced by one of 4 bytes; all lengths are mended."""
-    assert data.endswith(b"\x02\x01\x01")
-    outer = bytearray(data[:-3] + b"\x02\x04" + rounds.to_bytes(4))
-    outer[2:4] = (int.from_bytes(outer[2:4]) + 3).to_bytes(2)
-    children = list(bundle.asn1.first(data, 0x30).children())
-    mac = children[2].begin
-    outer[mac + 1] += 3
-    return bytes(outer)
+    assert data.endswith(b"\x02\x02\x08\x00")
+    changed = bytearray(data[:-4] + b"\x02\x04" + rounds.to_bytes(4))
+    changed[2:4] = (int.from_bytes(data[2:4]) + 2).to_bytes(2)
+    *_, mac = der.first(data, der.SEQUENCE).children()
+    changed[mac.begin + 1] += 2
+    return bytes(changed)
 
 
 def test_lim_07_rounds_of_key_derivation_are_bounded(alice: Issued) -> None:
@@ -320,8 +330,8 @@ def test_keys_that_contradict_themselves_are_malformed(rsa_alice: Issued) -> Non
     good = rsa_alice.private_key.private_numbers()
     broken = rsa.RSAPrivateNumbers(good.p, good.q, good.d + 2, good.dmp1, good.dmq1, good.iqmp, good.public_numbers)
     key = broken.private_key(unsafe_skip_rsa_key_validation=True)
-    der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    assert the_fault(der).reason is Reason.MALFORMED
+    data = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    assert the_fault(data).reason is Reason.MALFORMED
 
 
 def test_large_keys_are_not_even_checked() -> None:

@@ -1,0 +1,84 @@
+"""``import``: takes certificates and private keys from files of any kind into the store."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.cli.passphrase import passphrase_option, read_passphrases
+from gateway.cli.printing import SHORT, json_option, print_json, visible
+from gateway.house import House
+from gateway.pki.bundle import MAX_SIZE
+from gateway.store.importing import Imported, ImportOptions, import_file
+
+BAD_INPUT = 65
+
+
+@click.command("import")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@passphrase_option
+@click.option("--dry-run", is_flag=True, help="Say what would be imported, and store nothing.")
+@click.option("--no-trust", is_flag=True, help="Trust nothing of it yet.")
+@click.option("--trust-cas", is_flag=True, help="Make the CA certificates trust anchors, even beside a leaf.")
+@json_option
+@click.pass_obj
+def import_command(
+    house: House,
+    paths: tuple[Path, ...],
+    passphrase_file: Path | None,
+    dry_run: bool,
+    no_trust: bool,
+    trust_cas: bool,
+    as_json: bool,
+) -> None:
+    """Import what FILEs hold: PEM, DER, PKCS#7, PKCS#12; keys and certificates in any order."""
+    if no_trust and trust_cas:
+        raise click.UsageError("--no-trust and --trust-cas contradict one another")
+    options = ImportOptions(
+        subject_email=house.options.addresses.subject_email,
+        accept_legacy=house.options.algorithms.accept_legacy,
+        trust=not no_trust,
+        trust_cas=trust_cas,
+        dry_run=dry_run,
+    )
+    # All files are read before the store is opened: run as root, opening it gives up the right to read them.
+    passphrases = read_passphrases(passphrase_file)
+    contents = [(path, _content(path)) for path in paths]
+    results: list[tuple[Path, Imported]] = []
+    for path, content in contents:
+        of_file = [(path, imported) for imported in import_file(house.store, content, passphrases, options)]
+        results += of_file
+        if not as_json:
+            click.echo("\n".join(_line(path, imported) for path, imported in of_file))
+    if as_json:
+        print_json([_json(path, imported) for path, imported in results])
+    if dry_run:
+        click.echo("dry run: nothing was stored", err=True)
+    if any(imported.result == "refused" for _, imported in results):
+        click.get_current_context().exit(BAD_INPUT)
+
+
+def _content(path: Path) -> bytes:
+    """The file as far as it may be read at all; one byte more tells that it is too large."""
+    with path.open("rb") as file:
+        return file.read(MAX_SIZE + 1)
+
+
+def _line(path: Path, imported: Imported) -> str:
+    names = [imported.object, (imported.fingerprint or "")[:SHORT], ", ".join(imported.addresses) or imported.subject]
+    word = f"refused {imported.reason}" if imported.result == "refused" else imported.result
+    text = f" ({imported.text})" if imported.text else ""
+    return visible(f"{path}: {' '.join(filter(None, names))}: {word}{text}")
+
+
+def _json(path: Path, imported: Imported) -> dict[str, Any]:
+    return {
+        "file": str(path),
+        "object": imported.object,
+        "fingerprint": imported.fingerprint,
+        "addresses": imported.addresses,
+        "subject": imported.subject,
+        "result": imported.result,
+        "reason": imported.reason,
+        "text": imported.text,
+    }

@@ -1,0 +1,67 @@
+"""``key``: the stored private keys, listed, exported under a passphrase, deleted."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.cli.passphrase import passphrase_option, read_passphrases
+from gateway.cli.printing import SHORT, json_option, print_json, print_table
+from gateway.errors import Refused
+from gateway.house import House
+from gateway.store.keys import StoredKey
+
+name_argument = click.argument("name", metavar="ID")
+
+
+@click.group()
+def key() -> None:
+    """List, export and delete private keys. ID: a key's id or its certificate's fingerprint, or a beginning of one."""
+
+
+@key.command("list")
+@json_option
+@click.pass_obj
+def list_(house: House, as_json: bool) -> None:
+    """List private keys; one whose certificate has not come yet is waiting."""
+    found = house.store.keys.list()
+    if as_json:
+        print_json([_json(stored) for stored in found])
+    else:
+        print_table(("id", "kind", "leaves under", "certificates"), map(_row, found))
+
+
+@key.command()
+@name_argument
+@passphrase_option
+@click.pass_obj
+def export(house: House, name: str, passphrase_file: Path | None) -> None:
+    """Print a private key as encrypted PEM: under the passphrase it came with, else under the one given here."""
+    passphrases = read_passphrases(passphrase_file)
+    if len(passphrases) > 1:
+        raise Refused(f"{passphrase_file} holds several passphrases: a key leaves under one")
+    click.echo(house.store.keys.export(name, passphrases[0] if passphrases else None), nl=False)
+
+
+@key.command()
+@name_argument
+@json_option
+@click.pass_obj
+def delete(house: House, name: str, as_json: bool) -> None:
+    """Delete a private key; its certificates stay."""
+    gone = house.store.keys.delete(name)
+    if as_json:
+        print_json({"public_key_id": gone.public_key_id, "deleted": True, "certificates": list(gone.certificates)})
+    else:
+        click.echo(f"deleted key {gone.public_key_id}; {len(gone.certificates)} certificates with this key stay")
+
+
+def _row(stored: StoredKey) -> tuple[str, ...]:
+    certificates = ", ".join(fingerprint[:SHORT] for fingerprint in stored.certificates) or "waiting"
+    leaves = "its own passphrase" if stored.protected else "a passphrase given then"
+    return stored.public_key_id[:SHORT], f"{stored.kind} {stored.size}", leaves, certificates
+
+
+def _json(stored: StoredKey) -> dict[str, Any]:
+    return asdict(stored) | {"waiting": not stored.certificates}

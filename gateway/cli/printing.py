@@ -1,0 +1,47 @@
+"""How results are printed: JSON for programs, tables and lines for people. Foreign control characters never get out."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+WIDE = 400
+"""Columns where no terminal limits them: a program that reads a table finds every row on one line."""
+SHORT = 16
+"""Digits of a fingerprint that are shown, and that are enough to name it."""
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=True))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows under their headings; on a terminal long cells are folded."""
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(visible(cell), overflow="fold") for cell in row))
+    Console(width=None if sys.stdout.isatty() else WIDE, highlight=False).print(table)
+
+
+def visible(text: str) -> str:
+    """Return ``text`` with what is not printable escaped."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def day(at: datetime) -> str:
+    """Return the day of a time, for tables."""
+    return f"{at:%Y-%m-%d}"
+
+
+def moment(at: datetime) -> str:
+    """Return a time (aware, UTC) as RFC 3339."""
+    return at.isoformat().replace("+00:00", "Z")

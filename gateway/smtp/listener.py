@@ -1,0 +1,109 @@
+"""Opens a door: the listening socket with its sessions, and its closing (row REL-06).
+
+Several processes may open the same door (SO_REUSEPORT); the kernel spreads the clients over them.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from gateway.engine.ports import Ledger
+from gateway.smtp.credentials import Logins
+from gateway.smtp.door import Door, Limits, TlsMode
+from gateway.smtp.next_hop import Pool
+from gateway.smtp.page import Books
+from gateway.smtp.server import Process, Report, Service, Session
+from gateway.smtp.tls import server_context
+
+BACKLOG = 1024
+
+
+class OpenDoor:
+    """A door that takes mail."""
+
+    def __init__(self, service: Service, server: asyncio.Server) -> None:
+        self._service = service
+        self._server = server
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; the system's choice where the door names 0."""
+        return int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def sessions(self) -> int:
+        """The clients connected now."""
+        return len(self._service.sessions)
+
+    @property
+    def next_hop_up(self) -> bool | None:
+        """Whether the next hop could be reached at the last attempt; None before the first."""
+        return self._service.pool.up
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new client, end idle sessions with 421, give running transactions that long, then close."""
+        self._server.close()
+        for session in list(self._service.sessions):
+            session.drain()
+        await self._all_ended(seconds)
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop at once; what was not answered with 250 is the client's still."""
+        self._server.close()
+        for session in list(self._service.sessions):
+            session.stop()
+        await self._all_ended(None)
+        self._service.pool.close()
+
+    async def _all_ended(self, seconds: float | None) -> None:
+        waits = [asyncio.ensure_future(session.ended()) for session in self._service.sessions]
+        if waits:
+            await asyncio.wait(waits, timeout=seconds)
+        for wait in waits:
+            wait.cancel()
+
+
+async def open_door(
+    door: Door,
+    limits: Limits,
+    *,
+    hostname: str,
+    instance: str,
+    process: Process,
+    report: Report,
+    ledger: Ledger,
+    waiting: Callable[[], bool],
+    new_id: Callable[[], str],
+    now: Callable[[], datetime],
+) -> OpenDoor:
+    """Listen at a door and serve every client that comes.
+
+    ``instance`` names this gateway, all of its processes alike: a next hop that greets with it is ourselves.
+    ``waiting`` says whether the ledger holds any entry; it is called in a thread, at most once a second.
+    Raises ``OSError`` where the address cannot be had or the certificate cannot be read.
+    """
+    tls = server_context(door)
+    service = Service(
+        door=door,
+        limits=limits,
+        hostname=hostname,
+        instance=instance,
+        pool=Pool(door.next_hop, limits.timeouts, hostname, instance),
+        books=Books(ledger, waiting),
+        process=process,
+        report=report,
+        new_id=new_id,
+        now=now,
+        tls=tls,
+        logins=Logins(door.users),
+    )
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Session(service),
+        door.host,
+        door.port,
+        ssl=tls if door.tls is TlsMode.IMPLICIT else None,
+        backlog=BACKLOG,
+        reuse_port=True,
+    )
+    return OpenDoor(service, server)
