@@ -20,7 +20,7 @@ _TYPE = re.compile(r"[ \t]*+([!-.0-:<-~]++)[ \t]*+/[ \t]*+([!-.0-:<-~]++)")
 _SEGMENT = re.compile(rf";((?:[^;\"]++|{QUOTED_STRING}|\")*+)", re.DOTALL)
 _QUOTED = re.compile(QUOTED_STRING, re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_PIECE = re.compile(r"([^*]+)(?:\*(\d{1,3}))?(\*)?")
+_PIECE = re.compile(r"([^*\s\"]+)(?:\*(\d{1,3}))?(\*)?")
 
 
 @dataclass(frozen=True, slots=True)

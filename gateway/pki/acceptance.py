@@ -60,9 +60,9 @@ def mail_addresses(certificate: Certificate, subject_email: str) -> tuple[str, .
 
 
 def _key_refusal(kind: str, size: int, curve: str | None, accept_legacy: bool) -> Refusal | None:
-    if kind == "rsa" and size < (LEGACY_RSA_BITS if accept_legacy else RSA_BITS.start):
+    if kind.startswith("rsa") and size < (LEGACY_RSA_BITS if accept_legacy else RSA_BITS.start):
         return Reason.WEAK_KEY, f"RSA key of {size} bits; at least {RSA_BITS.start} are needed, ask for a new one"
-    if kind == "rsa" and size >= RSA_BITS.stop:
+    if kind.startswith("rsa") and size >= RSA_BITS.stop:
         return Reason.UNSUPPORTED_ALGORITHM, f"RSA key of {size} bits; at most {RSA_BITS.stop - 1} are supported"
     if kind == "dsa" and not accept_legacy:
         return Reason.UNSUPPORTED_ALGORITHM, "DSA key; S/MIME needs an RSA, EC, Ed25519 or X25519 key"

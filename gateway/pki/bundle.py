@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
 from gateway.errors import LimitExceeded, Malformed
-from gateway.pki import der as asn1
+from gateway.pki import asn1
 from gateway.pki.pbe import BadPassphrase, UnsupportedProtection, Work
 from gateway.pki.pkcs12 import is_pkcs12, read_pkcs12, shrouded
 from gateway.reason import Reason

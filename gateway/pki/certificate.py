@@ -29,17 +29,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from gateway.errors import LimitExceeded, Malformed
-from gateway.pki import der as asn1
+from gateway.pki import asn1
 from gateway.pki.names import mail_names, usable_ascii
 from gateway.reason import Reason
 
 MAX_SIZE = 256 * 1024
 """Bytes; the largest certificates in use (post-quantum signatures) have some 60 kB."""
 
+RSASSA_PSS = "1.2.840.113549.1.1.10"
 EMAIL_PROTECTION = "1.3.6.1.5.5.7.3.4"
 ANY_USAGE = "2.5.29.37.0"
 
-SIGNING_KINDS = frozenset({"rsa", "ec", "ed25519", "ed448", "ml-dsa", "dsa"})
+SIGNING_KINDS = frozenset({"rsa", "rsa-pss", "ec", "ed25519", "ed448", "ml-dsa", "dsa"})
 ENCRYPTION_USAGE = {
     "rsa": "keyEncipherment",
     "ml-kem": "keyEncipherment",
@@ -88,7 +89,8 @@ class Certificate:
     public_key_id: str
     """SHA-256 of the SubjectPublicKeyInfo, lower-case hexadecimal."""
     key_kind: str
-    """``rsa``, ``ec``, ``ed25519``, ``ed448``, ``x25519``, ``x448``, ``ml-dsa``, ``ml-kem``, ``dsa``."""
+    """``rsa``, ``ec``, ``ed25519``, ``ed448``, ``x25519``, ``x448``, ``ml-dsa``, ``ml-kem``, ``dsa``; ``rsa-pss`` for an RSA
+    key that makes PSS signatures and nothing else (RFC 4055 §1.2)."""
     key_size: int
     """Bits of the modulus or of the curve; the parameter set's number for ``ml-dsa`` and ``ml-kem``."""
     curve: str | None
@@ -150,7 +152,7 @@ def read_certificate(der: bytes) -> Certificate:
 
 def _read(der: bytes) -> Certificate:
     parsed = x509.load_der_x509_certificate(der)
-    issuer, subject = _names(parsed.tbs_certificate_bytes)
+    issuer, subject, key_algorithm = _outline(parsed.tbs_certificate_bytes)
     extensions = _extensions(parsed.tbs_certificate_bytes)
     key = parsed.public_key()
     kind, size, curve = key_facts(key)
@@ -173,7 +175,7 @@ def _read(der: bytes) -> Certificate:
         authority_key_id=_authority_key_id(extensions.get("2.5.29.35")),
         public_key=key,
         public_key_id=public_key_id(key),
-        key_kind=kind,
+        key_kind="rsa-pss" if key_algorithm == RSASSA_PSS else kind,
         key_size=size,
         curve=curve,
     )
@@ -211,11 +213,12 @@ def key_facts(key: PublicKeyTypes) -> tuple[str, int, str | None]:
     raise UnsupportedKey(f"a key of an unsupported kind: {type(key).__name__}")
 
 
-def _names(tbs: bytes) -> tuple[bytes, bytes]:
-    """Return issuer and subject as they stand in a TBSCertificate (RFC 5280 §4.1): TLVs of the two Names."""
+def _outline(tbs: bytes) -> tuple[bytes, bytes, str]:
+    """Return issuer and subject as they stand in a TBSCertificate (RFC 5280 §4.1), and the key's algorithm."""
     children = list(asn1.read(tbs, asn1.SEQUENCE).children())
     versioned = children[1:] if children[0].tag == 0xA0 else children
-    return versioned[2].whole, versioned[4].whole
+    algorithm = next(versioned[5].children())
+    return versioned[2].whole, versioned[4].whole, next(algorithm.children()).oid()
 
 
 def _extensions(tbs: bytes) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ folds them.
 import re
 
 from gateway.errors import LimitExceeded, Malformed
-from gateway.pki import der as asn1
+from gateway.pki import asn1
 
 MAX_NAMES = 1000
 MAX_ADDRESS = 64 + 1 + 255

@@ -17,8 +17,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, CipherAlgorithm, mode
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
 from gateway.errors import LimitExceeded, Malformed
-from gateway.pki import der as asn1
-from gateway.pki import rc2
+from gateway.pki import asn1, rc2
 
 T = TypeVar("T")
 

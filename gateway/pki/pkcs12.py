@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import LimitExceeded, Malformed
-from gateway.pki import der as asn1
+from gateway.pki import asn1
 from gateway.pki.pbe import BadPassphrase, UnsupportedProtection, Work, decrypt, mac
 
 MAX_SIZE = 1024 * 1024

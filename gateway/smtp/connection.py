@@ -82,7 +82,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         start = 0
-        for match in iter(lambda: _LINE.match(self._buffer, start), None):
+        while match := _LINE.match(self._buffer, start):
             start = match.end()
             self._lines.append((match[3] or b"").decode("utf-8", "surrogateescape"))
             if match[2] != b"-":

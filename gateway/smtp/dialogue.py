@@ -10,7 +10,6 @@ import asyncio
 import logging
 import re
 import ssl
-from functools import cache
 from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP
@@ -30,7 +29,7 @@ _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _logger = logging.getLogger(__name__)
 
 
-class Goodbye(Exception):  # noqa: N818 - the end of a session is no error
+class Goodbye(Exception):
     """Ends the session, after ``reply`` where there is one."""
 
     def __init__(self, answer: Reply | None = None) -> None:
@@ -38,13 +37,10 @@ class Goodbye(Exception):  # noqa: N818 - the end of a session is no error
         self.reply = answer
 
 
-@cache
-def _commands(kind: type) -> tuple[str, ...]:
-    return tuple(name for name in dir(kind) if name.startswith("smtp_"))
-
-
-class Dialogue(SMTP):  # type: ignore[misc] # aiosmtpd's types are not used
+class Dialogue(SMTP):
     """One client's connection. Subclasses define the ``smtp_*`` commands, ``welcome``, ``busy`` and ``farewell``."""
+
+    _names: tuple[str, ...] = ()
 
     def __init__(self, hostname: str, timeouts: Timeouts) -> None:
         loop = asyncio.get_running_loop()
@@ -61,9 +57,12 @@ class Dialogue(SMTP):  # type: ignore[misc] # aiosmtpd's types are not used
         self._eof = False
         self._draining = False
 
+    def __init_subclass__(cls) -> None:
+        cls._names = tuple(name for name in dir(cls) if name.startswith("smtp_"))
+
     def __dir__(self) -> tuple[str, ...]:
         # aiosmtpd looks through all attributes of every new session for its commands; that took longest of all.
-        return _commands(type(self))
+        return self._names
 
     # -- what a subclass says -----------------------------------------------------------------------------------
 

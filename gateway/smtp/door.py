@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gateway.engine.transaction import Direction
 
+Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 
@@ -76,7 +77,7 @@ class Door:
     auth: Auth = Auth.NONE
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    def serves(self, address: IPv4Address | IPv6Address) -> bool:
+    def serves(self, address: Address) -> bool:
         """Whether a client with this address may speak to us at all."""
         return any(address in network for network in self.clients)
 
@@ -114,7 +115,7 @@ class Limits:
     timeouts: Timeouts = field(default_factory=Timeouts)
 
 
-def client_address(text: str) -> IPv4Address | IPv6Address:
+def client_address(text: str) -> Address:
     """Return a peer's address; an IPv4 address mapped into IPv6 counts as IPv4, a zone index is dropped."""
     address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:

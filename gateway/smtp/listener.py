@@ -12,7 +12,8 @@ from gateway.smtp.credentials import Logins
 from gateway.smtp.door import Door, Limits, TlsMode
 from gateway.smtp.next_hop import Pool
 from gateway.smtp.page import Books
-from gateway.smtp.server import Process, Report, Service, Session
+from gateway.smtp.server import MailSession
+from gateway.smtp.service import Process, Report, Service
 from gateway.smtp.tls import server_context
 
 BACKLOG = 1024
@@ -99,7 +100,7 @@ async def open_door(
         logins=Logins(door.users),
     )
     server = await asyncio.get_running_loop().create_server(
-        lambda: Session(service),
+        lambda: MailSession(service),
         door.host,
         door.port,
         ssl=tls if door.tls is TlsMode.IMPLICIT else None,

@@ -115,11 +115,11 @@ class StoredLedger:
 def _start(pid: int) -> str:
     """When the process was started, in ticks since its host's boot; empty: there is none, or only its remains."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return ""
-    fields = stat.rpartition(")")[2].split()  # from the third on; the name before ")" may hold anything
-    return "" if fields[0] in "ZX" else fields[_START_FIELD - 3]
+    fields = stat.rpartition(b")")[2].split()  # from the third on; the name before ")" may hold anything
+    return "" if fields[0] in b"ZX" else fields[_START_FIELD - 3].decode()
 
 
 def _mail(digest: bytes, door: str, sender: str) -> bytes:

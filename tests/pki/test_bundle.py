@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gateway.errors import Malformed
-from gateway.pki import bundle, der, pbe
+from gateway.pki import asn1, bundle, pbe
 from gateway.pki.bundle import (
     Bundle,
     BundledCertificate,
@@ -222,8 +222,8 @@ def test_pkcs12_under_the_wrong_passphrase(alice: Issued) -> None:
 
 def test_pkcs12_in_ber(alice: Issued) -> None:
     """As NSS writes it: indefinite lengths, the content in segments."""
-    version, content, mac = der.first(p12(alice, SECRET), der.SEQUENCE).children()
-    (octets,) = der.fields(content, der.OID, 0xA0)[1].children()
+    version, content, mac = asn1.first(p12(alice, SECRET), asn1.SEQUENCE).children()
+    (octets,) = asn1.fields(content, asn1.OID, 0xA0)[1].children()
     safe = octets.octets()
     segments = b"".join(tlv(0x04, safe[n : n + 100]) for n in range(0, len(safe), 100))
     data_oid = tlv(0x06, bytes.fromhex("2a864886f70d010701"))
@@ -244,7 +244,7 @@ def _with_rounds(data: bytes, rounds: int) -> bytes:
     assert data.endswith(b"\x02\x02\x08\x00")
     changed = bytearray(data[:-4] + b"\x02\x04" + rounds.to_bytes(4))
     changed[2:4] = (int.from_bytes(data[2:4]) + 2).to_bytes(2)
-    *_, mac = der.first(data, der.SEQUENCE).children()
+    *_, mac = asn1.first(data, asn1.SEQUENCE).children()
     changed[mac.begin + 1] += 2
     return bytes(changed)
 

@@ -285,6 +285,16 @@ def test_crt_04_a_ca_never_signs_or_encrypts_mail(authority: Authority) -> None:
     assert (found.may_sign, found.may_encrypt) == (False, False)
 
 
+def test_a_key_for_pss_only_is_told_apart(authority: Authority) -> None:
+    """RFC 4055 §1.2: it must not be used for anything else, so neither to encrypt nor, by us, to sign."""
+    leaf = authority.leaf("a@example.com")
+    rsa, pss = bytes.fromhex("06092a864886f70d0101010500"), bytes.fromhex("06092a864886f70d01010a3000")
+    found = read_certificate(leaf.der.replace(rsa, pss))
+    assert (found.key_kind, found.key_size) == ("rsa-pss", 2048)
+    assert (found.may_sign, found.may_encrypt, found.may_seal) == (True, False, False)
+    assert found.public_key_id == leaf.certificate.public_key_id
+
+
 @pytest.mark.parametrize(
     ("kind", "seals"),
     [

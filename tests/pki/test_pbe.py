@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
 from gateway.errors import LimitExceeded, Malformed
 from gateway.pki import rc2
-from gateway.pki.der import SEQUENCE, read
+from gateway.pki.asn1 import SEQUENCE, read
 from gateway.pki.pbe import UnsupportedProtection, Work, decrypt, mac
 from tests.authority import tlv
 

@@ -1,0 +1,141 @@
+"""What all sessions of one door share, and the way of a message from its final dot to the client's reply.
+
+The message is processed, handed over and reported; only then is the reply known. Whatever goes wrong on our side
+defers (451 and a record id): no path ends in a loss, in a permanent error, or in the text of an exception.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from gateway.engine.transaction import Client, FrontEnd, Outcome, Receipt, Transaction, Verdict
+from gateway.errors import Fault
+from gateway.mail.envelope import Envelope
+from gateway.reply import Reply, reply, trouble
+from gateway.smtp.content import Content, looping
+from gateway.smtp.credentials import Logins
+from gateway.smtp.door import Address, Door, Limits
+from gateway.smtp.next_hop import HopTransaction, Pool
+from gateway.smtp.page import Books, Page
+from gateway.smtp.relay import Handover, Relay, unavailable
+
+if TYPE_CHECKING:
+    from gateway.smtp.session import Session
+
+Process = Callable[[Transaction], Awaitable[Outcome]]
+"""The engine: what is to become of a message."""
+Report = Callable[[Transaction, Outcome, tuple[Receipt, ...], Reply, float], Awaitable[None]]
+"""The record: called before the client's reply leaves, with that reply and the seconds since the final dot."""
+
+BARE = reply(550, "5.6.11", "Bare CR or LF in the message; lines end in CR LF")
+LOOP = reply(554, "5.4.6", "Mail loop: too many Received fields")
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Service:
+    """One door's options, its connections to the next hop and to the engine, and who is in."""
+
+    door: Door
+    limits: Limits
+    hostname: str
+    instance: str
+    pool: Pool
+    books: Books
+    process: Process
+    report: Report
+    new_id: Callable[[], str]
+    now: Callable[[], datetime]
+    tls: ssl.SSLContext | None
+    logins: Logins
+    sessions: set["Session"] = field(default_factory=set)
+    clients: Counter[Address] = field(default_factory=Counter)
+
+    def admit(self, session: "Session", address: Address) -> Reply | None:
+        """Let a client in, or return the reply that turns it away (rows SMT-05, SMT-07)."""
+        if not self.door.serves(address):
+            return reply(554, "5.7.1", "Client not welcome")
+        if len(self.sessions) >= self.limits.connections:
+            return reply(421, "4.7.0", "Too many connections")
+        if not address.is_loopback and self.clients[address] >= self.limits.connections_per_client:
+            return reply(421, "4.7.0", "Too many connections from your address")
+        self.sessions.add(session)
+        self.clients[address] += 1
+        return None
+
+    def leave(self, session: "Session", address: Address) -> None:
+        """Take a client off the list."""
+        if session in self.sessions:
+            self.sessions.discard(session)
+            self.clients[address] -= 1
+            if not self.clients[address]:
+                del self.clients[address]
+
+    def unavailable(self, fault: Fault) -> Reply:
+        """Log why the next hop could not be used and return the client's reply, which has the id of that line."""
+        record_id = self.new_id()
+        _logger.warning("%s: door %s: %s", record_id, self.door.name, fault)
+        return unavailable(fault, record_id)
+
+    async def finish(
+        self, client: Client, envelope: Envelope, content: Content, limit: int, pool: Pool, hop: HopTransaction
+    ) -> Handover:
+        """Bring a received message to its end; the reply is to be sent and the handover settled.
+
+        ``limit`` is the largest size in bytes; ``hop`` the transaction opened for the envelope, over afterwards.
+        """
+        started = asyncio.get_running_loop().time()
+        refusal = _refusal(content, limit)
+        transaction = Transaction(
+            id=self.new_id(),
+            direction=self.door.direction,
+            front_end=FrontEnd.SMTP,
+            door=self.door.name,
+            client=client,
+            envelope=envelope,
+            content=b"" if refusal else content.take(),
+            received_at=self.now(),
+        )
+        if refusal is None and looping(transaction.content):
+            refusal = LOOP
+        outcome = Outcome(Verdict.REJECT, refusal) if refusal else await self._process(transaction)
+        outcome, handover = await self._hand_over(transaction, outcome, pool, hop)
+        seconds = asyncio.get_running_loop().time() - started
+        try:
+            await self.report(transaction, outcome, handover.receipts, handover.reply, seconds)
+        except Exception:
+            # What the next hop took is delivered, with or without a record.
+            _logger.exception("%s: the record could not be written", transaction.id)
+        return handover
+
+    async def _process(self, transaction: Transaction) -> Outcome:
+        try:
+            return await self.process(transaction)
+        except Exception:
+            _logger.exception("%s: processing failed", transaction.id)
+            return Outcome(Verdict.DEFER, trouble(transaction.id))
+
+    async def _hand_over(
+        self, transaction: Transaction, outcome: Outcome, pool: Pool, hop: HopTransaction
+    ) -> tuple[Outcome, Handover]:
+        if outcome.verdict is Verdict.RELAY:
+            try:
+                return outcome, await Relay(pool, self.books, self.limits.copies).hand_over(transaction, outcome, hop)
+            except Exception:
+                _logger.exception("%s: handing over failed", transaction.id)
+                outcome = Outcome(Verdict.DEFER, trouble(transaction.id), facts=outcome.facts)
+        await hop.reset()
+        return outcome, Handover((), outcome.reply or trouble(transaction.id), Page(self.books, transaction))
+
+
+def _refusal(content: Content, limit: int) -> Reply | None:
+    if content.bare:
+        return BARE
+    if content.too_large:
+        return reply(552, "5.3.4", f"Message too large: {content.size} bytes; the limit is {limit}")
+    return None
