@@ -230,10 +230,16 @@ class Retention(Section):
     replies: Duration = default("400d", "Message-IDs of mail that arrived encrypted")
 
 
-class Http(Section):
-    """An HTTP listener."""
+class Admin(Section):
+    """The HTTP listener of the console and the API."""
 
-    listen: Listen = required("address and port; loopback")
+    listen: Listen = default("127.0.0.1:9425", "address and port; loopback")
+
+
+class Metrics(Section):
+    """The HTTP listener of metrics and health."""
+
+    listen: Listen = default("127.0.0.1:9426", "address and port; loopback")
 
 
 class Log(Section):
@@ -271,8 +277,8 @@ class Options(Section):
     limits: Limits = default({}, "bounds of the whole gateway")
     retention: Retention = default({}, "how long things are remembered")
     drain: Duration = default("30s", "how long running transactions may take when the service stops")
-    admin: Http = default({"listen": "127.0.0.1:9425"}, "console and API")
-    metrics: Http = default({"listen": "127.0.0.1:9426"}, "metrics and health")
+    admin: Admin = default({}, "console and API")
+    metrics: Metrics = default({}, "metrics and health")
     log: Log = default({}, "logging")
 
     @field_validator("hostname", mode="before")

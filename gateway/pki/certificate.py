@@ -89,8 +89,8 @@ class Certificate:
     public_key_id: str
     """SHA-256 of the SubjectPublicKeyInfo, lower-case hexadecimal."""
     key_kind: str
-    """``rsa``, ``ec``, ``ed25519``, ``ed448``, ``x25519``, ``x448``, ``ml-dsa``, ``ml-kem``, ``dsa``; ``rsa-pss`` for an RSA
-    key that makes PSS signatures and nothing else (RFC 4055 §1.2)."""
+    """``rsa``, ``ec``, ``ed25519``, ``ed448``, ``x25519``, ``x448``, ``ml-dsa``, ``ml-kem``, ``dsa``;
+    ``rsa-pss`` for an RSA key that makes PSS signatures and nothing else (RFC 4055 §1.2)."""
     key_size: int
     """Bits of the modulus or of the curve; the parameter set's number for ``ml-dsa`` and ``ml-kem``."""
     curve: str | None

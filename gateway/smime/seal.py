@@ -85,10 +85,10 @@ def sign(entity: Entity, signer: Signer, chain: Sequence[bytes], at: datetime) -
     form = canonical(b"".join(entity.pieces))
     if form.clear:
         result = _clear(form.content, signer, chain, at)
-        _check_clear(result, signer)
+        _check_clear(result, signer, chain)
     else:
         result = _opaque(form.content, signer, chain, at)
-        _check_opaque(result, form.content, signer)
+        _verify(result.body[0], form.content, signer, chain)
     return result
 
 
@@ -164,7 +164,7 @@ def _digest(signer: Signer, pieces: Iterable[Octets]) -> bytes:
     return hasher.digest()
 
 
-def _check_clear(entity: Entity, signer: Signer) -> None:
+def _check_clear(entity: Entity, signer: Signer, chain: Sequence[bytes]) -> None:
     """Read the finished multipart/signed back and verify its signature over its first part (RFC 8551 §3.5.3)."""
     head, content, tail = entity.body
     boundary = content_type(entity.fields.partition(b":")[2]).parameters["boundary"].encode()
@@ -177,22 +177,22 @@ def _check_clear(entity: Entity, signer: Signer) -> None:
     body, found, _ = part[read_header(part).body :].partition(delimiter + b"--\r\n")
     if not found:
         raise SealFault("the produced multipart/signed does not read back: close delimiter")
-    _verify(binascii.a2b_base64(body), content, signer)
+    _verify(body, content, signer, chain)
 
 
-def _check_opaque(entity: Entity, content: bytes, signer: Signer) -> None:
-    _verify(binascii.a2b_base64(entity.body[0]), content, signer)
-
-
-def _verify(der: bytes, content: Octets, signer: Signer) -> None:
-    """Verify over the content that the CMS carries, or else over ``content`` beside it; the two must be one."""
+def _verify(text: Octets, content: Octets, signer: Signer, chain: Sequence[bytes]) -> None:
+    """Verify the CMS in this base64 over ``content``, which it carries or stands beside."""
     try:
-        data = read_signed(der)
+        data = read_signed(binascii.a2b_base64(text))
         (info,) = data.signers
         digest = _digest(signer, (content,))
         verify(info, digest, signer.certificate.public_key)
     except (GatewayError, ValueError) as error:
         raise SealFault(f"the produced signature does not verify: {error}") from error
+    if sorted(map(bytes, data.certificates)) != sorted((signer.certificate.der, *chain)):
+        raise SealFault("the produced signature does not carry the certificates it was made with")
+    if not info.signer.names(signer.certificate):
+        raise SealFault("the produced signature names another signer")
     if data.content is not None and _digest(signer, data.content) != digest:
         raise SealFault("the produced signature does not carry the content it was made over")
 

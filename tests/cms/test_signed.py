@@ -10,7 +10,6 @@ from asn1crypto import cms as oracle
 
 from gateway.cms import attribute, der, signed
 from gateway.cms.algorithm import DIGESTS, scheme_for
-from gateway.cms.ber import read
 from gateway.cms.content import DATA, SIGNED_DATA
 from gateway.cms.identity import issuer_and_serial
 from gateway.cms.parameter import signature_identifier
@@ -21,6 +20,7 @@ from gateway.pki.key import SignatureScheme
 from gateway.reason import Reason
 from tests.authority import Authority, Issued
 from tests.cms.conftest import AT
+from tests.cms.surgery import BODY, at, put
 
 SignerOf = Callable[..., Signer]
 CONTENT = b"Content-Type: text/plain\r\n\r\nHello\r\n"
@@ -163,6 +163,10 @@ def test_micalg_names() -> None:
 # What comes from elsewhere
 
 
+INFO = (*BODY, -1, 0)
+"""From a ContentInfo to its one signer info."""
+
+
 def one(kind: bytes, *values: bytes) -> bytes:
     return der.sequence(kind, der.tlv(der.SET, *values))
 
@@ -261,7 +265,7 @@ def test_attributes_of_indefinite_length_are_refused(signer: SignerOf) -> None:
     """They are hashed as they stand, and only DER may stand there (RFC 5652 §5.4)."""
     who = signer()
     attributes = [TYPE, message_digest(who)]
-    data = rebuild(craft(who, attributes), 3, b"\xa0\x80" + b"".join(attributes) + b"\0\0")
+    data = put(craft(who, attributes), (*INFO, 3), b"\xa0\x80" + b"".join(attributes) + b"\0\0")
     with pytest.raises(Malformed, match="not in DER"):
         judge(who, data)
 
@@ -319,9 +323,8 @@ def test_subject_key_identifier_names_the_signer(signer: SignerOf) -> None:
     name = issuer_and_serial(who.certificate)
     key_id = who.certificate.subject_key_id
     assert key_id is not None
-    fields = signed_info_fields(data)
-    assert fields[1] == name
-    by_key_id = rebuild(data, 1, der.tlv(0x80, key_id))
+    assert at(data, *INFO, 1).raw == name
+    by_key_id = put(data, (*INFO, 1), der.tlv(0x80, key_id))
     (info,) = read_signed(by_key_id).signers
     assert info.signer.names(who.certificate)
     assert not info.signer.names(signer("p384").certificate)
@@ -346,7 +349,7 @@ def test_unsupported_signature_algorithm(signer: SignerOf, algorithm: bytes) -> 
 
 def test_unsupported_digest(signer: SignerOf) -> None:
     sha1 = der.sequence(der.oid("1.3.14.3.2.26"))
-    data = rebuild(craft(signer(), [TYPE], digests=[sha1]), 2, sha1)
+    data = put(craft(signer(), [TYPE], digests=[sha1]), (*INFO, 2), sha1)
     with pytest.raises(Rejected) as refused:
         _ = read_signed(data).signers[0].digest
     assert refused.value.reason is Reason.UNSUPPORTED_ALGORITHM
@@ -413,17 +416,3 @@ def test_pss_and_pkcs1v15_are_not_mistaken(signer: SignerOf) -> None:
     with pytest.raises(Rejected) as refused:
         judge(who, craft(who, [TYPE, message_digest(who)], algorithm=wrong))
     assert refused.value.reason is Reason.BAD_SIGNATURE
-
-
-def signed_info_fields(data: bytes) -> list[bytes]:
-    info = read(data).children[1].only().children[-1].only()
-    return [bytes(field.raw) for field in info.children]
-
-
-def rebuild(data: bytes, position: int, field: bytes) -> bytes:
-    """``data`` with one field of its signer info replaced."""
-    fields = signed_info_fields(data)
-    fields[position] = field
-    outer = [bytes(item.raw) for item in read(data).children[1].only().children[:-1]]
-    content = der.sequence(*outer, der.tlv(der.SET, der.sequence(*fields)))
-    return der.sequence(SIGNED_DATA, der.explicit(0, content))

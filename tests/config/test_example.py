@@ -1,5 +1,6 @@
 """The shipped files: the example says what is so, the manual names every key, the unit is closed."""
 
+import json
 import os
 import re
 import shutil
@@ -87,7 +88,7 @@ def test_what_the_example_shows_switched_off_is_right() -> None:
 def test_the_manual_has_a_row_for_every_key(key: str, default: Any) -> None:
     row = re.search(rf"^\| `{re.escape(key)}` \| (.+?) \| (.+?) \| (.+) \|$", MANUAL.read_text(), re.MULTILINE)
     assert row, f"docs/configuration.md has no row for {key}"
-    written = {None: "null", True: "true", False: "false", "": '""'}.get(default, str(default)).replace("'", '"')
+    written = default if isinstance(default, str) else json.dumps(default)
     assert row[2] == ("required" if default == "required" else f"`{written}`")
 
 
