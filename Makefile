@@ -17,10 +17,11 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 demo: setup
-	$(BIN)/smime-gateway demo
+	$(BIN)/smime-gateway demo --mail fixtures/mail/02-umlauts-8bit.eml
 
 run: setup
-	$(BIN)/smime-gateway -c config/development.yaml serve
+	@mkdir -p var && sed "s|@STATE@|$(CURDIR)/var/state|" config/development.yaml > var/gateway.yaml
+	$(BIN)/smime-gateway -c var/gateway.yaml serve
 
 test: setup
 	@sh .ci/packages openssl postfix
@@ -44,4 +45,4 @@ lock: setup
 		--extra postgresql --extra test --extra dev --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build var *.egg-info

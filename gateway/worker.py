@@ -18,7 +18,7 @@ from gateway.errors import Fault
 from gateway.house import build_doors, build_engine, build_limits, store_options
 from gateway.log import line, log_record, logger
 from gateway.reply import Reply
-from gateway.smtp.server import OpenDoor, open_door
+from gateway.smtp.listener import OpenDoor, open_door
 from gateway.store import Store, open_store
 from gateway.store.journal import Journal
 
@@ -107,6 +107,7 @@ class Worker:
                 process=self.process,
                 report=self.report,
                 ledger=self._store.ledger,
+                waiting=self._store.ledger.waiting,
                 hostname=self._options.hostname,
                 instance=self._instance,
                 new_id=new_id,

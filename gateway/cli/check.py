@@ -1,12 +1,10 @@
 """``check``: the composer's question - can this be signed, can it be encrypted, and if not, why?"""
 
-import json
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from gateway.cli.printing import SHORT, json_option, print_json, print_table, visible
 from gateway.clock import now
 from gateway.house import House
 from gateway.mail.address import parse_path
@@ -16,7 +14,7 @@ from gateway.policy.answer import Answer, answer
 @click.command()
 @click.argument("sender")
 @click.argument("recipients", nargs=-1, required=True, metavar="RECIPIENT...")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_obj
 def check(house: House, sender: str, recipients: tuple[str, ...], as_json: bool) -> None:
     """Say whether a mail from SENDER to RECIPIENTs can be signed and encrypted, and if not, why."""
@@ -24,7 +22,7 @@ def check(house: House, sender: str, recipients: tuple[str, ...], as_json: bool)
     addresses = tuple(dict.fromkeys(parse_path(recipient) for recipient in recipients))
     result = answer(sender, addresses, house.engine.outbound.rules, house.store.certificates.find, now())
     if as_json:
-        click.echo(json.dumps(_as_json(result), indent=2))
+        print_json(_as_json(result))
     else:
         _show(result)
 
@@ -58,15 +56,18 @@ def _as_json(result: Answer) -> dict[str, Any]:
 
 
 def _show(result: Answer) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"From {result.sender}: {result.rule}", markup=False)
-    console.print(f"sign:    {_word(result.sign_reason)}", markup=False)
-    console.print(f"encrypt: {_word(result.encrypt_reason)}", markup=False)
-    table = Table("recipient", "encrypt", "certificate", box=None)
-    for recipient in result.recipients:
-        held = recipient.holding.certificate.fingerprint[:16] if recipient.holding else ""
-        table.add_row(recipient.address, _word(recipient.reason), held)
-    console.print(table)
+    click.echo(visible(f"{result.sender}: {result.rule}"))
+    click.echo(f"sign:    {_word(result.sign_reason)}")
+    click.echo(f"encrypt: {_word(result.encrypt_reason)}")
+    rows = [
+        (
+            recipient.address,
+            _word(recipient.reason),
+            recipient.holding.certificate.fingerprint[:SHORT] if recipient.holding else "",
+        )
+        for recipient in result.recipients
+    ]
+    print_table(("recipient", "encrypt", "certificate"), rows)
 
 
 def _word(reason: str | None) -> str:

@@ -2,22 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Protocol
 
 import click
 import yaml
 
 from gateway.config import ConfigError, Problem, effective, load, locate, schema, warnings
+from gateway.house import House
 
 BAD_CONFIGURATION = 78
-
-
-class House(Protocol):
-    """What these commands need of the house: the file named by ``-c``."""
-
-    @property
-    def path(self) -> Path | None:
-        """The file, or None."""
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

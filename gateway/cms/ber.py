@@ -153,8 +153,9 @@ class Element:
             raise Malformed(f"{len(self.children)} ASN.1 elements at offset {self.content}, one must stand there")
         return self.children[0]
 
-    def chunks(self) -> list[memoryview]:
-        """Return the segments of an OCTET STRING, which may be implicitly tagged, without joining them."""
+    def chunks(self, tag: int = OCTET_STRING) -> list[memoryview]:
+        """Return the segments of an OCTET STRING without joining them; ``tag`` is its implicit tag, if it has one."""
+        self.expect(tag, tag | CONSTRUCTED)
         found: list[memoryview] = []
         self._collect(found)
         return found
@@ -170,9 +171,9 @@ class Element:
             else:
                 child.expect(OCTET_STRING | CONSTRUCTED)._collect(found)
 
-    def octets(self) -> bytes:
-        """Return a short OCTET STRING, implicitly tagged or not, in one piece."""
-        return b"".join(self.chunks())
+    def octets(self, tag: int = OCTET_STRING) -> bytes:
+        """Return a short OCTET STRING in one piece; ``tag`` as in ``chunks``."""
+        return b"".join(self.chunks(tag))
 
 
 class Fields:

@@ -160,7 +160,7 @@ def auth_enveloped_data(element: Element) -> Enveloped:
     recipients = read_recipients(fields.next())
     algorithm, ciphertext = _read_encrypted_content(fields.next())
     attributes = fields.optional(0xA1)
-    tag = fields.take(der.OCTET_STRING).octets()
+    tag = fields.next().octets()
     fields.optional(0xA2)
     fields.end()
     return Enveloped(recipients, algorithm, ciphertext, tag, _associated(attributes))
@@ -179,7 +179,7 @@ def _read_encrypted_content(element: Element) -> tuple[Identifier, list[memoryvi
     if fields.next().oid() != DATA[2:]:
         raise Malformed("the encrypted content type is not id-data")
     algorithm = read_identifier(fields.next())
-    ciphertext = fields.take(0x80, 0xA0).chunks()
+    ciphertext = fields.next().chunks(0x80)
     fields.end()
     return algorithm, ciphertext
 
@@ -216,7 +216,7 @@ def _plaintext(enveloped: Enveloped, certificate: Certificate, key: PrivateKey) 
 def _cbc(enveloped: Enveloped) -> modes.CBC:
     """AES-CBC: the parameters are the vector (RFC 3565 §2.2); ciphertext is whole blocks, at least one."""
     parameters = enveloped.algorithm.parameters
-    vector = b"" if parameters is None else parameters.expect(der.OCTET_STRING).octets()
+    vector = b"" if parameters is None else parameters.octets()
     size = sum(chunk.nbytes for chunk in enveloped.ciphertext)
     if len(vector) != BLOCK or size % BLOCK or not size:
         raise Malformed("AES-CBC with a vector or ciphertext of impossible length")
@@ -228,7 +228,7 @@ def _gcm(enveloped: Enveloped, tag: bytes) -> modes.GCM:
     if enveloped.algorithm.parameters is None:
         raise Malformed("AES-GCM without parameters")
     fields = Fields(enveloped.algorithm.parameters)
-    nonce = fields.take(der.OCTET_STRING).octets()
+    nonce = fields.next().octets()
     named = fields.optional(der.INTEGER)
     fields.end()
     size = 12 if named is None else named.integer()

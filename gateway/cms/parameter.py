@@ -5,6 +5,7 @@ from functools import cache
 
 from gateway.cms import der
 from gateway.cms.algorithm import (
+    AGREEMENT_BY_OID,
     CIPHERS,
     DIGESTS,
     ECDSA,
@@ -17,7 +18,10 @@ from gateway.cms.algorithm import (
     RSAES_OAEP,
     RSASSA_PSS,
     TRANSPORTS,
+    WRAP_BY_OID,
+    Agreement,
     Digest,
+    KeyWrap,
     unsupported,
 )
 from gateway.cms.ber import Element, Fields
@@ -27,11 +31,10 @@ from gateway.pki.key import KeyTransport, SignatureScheme
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """An AlgorithmIdentifier as read: content octets of its OID, parameters, and the whole."""
+    """An AlgorithmIdentifier as read: content octets of its OID, and parameters."""
 
     oid: bytes
     parameters: Element | None
-    element: Element
 
     @property
     def plain(self) -> bool:
@@ -44,7 +47,7 @@ def read_identifier(element: Element) -> Identifier:
     items = element.expect(der.SEQUENCE).children
     if not 1 <= len(items) <= 2:
         raise Malformed(f"{len(items)} fields in the algorithm identifier at offset {element.start}")
-    return Identifier(items[0].oid(), items[1] if len(items) == 2 else None, element)
+    return Identifier(items[0].oid(), items[1] if len(items) == 2 else None)
 
 
 @cache
@@ -104,6 +107,18 @@ def read_transport(identifier: Identifier) -> KeyTransport:
     return KeyTransport("oaep", digest, mask, label)
 
 
+def read_agreement(identifier: Identifier) -> tuple[Agreement, KeyWrap, bytes]:
+    """Return key agreement, key wrap, and the DER of the wrap's AlgorithmIdentifier. Raises as ``read_transport``."""
+    agreement = AGREEMENT_BY_OID.get(identifier.oid)
+    if agreement is None or identifier.parameters is None:
+        raise unsupported("the key agreement algorithm is unknown")
+    inner = read_identifier(identifier.parameters)
+    wrap = WRAP_BY_OID.get(inner.oid)
+    if wrap is None or not inner.plain:
+        raise unsupported("the key wrap algorithm is unknown")
+    return agreement, wrap, der.sequence(wrap.oid, b"" if inner.parameters is None else NULL)
+
+
 def read_pss(parameters: Element | None) -> tuple[str, int]:
     """Return digest and salt length (octets) of RSASSA-PSS parameters. Raises ``Malformed``, ``Rejected``."""
     if parameters is None:
@@ -151,7 +166,7 @@ def _label(explicit: Element | None) -> bytes:
     identifier = read_identifier(explicit.only())
     if identifier.oid != P_SPECIFIED[2:] or identifier.parameters is None:
         raise unsupported("an RSAES-OAEP label that is not given in the parameters")
-    return identifier.parameters.expect(der.OCTET_STRING).octets()
+    return identifier.parameters.octets()
 
 
 def capabilities() -> bytes:

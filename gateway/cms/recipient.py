@@ -16,9 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.cms import der
 from gateway.cms.algorithm import (
-    AGREEMENT_BY_OID,
     AGREEMENTS,
-    WRAP_BY_OID,
     Agreement,
     ContentCipher,
     KeyWrap,
@@ -26,7 +24,7 @@ from gateway.cms.algorithm import (
 )
 from gateway.cms.ber import Element, Fields, members
 from gateway.cms.identity import Identity, issuer_and_serial, read_identity
-from gateway.cms.parameter import Identifier, read_identifier, read_transport, transport_identifier
+from gateway.cms.parameter import Identifier, read_agreement, read_identifier, read_transport, transport_identifier
 from gateway.cms.rejected import Rejected
 from gateway.errors import LimitExceeded, Malformed
 from gateway.pki.certificate import Certificate
@@ -103,8 +101,10 @@ def _agree(recipient: PublicKeyTypes) -> tuple[bytes, bytes]:
 
 
 def _derive(secret: bytes, agreement: Agreement, wrap: KeyWrap, identifier: bytes, ukm: bytes | None) -> bytes:
-    """Return the key-encryption key: ECC-CMS-SharedInfo (RFC 5753 §7.2) goes into the KDF; with HKDF the user keying
-    material, where there is any, is the salt as well (RFC 8418 §2.2)."""
+    """Return the key-encryption key, derived over ECC-CMS-SharedInfo (RFC 5753 §7.2).
+
+    With HKDF the user keying material, where there is any, is the salt as well (RFC 8418 §2.2).
+    """
     supplied = b"" if ukm is None else der.explicit(0, der.octets(ukm))
     bits = der.octets((wrap.key_size * 8).to_bytes(4, "big"))
     shared_info = der.sequence(identifier, supplied, der.explicit(2, bits))
@@ -154,7 +154,7 @@ def _read_transport(element: Element) -> Recipient:
     fields.next().integer()
     identity = read_identity(fields.next())
     algorithm = read_identifier(fields.next())
-    wrapped = fields.take(der.OCTET_STRING).octets()
+    wrapped = fields.next().octets()
     fields.end()
     return Recipient(TRANSPORT, identity, algorithm, wrapped)
 
@@ -164,7 +164,7 @@ def _read_agreement(element: Element) -> list[Recipient]:
     fields.next().integer()
     originator = fields.take(0xA0).only()
     ukm = fields.optional(0xA1)
-    material = None if ukm is None else ukm.only().expect(der.OCTET_STRING).octets()
+    material = None if ukm is None else ukm.only().octets()
     algorithm = read_identifier(fields.next())
     keys = members(fields.next(), RECIPIENTS, der.SEQUENCE)
     fields.end()
@@ -178,8 +178,8 @@ def _read_encrypted_key(element: Element, algorithm: Identifier) -> tuple[Identi
     if name.tag == der.SEQUENCE:
         identity = read_identity(name)
     else:
-        identity = Identity(None, None, Fields(name, 0xA0).take(der.OCTET_STRING).octets())
-    wrapped = fields.take(der.OCTET_STRING).octets()
+        identity = Identity(None, None, Fields(name, 0xA0).next().octets())
+    wrapped = fields.next().octets()
     fields.end()
     return identity, algorithm, wrapped
 
@@ -195,7 +195,7 @@ def unwrap(recipient: Recipient, certificate: Certificate, key: PrivateKey, size
         raise unsupported("a recipient info of a kind that is never opened")
     if recipient.kind == TRANSPORT:
         return _unwrap_transport(recipient, key, read_transport(recipient.algorithm), size)
-    return _unwrap_agreement(recipient, certificate, key, size)
+    return _unwrap_agreement(recipient, certificate, key, recipient.algorithm, size)
 
 
 def _unwrap_transport(recipient: Recipient, key: PrivateKey, transport: KeyTransport, size: int) -> bytes:
@@ -213,19 +213,14 @@ def _unwrap_transport(recipient: Recipient, key: PrivateKey, transport: KeyTrans
     raise decrypt_failed()
 
 
-def _unwrap_agreement(recipient: Recipient, certificate: Certificate, key: PrivateKey, size: int) -> bytes:
-    identifier = recipient.algorithm
-    assert identifier is not None
-    agreement = AGREEMENT_BY_OID.get(identifier.oid)
-    if agreement is None or identifier.parameters is None:
-        raise unsupported("the key agreement algorithm is unknown")
-    inner = read_identifier(identifier.parameters)
-    wrap = WRAP_BY_OID.get(inner.oid)
-    if wrap is None or not inner.plain:
-        raise unsupported("the key wrap algorithm is unknown")
+def _unwrap_agreement(
+    recipient: Recipient, certificate: Certificate, key: PrivateKey, algorithm: Identifier, size: int
+) -> bytes:
+    agreement, wrap, identifier = read_agreement(algorithm)
     public = _originator_octets(recipient.originator, certificate)
     try:
-        kek = _derive(key.agree(_peer(certificate, public)), agreement, wrap, bytes(inner.element.raw), recipient.ukm)
+        secret = key.agree(_peer(certificate, public))
+        kek = _derive(secret, agreement, wrap, identifier, recipient.ukm)
         content_key = aes_key_unwrap(kek, recipient.wrapped)
     except (ValueError, InvalidUnwrap) as error:
         raise decrypt_failed() from error

@@ -153,7 +153,7 @@ def _encapsulated(element: Element) -> tuple[bytes, list[memoryview] | None]:
     fields.end()
     if explicit is None:
         return content_type, None
-    return content_type, explicit.only().expect(der.OCTET_STRING, der.OCTET_STRING | der.CONSTRUCTED).chunks()
+    return content_type, explicit.only().chunks()
 
 
 def _certificates(element: Element | None) -> tuple[memoryview, ...]:
@@ -170,7 +170,7 @@ def _read_signer(element: Element, content_type: bytes) -> SignerInfo:
     digest_algorithm = read_identifier(fields.next())
     attributes = fields.optional(0xA0)
     signature_algorithm = read_identifier(fields.next())
-    signature = fields.take(der.OCTET_STRING, der.OCTET_STRING | der.CONSTRUCTED).octets()
+    signature = fields.next().octets()
     fields.optional(0xA1)
     fields.end()
     return SignerInfo(signer, digest_algorithm, attributes, signature_algorithm, signature, content_type)
@@ -187,7 +187,7 @@ def verify(info: SignerInfo, digest: bytes, key: PublicKeyTypes) -> None:
     attributes = read_attributes(info.attributes)
     if single(attributes, CONTENT_TYPE).oid() != DATA[2:] or info.content_type != DATA[2:]:
         raise Malformed("the signed content type is not id-data")
-    covered = single(attributes, MESSAGE_DIGEST).expect(der.OCTET_STRING).value
+    covered = single(attributes, MESSAGE_DIGEST).octets()
     try:
         _verify(info, retag(info.attributes.raw, der.SET), key)
     except (InvalidSignature, ValueError) as error:

@@ -53,10 +53,10 @@ def sockets(options: Options) -> list[tuple[KeyPath, Endpoint]]:
 
 
 def _door(listener: Listener) -> Iterator[tuple[KeyPath, str]]:
-    open_auth = listener.auth.kind == "none"
-    if open_auth and everyone(listener.clients):
+    no_login = listener.auth.kind == "none"
+    if no_login and everyone(listener.clients):
         yield ("clients",), "lets the whole world relay without a login; list your networks, or set auth"
-    if not open_auth and listener.tls.mode == "none" and not listener.listen.loopback:
+    if not no_login and listener.tls.mode == "none" and not listener.listen.loopback:
         yield ("auth",), "logins would cross the network in clear; set tls.mode, or listen on loopback"
     if listener.tls.mode != "none":
         for name in ("certificate", "key"):

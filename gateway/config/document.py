@@ -14,6 +14,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from gateway.config.problem import KeyPath, Problem
 
 _TAG = "tag:yaml.org,2002:"
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class _Loader(yaml.SafeLoader):
@@ -83,7 +84,7 @@ class Document:
         found: dict[str, object] = {}
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
-            if not isinstance(key_node, ScalarNode):
+            if not isinstance(key_node, ScalarNode) or not key_node.value.isprintable():
                 self.problems.append(Problem(path, "a key must be a plain word", line))
             elif key_node.value in found:
                 self.problems.append(Problem((*path, key_node.value), "written twice; keep one", line))
@@ -93,12 +94,19 @@ class Document:
 
     def _scalar(self, node: ScalarNode, path: KeyPath) -> object:
         if node.tag == _TAG + "str":
-            return node.value
+            return self._text(node, path)
         pattern, _, convert = _PLAIN.get(node.tag.removeprefix(_TAG), (None, None, None))
         if pattern is None or convert is None or not pattern.match(node.value):
             self._unknown(node, path)
             return None
         return convert(node.value)
+
+    def _text(self, node: ScalarNode, path: KeyPath) -> str | None:
+        value: str = node.value
+        if _HALF.search(value):
+            self.problems.append(Problem(path, "is no text: it holds half a character", node.start_mark.line + 1))
+            return None
+        return value
 
     def _unknown(self, node: Node, path: KeyPath) -> None:
         self.problems.append(

@@ -46,7 +46,7 @@ def fault(file: Path, forbidden: int) -> str | None:
     try:
         status = file.stat()
     except FileNotFoundError:
-        return f"{file} does not exist"
+        return _absent(file)
     except OSError as error:
         return f"{file}: {error.strerror}; run as root or as the service's user"
     if not stat.S_ISREG(status.st_mode):
@@ -59,6 +59,10 @@ def fault(file: Path, forbidden: int) -> str | None:
         most = "0600" if forbidden == OPEN_KEY else "0640"
         return f"{file} holds a secret but has mode {stat.S_IMODE(status.st_mode):04o}; chmod {most} at most"
     return None
+
+
+def _absent(file: Path) -> str:
+    return f"{file} does not exist"
 
 
 def _pair_fault(tls: Tls) -> str | None:
@@ -77,9 +81,8 @@ def _key_file(options: Options) -> Iterator[Problem]:
     file = options.key_encryption_key.file if options.key_encryption_key else None
     if file is None:
         return
-    if file.exists():
-        text = fault(file, OPEN_KEY)
-    else:  # the store creates the key on its first use
+    text = fault(file, OPEN_KEY)
+    if text == _absent(file):  # the store creates the key on its first use
         text = None if file.parent.is_dir() else f"{file.parent} does not exist, so no key can be created there"
     if text:
         yield Problem(("key_encryption_key",), text)

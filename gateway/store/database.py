@@ -15,7 +15,6 @@ from sqlalchemy import (
     URL,
     Connection,
     Engine,
-    Insert,
     Table,
     create_engine,
     event,
@@ -82,14 +81,9 @@ class Database:
 
 def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
     """Insert the rows that are not there yet, by primary key; return how many were new."""
-    if not rows:
-        return 0
-    statement: Insert
-    if connection.dialect.name == "sqlite":
-        statement = sqlite.insert(table).on_conflict_do_nothing()
-    else:
-        statement = postgresql.insert(table).on_conflict_do_nothing()
-    return sum(connection.execute(statement, row).rowcount for row in rows)
+    made = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    statement = made.on_conflict_do_nothing().returning(*table.primary_key)
+    return sum(len(connection.execute(statement, row).all()) for row in rows)
 
 
 def open_database(database: str, state: Path, *, durable: bool, wait: float) -> Database:

@@ -83,6 +83,11 @@ class StoredLedger:
         with self._database.write() as connection:
             connection.execute(delete(_TABLE).where(*_is(mail, self._owner)))
 
+    def waiting(self) -> bool:
+        """Whether some entry may wait for a retry; cheap."""
+        with self._database.read() as connection:
+            return connection.execute(select(_TABLE.c.mail).limit(1)).first() is not None
+
     def prune(self, before: datetime) -> int:
         """Delete the entries last touched before that time; return how many."""
         with self._database.write() as connection:

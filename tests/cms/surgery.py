@@ -1,5 +1,7 @@
 """Cutting into CMS structures: look at, replace and insert elements by their path of child numbers."""
 
+from collections.abc import Iterable
+
 from gateway.cms import der
 from gateway.cms.ber import Element, read
 
@@ -26,13 +28,22 @@ def put(data: bytes, path: tuple[int, ...], *new: bytes) -> bytes:
 
 
 def streamed(data: bytes, segment: int = 7) -> bytes:
-    """``data`` in BER as streaming writers make it: indefinite lengths, long OCTET STRINGs in segments."""
+    """``data`` in BER as streaming writers make it: indefinite lengths, long OCTET STRINGs in segments.
+
+    Names of certificates stay as they are: every writer copies them.
+    """
     element = read(data)
     if element.tag in (der.OCTET_STRING, 0x80) and len(element.value) > segment:
         parts = [element.value[n : n + segment] for n in range(0, len(element.value), segment)]
-        return bytes((element.tag | der.CONSTRUCTED, 0x80)) + b"".join(map(der.octets, parts)) + b"\0\0"
-    if element.tag & der.CONSTRUCTED:
-        return (
-            bytes((element.tag, 0x80)) + b"".join(streamed(bytes(c.raw), segment) for c in element.children) + b"\0\0"
-        )
-    return data
+        return _endless(element.tag | der.CONSTRUCTED, map(der.octets, parts))
+    if not element.tag & der.CONSTRUCTED or _is_name(element):
+        return data
+    return _endless(element.tag, (streamed(bytes(child.raw), segment) for child in element.children))
+
+
+def _endless(tag: int, parts: Iterable[bytes]) -> bytes:
+    return bytes((tag, 0x80)) + b"".join(parts) + b"\0\0"
+
+
+def _is_name(element: Element) -> bool:
+    return [child.tag for child in element.children] == [der.SEQUENCE, der.INTEGER]

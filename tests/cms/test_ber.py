@@ -48,8 +48,10 @@ def test_octet_string_in_nested_segments_is_given_in_slices() -> None:
 
 
 def test_implicitly_tagged_octet_string_in_segments() -> None:
-    assert read(indefinite(0xA0, der.octets(b"one"), der.octets(b"two"))).octets() == b"onetwo"
-    assert read(der.tlv(0x80, b"one")).octets() == b"one"
+    assert read(indefinite(0xA0, der.octets(b"one"), der.octets(b"two"))).octets(0x80) == b"onetwo"
+    assert read(der.tlv(0x80, b"one")).octets(0x80) == b"one"
+    with pytest.raises(Malformed):
+        read(der.tlv(0x80, b"one")).octets()
 
 
 def test_segments_are_slices_of_the_input() -> None:

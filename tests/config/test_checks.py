@@ -155,5 +155,7 @@ def test_connections_are_enough_for_every_worker() -> None:
 @pytest.mark.parametrize("section", ["admin", "metrics"])
 def test_http_stays_on_loopback(section: str) -> None:
     made = options()
-    outside = made.model_copy(update={section: type(getattr(made, section)).model_validate({"listen": "10.0.0.1:9427"})})
+    outside = made.model_copy(
+        update={section: type(getattr(made, section)).model_validate({"listen": "10.0.0.1:9427"})}
+    )
     assert [problem.key for problem in contradictions(outside)] == [f"{section}.listen"]

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -10,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from gateway.cli.config import config_group
 from gateway.config import ConfigError, effective, parse, schema
+from gateway.house import House
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def run(file: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(config_group, arguments, obj=SimpleNamespace(path=file))
+    return CliRunner().invoke(config_group, arguments, obj=House(file))
 
 
 def test_check_of_a_good_file(file: Path) -> None:

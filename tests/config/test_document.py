@@ -98,6 +98,9 @@ def test_key_10_tags_construct_nothing(text: str) -> None:
         ("[" * 5000, "nested too deeply"),
         ("a: *unknown", "not YAML"),
         ("[1, 2]: x", "plain word"),
+        (r'"a\nb": x', "plain word"),
+        (r'"\uD800": x', "plain word"),
+        (r'a: "/x\uD800"', "half a character"),
     ],
 )
 def test_what_is_not_yaml_is_one_problem(text: str, word: str) -> None:

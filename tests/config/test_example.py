@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from gateway.config.document import Document
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "config" / "gateway.yaml"
 MANUAL = ROOT / "docs" / "configuration.md"
+DEPENDENCIES = ROOT / "docs" / "dependencies.md"
+STANDARDS = ROOT / "docs" / "standards.md"
 UNIT = ROOT / "systemd" / "smime-gateway.service"
 
 
@@ -95,6 +98,20 @@ def test_the_manual_has_a_row_for_every_key(key: str, default: Any) -> None:
 def test_the_manual_has_no_key_that_does_not_exist() -> None:
     rows = set(re.findall(r"^\| `([a-z_.\[\]]+)` \|", MANUAL.read_text(), re.MULTILINE))
     assert rows == {key for key, _ in keys()}
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = sum(project["optional-dependencies"].values(), project["dependencies"])
+    row = re.compile(r"^\| (\S+)(?: \(`\w+`\))? \| [^|]+ \| [^|]+ \|$", re.MULTILINE)
+    given = set(row.findall(DEPENDENCIES.read_text())) - {"package", "---"}
+    assert given == {re.split(r"[=<>~!; ]", item)[0] for item in wanted}
+
+
+def test_the_list_of_standards_names_places_that_exist() -> None:
+    places = set(re.findall(r"`(gateway/[a-z0-9_/.]+)`", STANDARDS.read_text()))
+    assert places
+    assert [place for place in places if not (ROOT / place).exists()] == []
 
 
 def test_key_09_the_unit_is_closed() -> None:

@@ -126,6 +126,16 @@ def test_the_key_encryption_key_needs_a_folder(tmp_path: Path) -> None:
     assert "no key can be created" in problems(key_encryption_key=f"file:{tmp_path}/no/kek")["key_encryption_key"]
 
 
+def test_a_folder_that_may_not_be_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    found = problems(key_encryption_key="file:/closed/kek", listeners=[login(Path("/closed/password"))])
+    assert all("Permission denied; run as root" in text for text in found.values())
+    assert len(found) == 2
+
+
 def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.access", lambda path, mode: False)
     assert "may not be read" in (files.fault(secret(tmp_path), files.OPEN) or "")

@@ -24,7 +24,10 @@ def bodies(entity: Entity) -> list[bytes]:
         (b"--b \t\r\n\r\none\r\n--b--  \r\n", [b"\r\none"]),
         (b"--b\r\n\r\nnot closed\r\n", [b"\r\nnot closed\r\n"]),
         (b"--b\r\n\r\none\r\n\r\n--b--", [b"\r\none\r\n"]),
-        (b"--b\r\n\r\n--bb\r\n--b-\r\n--b--x\r\n --b\r\nx--b\r\n--b--", [b"\r\n--bb\r\n--b-\r\n--b--x\r\n --b\r\nx--b"]),
+        (
+            b"--b\r\n\r\n--bb\r\n--b-\r\n--b--x\r\n --b\r\nx--b\r\n--b--",
+            [b"\r\n--bb\r\n--b-\r\n--b--x\r\n --b\r\nx--b"],
+        ),
         (b"--b\r\n--b\r\n\r\n--b--\r\n", [b"", b""]),
         (b"--b\n\none\n--b--\n", [b"\none"]),
         (b"--b\r\n\r\none\r\n--b", [b"\r\none", b""]),

@@ -18,7 +18,18 @@ MAIL = (
 )
 MESSAGES = st.lists(
     st.sampled_from(
-        [b"A: 1\r\n", b"B : 2\r\n", b" fold\r\n", b"rubbish\r\n", b"\r\n", b"\n", b"C:", b"\t\r\n", b"\xff: x\r\n", b"\r"]
+        [
+            b"A: 1\r\n",
+            b"B : 2\r\n",
+            b" fold\r\n",
+            b"rubbish\r\n",
+            b"\r\n",
+            b"\n",
+            b"C:",
+            b"\t\r\n",
+            b"\xff: x\r\n",
+            b"\r",
+        ]
     ),
     max_size=12,
 ).map(b"".join) | st.binary(max_size=60)
@@ -84,9 +95,7 @@ def test_the_fields_are_the_header_block_without_gap(content: bytes) -> None:
 def test_a_header_in_the_middle_reads_like_one_by_itself(before: bytes, content: bytes, after: bytes) -> None:
     inner = read_header(before + content + after, len(before), len(before) + len(content))
     shift = len(before)
-    moved = [
-        (field.name, field.start - shift, field.end - shift, field.value_start - shift) for field in inner.fields
-    ]
+    moved = [(field.name, field.start - shift, field.end - shift, field.value_start - shift) for field in inner.fields]
     assert moved == [tuple(field) for field in read_header(content).fields]
 
 

@@ -14,7 +14,9 @@ ATOM = st.text("abcXYZ019!#$%&'*+/=^_`{|}~-", min_size=1, max_size=8)
 LOCAL = st.lists(ATOM, min_size=1, max_size=3).map(".".join)
 LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,6}[a-z0-9])?", fullmatch=True)
 DOMAIN = st.lists(LABEL, min_size=1, max_size=3).map(".".join)
-NAME = st.sampled_from(["", "Alice ", '"Alice, the <first>" ', "Alice Q. Public ", "=?utf-8?q?J=C3=B6rg?= ", "(c) Jörg "])
+NAME = st.sampled_from(
+    ["", "Alice ", '"Alice, the <first>" ', "Alice Q. Public ", "=?utf-8?q?J=C3=B6rg?= ", "(c) Jörg "]
+)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +180,9 @@ def test_lim_03_nested_comments_end_at_a_limit(count: int) -> None:
     assert "alice@x.org" in addresses_seen(b"(" * count + b"alice@x.org")
 
 
-@pytest.mark.parametrize("unit", [b"(", b"a", b" ", b"@", b'"', b"\\", b"a@b.c,", b"=?", b"=?utf-8?q?a?= ", b". ", b"<"])
+@pytest.mark.parametrize(
+    "unit", [b"(", b"a", b" ", b"@", b'"', b"\\", b"a@b.c,", b"=?", b"=?utf-8?q?a?= ", b". ", b"<"]
+)
 def test_lim_04_a_megabyte_is_refused_by_the_strict_reading_and_survived_by_the_other(unit: bytes) -> None:
     value = unit * (1024 * 1024 // len(unit))
     with pytest.raises(LimitExceeded):

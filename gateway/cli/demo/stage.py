@@ -18,8 +18,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from gateway.errors import Fault
 
-HELPDESK = "support@helpdesk.example"
-CUSTOMER = "customer@example.net"
+HELPDESK = "support@example.org"
+CUSTOMER = "alice@example.com"
 START_PATIENCE = 30.0
 
 _EXTENSIONS = """
@@ -143,7 +143,7 @@ def configuration(state: Path, door: int, next_hop: int) -> dict[str, Any]:
     }
     group = {"name": "support", "addresses": [HELPDESK], "sign": "required", "encrypt": "if-possible"}
     return {
-        "hostname": "gw.helpdesk.example",
+        "hostname": "gw.example.org",
         "state": str(state),
         "workers": 1,
         "listeners": [listener],

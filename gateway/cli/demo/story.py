@@ -27,7 +27,7 @@ from gateway.pki.certificate import Certificate
 
 SAMPLE = (
     f"From: Support <{HELPDESK}>\r\nTo: Customer <{CUSTOMER}>\r\nSubject: [Ticket#1042] Your printer\r\n"
-    "Date: Mon, 01 Jun 2026 10:00:00 +0000\r\nMessage-ID: <1042@helpdesk.example>\r\nMIME-Version: 1.0\r\n"
+    "Date: Mon, 01 Jun 2026 10:00:00 +0000\r\nMessage-ID: <1042@example.org>\r\nMIME-Version: 1.0\r\n"
     "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
     "Guten Tag,\r\n\r\nIhr Drucker ist repariert. Viele Grüße vom Support\r\n"
 ).encode()
@@ -93,7 +93,7 @@ def _tell(folder: Path, daemon: Daemon, mailbox: Mailbox, port: int, content: by
 
 def _submit(port: int, content: bytes) -> str:
     with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
-        client.ehlo("helpdesk.example")
+        client.ehlo("helpdesk.example.org")
         for code, answer in (client.mail(HELPDESK), client.rcpt(CUSTOMER), client.data(content)):
             text = f"{code} {answer.decode(errors='replace')}"
             if code >= 400:

@@ -1,0 +1,77 @@
+"""What a blob truly is, whatever it is called."""
+
+from collections.abc import Callable
+
+import pytest
+
+from gateway.cms import der
+from gateway.cms.content import COMPRESSED_DATA, DATA, ENVELOPED_DATA, SIGNED_DATA
+from gateway.cms.enveloped import encrypt
+from gateway.cms.probe import content_type
+from gateway.cms.signed import Signer, sign_detached, sign_opaque
+from gateway.errors import Malformed
+from tests.authority import Issued
+from tests.cms.conftest import AT
+from tests.cms.surgery import BODY, put, streamed
+
+ZLIB = der.sequence(der.oid("1.2.840.113549.1.9.16.3.8"))
+
+
+def compressed(*content: bytes) -> bytes:
+    body = der.sequence(der.integer(0), ZLIB, der.sequence(DATA, *content))
+    return der.sequence(COMPRESSED_DATA, der.explicit(0, body))
+
+
+@pytest.fixture(scope="session")
+def samples(people: dict[str, Issued], signer: Callable[..., Signer]) -> dict[str, list[bytes]]:
+    to = [people["rsa-2048"].certificate, people["p256"].certificate]
+    return {
+        "signed-data": [
+            sign_detached(bytes(32), signer(), [], AT),
+            b"".join(sign_opaque(b"content", signer(), [], AT)),
+        ],
+        "enveloped-data": [b"".join(encrypt(b"content", to, "aes-128-cbc", "pkcs1v15"))],
+        "authenveloped-data": [b"".join(encrypt(b"content", to, "aes-256-gcm", "oaep"))],
+        "compressed-data": [compressed(der.explicit(0, der.octets(b"x")))],
+    }
+
+
+@pytest.mark.parametrize("kind", ["signed-data", "enveloped-data", "authenveloped-data", "compressed-data"])
+def test_each_kind_in_der_and_ber(samples: dict[str, list[bytes]], kind: str) -> None:
+    for data in samples[kind]:
+        assert content_type(data) == kind
+        assert content_type(streamed(data)) == kind
+        assert content_type(bytearray(data)) == kind
+
+
+def test_other_content_is_none_of_them() -> None:
+    assert content_type(der.sequence(DATA, der.explicit(0, der.octets(b"x")))) is None
+    assert content_type(der.sequence(der.oid("1.2.840.113549.1.7.6"), der.explicit(0, der.sequence()))) is None
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"\x30\x80", der.sequence(), der.sequence(SIGNED_DATA)])
+def test_what_is_no_content_info(data: bytes) -> None:
+    with pytest.raises(Malformed):
+        content_type(data)
+
+
+def test_labels_are_not_believed(samples: dict[str, list[bytes]]) -> None:
+    """Mail passes as already encrypted by this answer, so a label on anything else must not do."""
+    plain = der.sequence(ENVELOPED_DATA, der.explicit(0, der.sequence(der.integer(0), der.octets(b"plaintext"))))
+    for data in (plain, put(samples["signed-data"][0], (0,), ENVELOPED_DATA), compressed()):
+        with pytest.raises(Malformed):
+            content_type(data)
+
+
+@pytest.mark.parametrize("kind", ["signed-data", "enveloped-data", "authenveloped-data", "compressed-data"])
+def test_every_cut_is_noticed(samples: dict[str, list[bytes]], kind: str) -> None:
+    data = samples[kind][0]
+    for end in range(0, len(data), 7):
+        with pytest.raises(Malformed):
+            content_type(data[:end])
+
+
+@pytest.mark.parametrize("kind", ["signed-data", "enveloped-data", "authenveloped-data"])
+def test_a_missing_version_is_noticed(samples: dict[str, list[bytes]], kind: str) -> None:
+    with pytest.raises(Malformed):
+        content_type(put(samples[kind][0], (*BODY, 0)))

@@ -1,0 +1,293 @@
+"""Imports: any file, keys and certificates in any order, trust, and nothing by halves."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from gateway.errors import Fault, Refused
+from gateway.reason import Reason
+from gateway.store import Store, keys, wrapping
+from gateway.store.importing import Imported, ImportOptions, import_file
+from gateway.store.wrapping import KeyEncryptionKey
+from tests.authority import SERVER_AUTH, Authority, Issued
+
+Take = Callable[..., list[Imported]]
+
+
+@pytest.fixture
+def take(store: Store) -> Take:
+    """Import parts as one PEM file; keywords are ``ImportOptions``, ``passphrases`` besides."""
+
+    def run(*parts: bytes, passphrases: tuple[bytes, ...] = (), **options: Any) -> list[Imported]:
+        return import_file(store, b"".join(parts), passphrases, ImportOptions(**options))
+
+    return run
+
+
+def words(results: list[Imported]) -> list[tuple[str, str, str | None]]:
+    return [(imported.object, imported.result, imported.reason) for imported in results]
+
+
+def stored(store: Store) -> tuple[int, int]:
+    return len(store.certificates.list()), len(store.keys.list())
+
+
+@pytest.fixture
+def alice(authority: Authority) -> Issued:
+    return authority.leaf("Alice@Example.com", kind="p256")
+
+
+ADDED = ("certificate", "added", None)
+KNOWN = ("certificate", "known", "duplicate")
+
+
+def test_a_certificate_and_its_key_in_one_file(store: Store, take: Take, alice: Issued) -> None:
+    for parts in ((alice.key_pem(), alice.pem()), (alice.pem(), alice.key_pem())):
+        results = take(*parts)
+        assert sorted(imported.object for imported in results) == ["certificate", "key"]
+        assert "waiting" not in {imported.reason for imported in results}
+    (holding,) = store.certificates.find(["alice@example.com"])["alice@example.com"]
+    assert (holding.certificate, holding.has_key, holding.trusted) == (alice.certificate, True, True)
+
+
+def test_a_key_alone_waits_until_its_certificate_comes(store: Store, take: Take, alice: Issued) -> None:
+    assert words(take(alice.key_pem())) == [("key", "added", "waiting")]
+    assert [stored.certificates for stored in store.keys.list()] == [()]
+    assert words(take(alice.pem())) == [ADDED]
+    assert store.certificates.get(alice.certificate.fingerprint).has_key
+    assert [stored.certificates for stored in store.keys.list()] == [(alice.certificate.fingerprint,)]
+
+
+def test_a_key_serves_every_certificate_with_its_public_key(store: Store, take: Take, authority: Authority) -> None:
+    old = authority.leaf("alice@example.com", kind="p256")
+    new = authority.leaf("alice@example.com", key=old.private_key, kind="p256")
+    take(old.pem(), new.pem(), old.key_pem())
+    assert [holding.has_key for holding in store.certificates.find(["alice@example.com"])["alice@example.com"]] == [
+        True
+    ] * 2
+
+
+def test_what_is_there_already_is_known_and_no_error(take: Take, alice: Issued) -> None:
+    take(alice.pem(), alice.key_pem())
+    again = take(alice.pem(), alice.key_pem(), alice.pem())
+    assert words(again) == [KNOWN, ("key", "known", "duplicate"), KNOWN]
+    assert {imported.fingerprint for imported in again} == {
+        alice.certificate.fingerprint,
+        alice.certificate.public_key_id,
+    }
+
+
+def test_a_pkcs12_brings_its_chain_as_intermediates(store: Store, take: Take, alice: Issued) -> None:
+    results = take(alice.p12(b"secret"), passphrases=(b"wrong", b"secret"))
+    assert {imported.result for imported in results} == {"added"}
+    trust = {holding.certificate.subject: holding.trusted for holding in store.certificates.list()}
+    assert trust == {
+        alice.certificate.subject: True,
+        **{issuer.certificate.subject: False for issuer in alice.issuers},
+    }
+    assert all("cert trust" in imported.text for imported in results if "no anchor" in imported.text)
+
+
+@pytest.mark.parametrize(
+    ("flags", "anchors", "leaf"),
+    [({}, False, True), ({"trust_cas": True}, True, True), ({"trust": False}, False, False)],
+)
+def test_trust_of_a_mixed_file(
+    store: Store, take: Take, alice: Issued, flags: dict[str, bool], anchors: bool, leaf: bool
+) -> None:
+    take(alice.pem(), *(issuer.pem() for issuer in alice.issuers), **flags)
+    assert {h.trusted for h in store.certificates.list() if h.certificate.is_ca} == {anchors}
+    assert {h.trusted for h in store.certificates.list() if not h.certificate.is_ca} == {leaf}
+
+
+@pytest.mark.parametrize(("trust", "trusted"), [(True, True), (False, False)])
+def test_cas_by_themselves_are_anchors(
+    store: Store, take: Take, authority: Authority, trust: bool, trusted: bool
+) -> None:
+    take(authority.root.pem(), authority.intermediate.pem(), trust=trust)
+    assert {holding.trusted for holding in store.certificates.list()} == {trusted}
+
+
+def test_a_refused_leaf_is_a_leaf_all_the_same(store: Store, take: Take, authority: Authority) -> None:
+    web = authority.leaf("alice@example.com", extended_key_usage=(SERVER_AUTH,))
+    assert words(take(web.pem(), authority.root.pem())) == [("certificate", "refused", "wrong-usage"), ADDED]
+    assert [holding.trusted for holding in store.certificates.list()] == [False]
+
+
+def test_an_import_lifts_trust_but_never_a_distrust(
+    store: Store, take: Take, alice: Issued, authority: Authority
+) -> None:
+    root = authority.root.certificate.fingerprint
+    take(alice.pem(), authority.root.pem())
+    assert not store.certificates.get(root).trusted
+    assert "now trusted" in take(authority.root.pem())[0].text
+    assert store.certificates.get(root).trusted
+    store.certificates.set_trust(root, "distrusted")
+    assert "distrusted" in take(authority.root.pem())[0].text
+    assert store.certificates.get(root).distrusted
+
+
+def test_a_refused_object_does_not_stop_the_others(
+    store: Store, take: Take, alice: Issued, authority: Authority
+) -> None:
+    bare = authority.leaf(kind="p256")
+    weak = authority.leaf("weak@example.com", kind="rsa-1024")
+    dsa = authority.leaf("dsa@example.com", kind="dsa")
+    results = take(bare.pem(), alice.pem(), weak.pem(), dsa.pem(), alice.key_pem(b"unknown"))
+    assert [(imported.result, imported.reason) for imported in results] == [
+        ("refused", "no-address"),
+        ("added", None),
+        ("refused", "weak-key"),
+        ("refused", "unsupported-algorithm"),
+        ("refused", "bad-passphrase"),
+    ]
+    assert all(imported.text for imported in results if imported.result == "refused")
+    assert stored(store) == (1, 0)
+
+
+def test_a_subject_address_counts_only_where_that_is_configured(store: Store, take: Take, authority: Authority) -> None:
+    old = authority.leaf(subject_addresses=("old@example.com",), kind="p256")
+    assert words(take(old.pem())) == [("certificate", "refused", "no-address")]
+    assert words(take(old.pem(), subject_email="always")) == [ADDED]
+    assert len(store.certificates.find(["old@example.com"])["old@example.com"]) == 1
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        b"-----BEGIN CERTIFICATE-----\n\xff\xfe\n-----END CERTIFICATE-----\n",
+        b"-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n",
+        b"-----BEGIN CERTIFICATE-----\nAAAA\n",
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_fault_of_the_file_stores_nothing_of_it(
+    store: Store, take: Take, alice: Issued, bad: bytes, place: int
+) -> None:
+    parts = [alice.pem(), alice.key_pem()]
+    results = take(*parts[:place], bad, *parts[place:])
+    assert {(imported.result, imported.reason) for imported in results} == {("refused", "malformed")}
+    assert stored(store) == (0, 0)
+
+
+@pytest.mark.parametrize("junk", [b"", b"hello", b"\0" * 100, b"\x30\x82\xff\xff" + b"x" * 50, b"\x89PNG\r\n\x1a\n"])
+def test_junk_is_one_clear_line(store: Store, take: Take, junk: bytes) -> None:
+    (imported,) = take(junk)
+    assert (imported.result, imported.reason) == ("refused", "malformed")
+    assert imported.text
+    assert stored(store) == (0, 0)
+
+
+def test_a_fault_of_the_store_in_the_middle_stores_nothing(
+    store: Store, take: Take, alice: Issued, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "insert_new", _out_of_order)
+    before = store.generation.current()
+    with pytest.raises(Fault):
+        take(alice.pem(), alice.key_pem())
+    assert stored(store) == (0, 0)
+    store.generation.expire()
+    assert store.generation.current() == before
+    monkeypatch.undo()
+    assert {imported.result for imported in take(alice.pem(), alice.key_pem())} == {"added"}
+
+
+def _out_of_order(*_: object) -> int:
+    raise Fault("the disk is full")
+
+
+def test_a_dry_run_says_all_and_does_nothing(store: Store, take: Take, alice: Issued) -> None:
+    tried = take(alice.p12(b"secret"), passphrases=(b"secret",), dry_run=True)
+    assert stored(store) == (0, 0)
+    assert not list(store.certificates.find(["alice@example.com"])["alice@example.com"])
+    assert take(alice.p12(b"secret"), passphrases=(b"secret",)) == tried
+
+
+def test_a_dry_run_makes_no_key_encryption_key(
+    store: Store, take: Take, alice: Issued, options: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setattr(wrapping, "UNIT_CREDENTIALS", tmp_path)
+    take(alice.key_pem(), dry_run=True)
+    assert not (options.state / "kek").exists()
+    take(alice.key_pem())
+    assert KeyEncryptionKey.decode((options.state / "kek").read_bytes(), "file")
+
+
+def test_crls_are_refused_by_name(take: Take, alice: Issued, crl: bytes) -> None:
+    results = take(alice.pem(), crl)
+    assert words(results) == [ADDED, ("crl", "refused", "not-enabled")]
+    assert results[1].text == "CRLs are not in this version"
+
+
+@pytest.fixture
+def crl(authority: Authority) -> bytes:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from tests.authority import NOT_AFTER, NOT_BEFORE
+
+    root = authority.root
+    builder = x509.CertificateRevocationListBuilder(root.x509.subject, NOT_BEFORE, NOT_AFTER)
+    return builder.sign(root.private_key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+@pytest.mark.parametrize(
+    "kind", ["rsa-2048", "p256", "p384", "p521", "ed25519", "ed448", "x25519", "x448", "ml-dsa-65"]
+)
+def test_every_kind_of_key_comes_back(store: Store, take: Take, authority: Authority, kind: str) -> None:
+    owner = authority.leaf("owner@example.com", kind=kind)
+    assert {imported.result for imported in take(owner.pem(), owner.key_pem())} == {"added"}
+    key = store.keys.key(owner.certificate.public_key_id)
+    assert key is not None
+    assert key.public_key_id == owner.certificate.public_key_id
+
+
+def test_a_key_that_came_with_a_passphrase_leaves_only_under_it(store: Store, take: Take, alice: Issued) -> None:
+    take(alice.pem(), alice.key_pem(b"secret"), passphrases=(b"other", b"secret"))
+    name = alice.certificate.fingerprint[:12]
+    for given in (None, b"secret"):
+        left = store.keys.export(name, given)
+        assert b"ENCRYPTED" in left
+        assert load_pem_private_key(left, b"secret").private_numbers() == alice.private_key.private_numbers()  # type: ignore[union-attr]
+    with pytest.raises(Refused, match="passphrase it came with") as caught:
+        store.keys.export(name, b"mine")
+    assert caught.value.reason is Reason.BAD_PASSPHRASE
+
+
+def test_a_key_that_came_without_leaves_only_under_one_given(store: Store, take: Take, alice: Issued) -> None:
+    take(alice.pem(), alice.key_pem())
+    with pytest.raises(Refused, match="--passphrase-file"):
+        store.keys.export(alice.certificate.fingerprint, None)
+    left = store.keys.export(alice.certificate.fingerprint, b"mine")
+    assert load_pem_private_key(left, b"mine").public_key() == alice.private_key.public_key()
+    with pytest.raises(ValueError, match=""):
+        load_pem_private_key(left, b"secret")
+
+
+def test_key_01_no_private_key_can_be_read_from_disk(
+    store: Store, take: Take, authority: Authority, options: Any
+) -> None:
+    """KEY-01: no PKCS#8 or PEM marker and no part of a key in database, write-ahead log or any other file."""
+    if options.database != "sqlite":
+        pytest.skip("the server's files are not ours; the same bytes go there")
+    clear = authority.leaf("clear@example.com")
+    guarded = authority.leaf("guarded@example.com")
+    take(clear.pem(), clear.key_pem())
+    take(guarded.p12(b"secret"), passphrases=(b"secret",))
+    files = {path.name: path.read_bytes() for path in options.state.rglob("*") if path.is_file()}
+    store.close()
+    files |= {f"{path.name} later": path.read_bytes() for path in options.state.rglob("*") if path.is_file()}
+    assert {"store.db", "store.db-wal", "kek", "store.db later"} <= set(files)
+    marks = [b"PRIVATE KEY", b"BEGIN", b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d", b"secret"]
+    for owner in (clear, guarded):
+        numbers = owner.private_key.private_numbers()
+        for number in (numbers.p, numbers.q, numbers.d, numbers.dmp1):
+            size = (number.bit_length() + 7) // 8
+            marks += [number.to_bytes(size, order)[8:40] for order in ("big", "little")]
+        marks += [owner.key_der()[:40], owner.key_der()[40:80][:24]]
+    found = {(name, mark[:8]) for name, content in files.items() for mark in marks if mark in content}
+    assert found == set()

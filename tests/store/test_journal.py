@@ -1,0 +1,181 @@
+"""The journal: the record as the contract writes it, found by what an operator knows of it."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from gateway.engine.record import as_json, from_json
+from gateway.store import Store, StoreOptions, journal, open_store, schema
+from gateway.store.journal import Query
+from tests.store.records import AT, record
+
+CONTRACT = [
+    "id",
+    "queue_id",
+    "received_at",
+    "direction",
+    "front_end",
+    "door",
+    "client",
+    "auth",
+    "sender",
+    "recipients",
+    "message_id",
+    "from",
+    "size",
+    "group",
+    "verdict",
+    "reply",
+    "layers",
+    "signature",
+    "encryption",
+    "deliveries",
+    "held",
+    "retry_of",
+    "pass_of",
+    "duration_ms",
+]
+
+
+def ids(documents: list[journal.Document]) -> list[str]:
+    return [document["id"] for document in documents]
+
+
+def test_a_record_has_the_contracts_names() -> None:
+    document = as_json(record())
+    assert set(document) == {*CONTRACT, "rule"}
+    assert [name for name in document if name != "rule"] == CONTRACT
+    assert document["received_at"] == "2026-03-04T05:06:07.089000Z"
+    assert document["from"] == "Support@Example.org"
+    assert document["deliveries"] == [
+        {
+            "recipients": ("alice@example.com",),
+            "next_hop": "127.0.0.1:25",
+            "reply": "250 2.0.0 ok",
+            "signed": True,
+            "encrypted": False,
+            "size": 4000,
+        }
+    ]
+
+
+def test_a_record_survives_json() -> None:
+    assert from_json(json.loads(json.dumps(as_json(record())))) == record()
+
+
+def test_what_is_written_is_found_newest_last(store: Store) -> None:
+    store.journal.write([record("r1"), record("r2")])
+    store.journal.write([record("r3")])
+    store.journal.write([])
+    assert ids(store.journal.recent()) == ["r1", "r2", "r3"]
+    assert ids(store.journal.recent(limit=2)) == ["r2", "r3"]
+    assert store.journal.recent(limit=1) == [json.loads(json.dumps(as_json(record("r3"))))]
+
+
+@pytest.fixture
+def full(store: Store) -> Store:
+    store.journal.write(
+        [
+            record("signed"),
+            record(
+                "inbound",
+                direction="inbound",
+                sender="x@elsewhere.net",
+                from_=None,
+                recipients=("support@example.org",),
+            ),
+            record("refused", verdict="reject", signature={}, encryption={}, deliveries=()),
+            record("both", encryption={"status": "encrypted"}, recipients=("Carol@Example.net",)),
+            record("later", received_at=AT + timedelta(hours=1), signature={"status": "not-signed"}),
+        ]
+    )
+    return store
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (Query(direction="inbound"), ["inbound"]),
+        (Query(status="reject"), ["refused"]),
+        (Query(status="encrypted"), ["both"]),
+        (Query(status="not-signed"), ["later"]),
+        (Query(address="CAROL@example.NET"), ["both"]),
+        (Query(address="support@example.org"), ["signed", "inbound", "refused", "both", "later"]),
+        (Query(address="@example.net"), ["both"]),
+        (Query(address="@elsewhere.net"), ["inbound"]),
+        (Query(address="@xample.net"), []),
+        (Query(address="carol@example"), []),
+        (Query(address="@%"), []),
+        (Query(since=AT + timedelta(seconds=1)), ["later"]),
+        (Query(since=AT), ["signed", "inbound", "refused", "both", "later"]),
+        (Query(direction="outbound", status="relay", address="bob@example.com", since=AT), ["signed", "later"]),
+    ],
+)
+def test_records_are_found_by_what_is_known_of_them(full: Store, query: Query, found: list[str]) -> None:
+    assert ids(full.journal.recent(query)) == found
+
+
+def test_foreign_bytes_do_not_keep_a_record_from_being_written(store: Store) -> None:
+    odd = record("odd", sender="\udcff@example.org", recipients=("a\0b@example.org", "ü@exämple.org"), from_="a\nb@c")
+    store.journal.write([odd])
+    (document,) = store.journal.recent(Query(address="ü@exämple.org"))
+    assert from_json(document) == odd
+
+
+def test_a_batch_is_written_whole_or_not_at_all(store: Store) -> None:
+    with pytest.raises(TypeError):
+        store.journal.write([record("r1"), record("r2", group=object())])
+    assert store.journal.recent() == []
+
+
+def test_follow_yields_the_last_ones_and_then_every_new_one_once(options: StoreOptions) -> None:
+    store, other = open_store(options, durable=True), open_store(options, durable=False)
+    store.journal.write([record(f"r{number}") for number in range(5)])
+    batches = iter([["a"], [], ["b", "c"], ["d"]])
+
+    def pause(_: float) -> None:
+        other.journal.write([record(name) for name in next(batches)])
+
+    following = store.journal.follow(limit=2, pause=pause)
+    assert [next(following)["id"] for _ in range(6)] == ["r3", "r4", "a", "b", "c", "d"]
+
+
+def test_follow_finds_what_is_committed_late(store: Store) -> None:
+    """A row may appear below a number that was already seen: its transaction began earlier and ended later."""
+    store.journal.write([record("r1"), record("late"), record("r3")])
+    with store.database.write() as connection:
+        late = connection.execute(select(schema.records).where(schema.records.c.id == "late")).one()._asdict()
+        connection.execute(schema.records.delete().where(schema.records.c.id == "late"))
+    steps: Iterator[None] = iter([None])
+
+    def pause(_: float) -> None:
+        next(steps)
+        with store.database.write() as connection:
+            connection.execute(schema.records.insert().values(**late))
+
+    following = store.journal.follow(pause=pause)
+    assert [next(following)["id"] for _ in range(3)] == ["r1", "r3", "late"]
+
+
+def test_follow_filters(store: Store) -> None:
+    store.journal.write([record("r1"), record("r2", direction="inbound")])
+
+    def pause(_: float) -> None:
+        store.journal.write([record("r3"), record("r4", direction="inbound")])
+
+    following = store.journal.follow(Query(direction="inbound"), pause=pause)
+    assert [next(following)["id"] for _ in range(3)] == ["r2", "r4", "r4"]
+
+
+def test_old_records_go_with_their_addresses(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "PRUNE_AT_ONCE", 3)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    store.journal.write([record(f"r{day}", received_at=start + timedelta(days=day)) for day in range(10)])
+    assert store.journal.prune(start + timedelta(days=7)) == 7
+    assert ids(store.journal.recent()) == ["r7", "r8", "r9"]
+    with store.database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(schema.record_addresses)) == 9
+    assert store.journal.prune(start) == 0
