@@ -28,6 +28,9 @@ from gateway.cms.ber import Element, Fields
 from gateway.errors import Malformed
 from gateway.pki.key import KeyTransport, SignatureScheme
 
+_SALTS = range(1024 + 1)
+"""Octets; OpenSSL fills the whole modulus unless told otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
@@ -132,7 +135,7 @@ def read_pss(parameters: Element | None) -> tuple[str, int]:
     if mask != digest or (trailer is not None and trailer.only().integer() != 1):
         raise unsupported("RSASSA-PSS with a mask digest of its own or an unknown trailer")
     length = 20 if salt is None else salt.only().integer()
-    if not 0 <= length <= 64:
+    if length not in _SALTS:
         raise unsupported(f"RSASSA-PSS with a salt of {length} octets")
     return digest, length
 

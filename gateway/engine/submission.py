@@ -13,7 +13,7 @@ from gateway.mail.address import folded
 from gateway.mail.content_type import content_type
 from gateway.mail.encoded_word import encode_words
 from gateway.mail.header import Field, Header, edit, read_header
-from gateway.mail.mailbox import addresses_seen, mailboxes
+from gateway.mail.mailbox import Mailbox, addresses_seen, mailboxes
 from gateway.policy.question import Question, Wishes
 from gateway.policy.rule import Level, Rules, strictest
 from gateway.smime.layer import Layer, root_layer
@@ -128,9 +128,17 @@ def _claimed(header: Header) -> tuple[str, ...]:
 
 
 def _visible(header: Header, rules: Rules) -> frozenset[str]:
+    """Whom the message shows as its recipients; a field that does not parse shows nobody, so that nobody is revealed."""
     fields = [field for name in VISIBLE_FIELDS for field in header.named(name)]
-    found = (address for field in fields for address in addresses_seen(header.value(field)))
-    return frozenset(folded(address, fold=rules.fold) for address in found)
+    found = (mailbox for field in fields for mailbox in _recipients(header.value(field)))
+    return frozenset(folded(mailbox.address, fold=rules.fold) for mailbox in found)
+
+
+def _recipients(value: bytes) -> tuple[Mailbox, ...]:
+    try:
+        return mailboxes(value, groups=True)
+    except Malformed:
+        return ()
 
 
 def _is_report(header: Header) -> bool:

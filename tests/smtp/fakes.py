@@ -95,7 +95,7 @@ class Hop:
         self.writers.add(writer)
         try:
             await HopSession(self, reader, writer).run()
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
             return
         finally:
             self.open -= 1

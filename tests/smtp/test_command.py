@@ -64,7 +64,7 @@ def test_quoted_local_part_may_hold_a_bracket() -> None:
         "<a\r\nRCPT TO:<x@y>@b>",
         "<a\x7f@b.c>",
         "<" + "a" * 65 + "@b.c>",
-        "<a@" + "b" * 250 + ".c>",
+        "<a@" + "b" * 251 + ".c>",
         "<a@b.c>x",
         "<a@b.c>x@y",
     ],

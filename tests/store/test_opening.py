@@ -125,7 +125,9 @@ def test_key_05_a_wider_file_is_refused(sqlite_options: StoreOptions, name: str,
 
 @pytest.mark.parametrize("name", ["store.db", "store.db-wal", "kek"])
 def test_key_05_links_are_not_followed(sqlite_options: StoreOptions, tmp_path: Path, name: str) -> None:
-    open_store(sqlite_options, durable=True).wrapping.key()
+    store = open_store(sqlite_options, durable=True)
+    store.wrapping.key()
+    store.close()
     path = sqlite_options.state / name
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_bytes(b"")

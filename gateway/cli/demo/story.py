@@ -23,7 +23,7 @@ from gateway.cms.enveloped import read_enveloped
 from gateway.errors import Fault
 from gateway.mail.entity import Entity, decoded_body, read_entity
 from gateway.pki.bundle import read_bundle
-from gateway.pki.certificate import Certificate
+from gateway.pki.certificate import Certificate, read_certificate
 
 SAMPLE = (
     f"From: Support <{HELPDESK}>\r\nTo: Customer <{CUSTOMER}>\r\nSubject: [Ticket#1042] Your printer\r\n"
@@ -126,7 +126,7 @@ def _show_tree(entity: Entity, indent: str) -> None:
 
 def _certificates(folder: Path) -> list[Certificate]:
     files = [folder / "helpdesk.pem", folder / "customer.pem"]
-    return [certificate for file in files for certificate in read_bundle(file.read_bytes(), ()).certificates]
+    return [read_certificate(found.der) for file in files for found in read_bundle(file.read_bytes()).certificates]
 
 
 def _witness(folder: Path, left: bytes) -> None:
