@@ -27,7 +27,7 @@ def message() -> None:
     """Try messages out."""
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime]):
     """A time as RFC 3339 writes it, with its offset."""
 
     name = "RFC3339"

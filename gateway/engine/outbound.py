@@ -3,7 +3,6 @@
 Fails closed: whatever cannot be read or made is refused or deferred; no path sends what a rule wanted protected.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -71,18 +70,24 @@ class Outbound:
     def _deliveries(
         self, envelope: Envelope, submission: Submission, decision: Decision, at: datetime
     ) -> tuple[Delivery, ...]:
-        recipients = _by_address(envelope)
         if decision.untouched:
             return (Delivery(envelope.recipients, submission.content, decision.signed, decision.encrypted),)
         frame, entity = seal.take_apart(submission.content, submission.header)
         if decision.signer is not None:
             entity = self._sign(entity, decision.signer, at)
-        deliveries = []
-        for copy in decision.copies:
-            to = tuple(recipient for address in copy.recipients for recipient in recipients[address])
-            made = frame.around(self._encrypt(entity, copy, decision)) if decision.makes(copy) else submission.content
-            deliveries.append(Delivery(to, made, signed=decision.signed, encrypted=bool(copy.certificates)))
-        return tuple(deliveries)
+        plain = frame.around(entity) if decision.signer is not None and decision.plain else submission.content
+        encrypted = [self._encrypt(entity, copy) if copy.certificates else None for copy in decision.copies]
+        del entity  # a large message is now in memory once less
+        own = None if decision.own is None else (decision.own.certificate, self._key(decision.own.certificate))
+        return tuple(
+            Delivery(
+                recipients=_recipients(envelope, copy),
+                content=plain if made is None else frame.around(made.checked(own)),
+                signed=decision.signed,
+                encrypted=made is not None,
+            )
+            for copy, made in zip(decision.copies, encrypted, strict=True)
+        )
 
     def _sign(self, entity: seal.Entity, signing: Holding, at: datetime) -> seal.Entity:
         certificate = signing.certificate
@@ -90,11 +95,8 @@ class Outbound:
         chain = [issuer.der for issuer in self.certificates.chain(certificate)]
         return seal.sign(entity, Signer(certificate, self._key(certificate), scheme), chain, at)
 
-    def _encrypt(self, entity: seal.Entity, copy: Copy, decision: Decision) -> seal.Entity:
-        if not copy.certificates:
-            return entity
-        own = None if decision.own is None else (decision.own.certificate, self._key(decision.own.certificate))
-        return seal.encrypt(entity, copy.certificates, self.algorithms.cipher, self.algorithms.encrypt_rsa, own)
+    def _encrypt(self, entity: seal.Entity, copy: Copy) -> seal.Unchecked:
+        return seal.encrypt(entity, copy.certificates, self.algorithms.cipher, self.algorithms.encrypt_rsa)
 
     def _key(self, certificate: Certificate) -> PrivateKey:
         key = self.keys.key(certificate.public_key_id)
@@ -103,11 +105,8 @@ class Outbound:
         return key
 
 
-def _by_address(envelope: Envelope) -> Mapping[str, list[Recipient]]:
-    recipients: dict[str, list[Recipient]] = {}
-    for recipient in envelope.recipients:
-        recipients.setdefault(recipient.address, []).append(recipient)
-    return recipients
+def _recipients(envelope: Envelope, copy: Copy) -> tuple[Recipient, ...]:
+    return tuple(recipient for recipient in envelope.recipients if recipient.address in copy.recipients)
 
 
 def _facts(submission: Submission, decision: Decision) -> dict[str, Any]:

@@ -47,11 +47,12 @@ class Decision:
     @property
     def untouched(self) -> bool:
         """Nothing is to be made: the message leaves as it came."""
-        return not any(self.makes(copy) for copy in self.copies)
+        return self.signer is None and not any(copy.certificates for copy in self.copies)
 
-    def makes(self, copy: Copy) -> bool:
-        """Whether this copy is made anew; the others leave as they came."""
-        return self.signer is not None or bool(copy.certificates)
+    @property
+    def plain(self) -> bool:
+        """Whether some copy is not encrypted."""
+        return not all(copy.certificates for copy in self.copies)
 
 
 @dataclass(frozen=True, slots=True)

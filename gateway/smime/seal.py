@@ -23,6 +23,7 @@ from gateway.errors import Fault, GatewayError
 from gateway.mail.canonical import canonical
 from gateway.mail.content_type import content_type
 from gateway.mail.header import Header, read_header
+from gateway.mail.transfer import encode_base64
 from gateway.pki.certificate import Certificate
 from gateway.pki.key import PrivateKey
 
@@ -92,18 +93,40 @@ def sign(entity: Entity, signer: Signer, chain: Sequence[bytes], at: datetime) -
     return result
 
 
-def encrypt(
-    entity: Entity, recipients: Sequence[Certificate], cipher: str, rsa: str, own: tuple[Certificate, PrivateKey] | None
-) -> Entity:
-    """Return ``entity`` encrypted to all ``recipients`` in one CMS; ``own`` is whom we can check it with.
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """An encrypted entity that nobody has read back yet; ``checked`` is the only way to it.
+
+    It does not hold what went in, so that the caller can let go of that first: large messages are in memory once less.
+    """
+
+    _entity: Entity
+    _digest: bytes
+
+    def checked(self, own: tuple[Certificate, PrivateKey] | None) -> Entity:
+        """Read the finished CMS back, open it with our own key where that is a recipient's. Raises ``SealFault``."""
+        found = sha256()
+        try:
+            data = read_enveloped(binascii.a2b_base64(self._entity.body[0]))
+            if own is not None:
+                digest_content(data, own[0], own[1], found)
+        except (GatewayError, ValueError) as error:
+            raise SealFault(f"the produced encryption does not read back: {error}") from error
+        if own is not None and found.digest() != self._digest:
+            raise SealFault("the produced encryption opens to something else than what went in")
+        return self._entity
+
+
+def encrypt(entity: Entity, recipients: Sequence[Certificate], cipher: str, rsa: str) -> Unchecked:
+    """Return ``entity`` encrypted to all ``recipients`` in one CMS.
 
     ``cipher``: ``aes-128-cbc``, ``aes-256-cbc``, ``aes-128-gcm``, ``aes-256-gcm``; ``rsa``: ``pkcs1v15`` or ``oaep``.
-    Raises ``SealFault``.
     """
     kind = "authEnveloped-data" if cipher.endswith("-gcm") else "enveloped-data"
-    result = _cms_entity(kind, encrypt_content(entity.pieces, recipients, cipher, rsa))
-    _check_encrypted(result, entity, own)
-    return result
+    digest = sha256()
+    for piece in entity.pieces:
+        digest.update(piece)
+    return Unchecked(_cms_entity(kind, encrypt_content(entity.pieces, recipients, cipher, rsa)), digest.digest())
 
 
 def _clear(content: bytes, signer: Signer, chain: Sequence[bytes], at: datetime) -> Entity:
@@ -146,15 +169,10 @@ def base64_lines(pieces: Iterable[Octets]) -> bytearray:
         for start in range(0, len(piece), WINDOW):
             window = rest + piece[start : start + WINDOW]
             end = len(window) - len(window) % BASE64_LINE
-            text += _encoded(window[:end])
+            text += encode_base64(window[:end])
             rest = window[end:]
-    text += _encoded(rest)
+    text += encode_base64(rest)
     return text
-
-
-def _encoded(data: bytes) -> bytes:
-    text = binascii.b2a_base64(data, newline=False)
-    return b"".join([text[start : start + 76] + b"\r\n" for start in range(0, len(text), 76)])
 
 
 def _digest(signer: Signer, pieces: Iterable[Octets]) -> bytes:
@@ -195,19 +213,3 @@ def _verify(text: Octets, content: Octets, signer: Signer, chain: Sequence[bytes
         raise SealFault("the produced signature names another signer")
     if data.content is not None and _digest(signer, data.content) != digest:
         raise SealFault("the produced signature does not carry the content it was made over")
-
-
-def _check_encrypted(result: Entity, entity: Entity, own: tuple[Certificate, PrivateKey] | None) -> None:
-    """Read the finished CMS back and, with our own key, open it to the digest of what went in."""
-    expected, found = sha256(), sha256()
-    try:
-        data = read_enveloped(binascii.a2b_base64(result.body[0]))
-        if own is None:
-            return
-        digest_content(data, own[0], own[1], found)
-    except (GatewayError, ValueError) as error:
-        raise SealFault(f"the produced encryption does not read back: {error}") from error
-    for piece in entity.pieces:
-        expected.update(piece)
-    if found.digest() != expected.digest():
-        raise SealFault("the produced encryption opens to something else than what went in")

@@ -135,7 +135,7 @@ def test_out_10_a_broken_encryption_never_leaves(
     )
     own = (issued.certificate, SoftwareKey(issued.private_key))
     with pytest.raises(seal.SealFault):
-        seal.encrypt(entity_of(MAIL), [issued.certificate], cipher, "pkcs1v15", own)
+        seal.encrypt(entity_of(MAIL), [issued.certificate], cipher, "pkcs1v15").checked(own)
 
 
 def test_a_boundary_that_occurs_in_the_content_is_noticed(signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import socket
 from collections.abc import Callable
 
 import pytest
@@ -175,7 +174,7 @@ def test_every_cut_of_a_dialogue_gives_the_same() -> None:
         whole = await play([stream])
         assert len(whole[1]) == 2
         assert whole[0].count(b"\r\n") == 28
-        cuts = [cut for cut in range(1, len(stream)) if not b"yyyy" in stream[cut - 4 : cut + 4]]
+        cuts = [cut for cut in range(1, len(stream)) if b"yyyy" not in stream[cut - 4 : cut + 4]]
         for start in range(0, len(cuts), 25):
             results = await asyncio.gather(*(play([stream[:c], stream[c:]]) for c in cuts[start : start + 25]))
             for cut, result in zip(cuts[start:], results, strict=False):
@@ -444,7 +443,7 @@ def test_client_gone_after_the_final_dot() -> None:
             await client.say("DATA")
             await client.send(MAIL + b".\r\n")
             await asyncio.sleep(0.05)
-            client.close()
+            client.reset()
             while not w.ledger.rows:
                 await asyncio.sleep(0.01)
             assert w.hop.taken() == ["b@example.net"]
@@ -469,9 +468,7 @@ def test_client_vanishing_in_data_is_dropped(way: str) -> None:
                 client.writer.write_eof()
                 assert await client.rest() == b""
             elif way == "reset":
-                raw = client.writer.get_extra_info("socket")
-                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-                client.close()
+                client.reset()
             else:
                 client.writer.close()
             while w.door.sessions or w.hop.open:

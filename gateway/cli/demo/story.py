@@ -112,7 +112,8 @@ def _show_message(content: bytes, folder: Path) -> None:
     readers = _certificates(folder)
     click.echo("\n  Who can open it:")
     for recipient in read_enveloped(decoded_body(tree)).recipients:
-        names = [", ".join(reader.addresses) for reader in readers if recipient.identity.names(reader)]
+        identity = recipient.identity
+        names = [", ".join(reader.addresses) for reader in readers if identity is not None and identity.names(reader)]
         click.echo(f"    {' '.join(names) or 'somebody unknown'}")
 
 

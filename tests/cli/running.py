@@ -1,0 +1,53 @@
+"""Runs the command in this process, on a configuration and a state directory of its own."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.cli.command import run
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one command line gave: exit code, standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """The lines of standard output."""
+        return self.out.splitlines()
+
+
+class Command:
+    """``smime-gateway -c FILE …``"""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str], configuration: str = "") -> None:
+        self.folder = folder
+        self.state = folder / "state"
+        self._capsys = capsys
+        self._file = folder / "gateway.yaml"
+        self._file.write_text(f"state: {self.state}\nhostname: gw.example.org\n{configuration}")
+
+    def __call__(self, *arguments: object) -> Run:
+        self._capsys.readouterr()
+        code = run(["-c", str(self._file), *map(str, arguments)])
+        captured = self._capsys.readouterr()
+        return Run(code, captured.out, captured.err)
+
+    def put(self, name: str, *parts: bytes) -> Path:
+        """Write a file to import."""
+        path = self.folder / name
+        path.write_bytes(b"".join(parts))
+        return path

@@ -1,0 +1,273 @@
+"""Outbound mail through the engine: faults never lead to plaintext, hidden recipients stay hidden, limits hold."""
+
+import re
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gateway.cms.enveloped import read_enveloped
+from gateway.engine import outbound, submission
+from gateway.engine.transaction import Outcome, Verdict
+from gateway.errors import Fault
+from gateway.mail.entity import decoded_body, read_entity
+from gateway.policy import decide
+from gateway.policy.rule import Tags
+from gateway.smime import seal
+from tests.authority import Authority
+from tests.engine.world import HELPDESK, World, mail
+
+CANARY = b"the-secret-canary"
+SECRET = mail("MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", body="Grüße ".encode() + CANARY + b"\r\n")
+
+
+@pytest.fixture
+def world(authority: Authority) -> World:
+    world = World(authority)
+    world.hold(HELPDESK, key=True, kind="p256")
+    for name in ("alice", "bob", "hidden1", "hidden2"):
+        world.hold(f"{name}@example.com", kind="p256")
+    return world.levels("required", "required")
+
+
+def readers(content: Any, world: World) -> set[str]:
+    """The addresses whose certificates the recipient infos of a message name."""
+    recipients = read_enveloped(decoded_body(read_entity(bytes(content)))).recipients
+    found = {
+        address
+        for recipient in recipients
+        for address, issued in world.issued.items()
+        if recipient.identity.names(issued.certificate)
+    }
+    assert len(found) == len(recipients)
+    return found
+
+
+def fails(outcome: Callable[[], Outcome]) -> bool:
+    """Whether it raises, or refuses or defers; what is relayed must not hold the canary."""
+    try:
+        result = outcome()
+    except Exception:
+        return True
+    assert all(CANARY not in bytes(delivery.content) for delivery in result.deliveries)
+    return result.verdict is not Verdict.RELAY
+
+
+STEPS = [
+    (submission, "read_header"),
+    (submission, "mailboxes"),
+    (submission, "root_layer"),
+    (outbound, "read_submission"),
+    (outbound, "addresses_needed"),
+    (outbound, "decide"),
+    (decide, "assess"),
+    (outbound, "scheme_for"),
+    (seal, "take_apart"),
+    (seal, "canonical"),
+    (seal, "sign_detached"),
+    (seal, "base64_lines"),
+    (seal, "read_signed"),
+    (seal, "verify"),
+    (seal, "encrypt_content"),
+    (seal, "read_enveloped"),
+    (seal, "digest_content"),
+]
+
+
+@pytest.mark.parametrize("error", [Fault, RuntimeError, MemoryError, RecursionError])
+@pytest.mark.parametrize(("module", "name"), STEPS, ids=[name for _, name in STEPS])
+def test_out_01_no_fault_at_any_step_sends_plaintext(
+    world: World, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, error: type[Exception]
+) -> None:
+    """OUT-01: whatever breaks, at the first call or at a later one, required encryption is never dropped."""
+    original = getattr(module, name)
+    for allowed in range(4):
+        calls = 0
+
+        def breaking(*arguments: Any, allowed: int = allowed, **options: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls > allowed:
+                raise error("injected")
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(module, name, breaking)
+        failed = fails(lambda: world.send(SECRET, "alice@example.com"))
+        assert failed == (calls > allowed), f"{name} after {allowed} calls"
+
+
+@pytest.mark.parametrize("port", ["find", "chain", "key"])
+def test_out_01_a_store_that_fails_defers(world: World, monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+    """OUT-01: certificates and keys that cannot be had are a fault, not a reason to send plaintext."""
+
+    def broken(*_: Any) -> Any:
+        raise Fault("the store is locked")
+
+    monkeypatch.setattr(world, port, broken)
+    with pytest.raises(Fault):
+        world.send(SECRET, "alice@example.com")
+
+
+def test_out_01_a_key_that_vanishes_between_decision_and_signature_defers(world: World) -> None:
+    """OUT-01: the certificate says that there is a key, and there is none."""
+    world.private_keys.clear()
+    with pytest.raises(Fault, match="private key"):
+        world.send(SECRET, "alice@example.com")
+
+
+@pytest.mark.parametrize("mark", ["Signature", "Encryption", "Seal", "Id", "Retry-Of", "Processed"])
+def test_out_02_forged_marks_switch_nothing_off(world: World, mark: str) -> None:
+    """OUT-02: a mark that claims the message was processed is removed and ignored."""
+    content = mail(f"X-SMIME-Gateway-{mark}: pass; signer={HELPDESK}", body=CANARY + b"\r\n")
+    (delivery,) = world.send(content, "alice@example.com").deliveries
+    assert delivery.encrypted
+    assert CANARY not in bytes(delivery.content)
+    assert b"X-SMIME-Gateway" not in bytes(delivery.content)
+
+
+def test_out_03_recipient_infos_name_only_visible_recipients(world: World) -> None:
+    """OUT-03: each hidden recipient has an envelope of its own; the sender can read them all."""
+    content = mail("Cc: bob@example.com", "Bcc: hidden1@example.com, hidden2@example.com", body=CANARY + b"\r\n")
+    to = ("alice@example.com", "hidden1@example.com", "bob@example.com", "hidden2@example.com")
+    outcome = world.send(content, *to)
+    found = [
+        ({recipient.address for recipient in delivery.recipients}, readers(delivery.content, world))
+        for delivery in outcome.deliveries
+    ]
+    assert found == [
+        ({"alice@example.com", "bob@example.com"}, {"alice@example.com", "bob@example.com", HELPDESK}),
+        ({"hidden1@example.com"}, {"hidden1@example.com", HELPDESK}),
+        ({"hidden2@example.com"}, {"hidden2@example.com", HELPDESK}),
+    ]
+    for delivery in outcome.deliveries:
+        assert not re.search(rb"(?i)bcc|hidden", bytes(delivery.content))
+
+
+def test_out_03_an_address_in_a_display_name_or_comment_is_not_visible(world: World) -> None:
+    """OUT-03: only a mailbox of To or Cc is shown."""
+    content = mail(to='"hidden1@example.com" <alice@example.com> (hidden2@example.com)')
+    outcome = world.send(content, "alice@example.com", "hidden1@example.com", "hidden2@example.com")
+    assert [readers(delivery.content, world) - {HELPDESK} for delivery in outcome.deliveries] == [
+        {"alice@example.com"},
+        {"hidden1@example.com"},
+        {"hidden2@example.com"},
+    ]
+
+
+def test_out_03_a_recipients_field_that_does_not_parse_shows_nobody(world: World) -> None:
+    """OUT-03: in doubt, nobody is named in anybody else's envelope."""
+    outcome = world.send(mail(to="alice@example.com <bob@example.com>"), "alice@example.com", "bob@example.com")
+    assert [len(readers(delivery.content, world) - {HELPDESK}) for delivery in outcome.deliveries] == [1, 1]
+
+
+def test_every_recipient_is_in_exactly_one_delivery(world: World) -> None:
+    world.rules = replace(world.rules, internal=("@corp.example",))
+    to = ("alice@example.com", "x@corp.example", "hidden1@example.com", "alice@example.com", "y@corp.example")
+    outcome = world.send(mail(), *to)
+    served = [recipient.address for delivery in outcome.deliveries for recipient in delivery.recipients]
+    assert sorted(served) == sorted(to)
+
+
+def test_the_signature_is_made_once_for_all_copies(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    original = seal.sign_detached
+    monkeypatch.setattr(seal, "sign_detached", lambda *arguments: made.append(1) or original(*arguments))
+    world.send(mail(), "alice@example.com", "hidden1@example.com", "hidden2@example.com")
+    assert len(made) == 1
+
+
+def test_mail_of_nobody_asks_the_store_nothing(world: World) -> None:
+    world.send(SECRET.replace(HELPDESK.encode(), b"else@example.net"), "alice@example.com")
+    assert world.lookups == 0
+
+
+def test_the_record_says_who_signed_and_who_was_missing(world: World) -> None:
+    world.levels("required", "if-possible")
+    facts = world.send(mail(), "alice@example.com", "carol@example.com").facts
+    assert facts["group"] == "support"
+    assert facts["from_"] == HELPDESK
+    assert facts["message_id"] == "<42@example.org>"
+    (signer,) = facts["signature"]["signers"]
+    assert signer["fingerprint"] == world.issued[HELPDESK].certificate.fingerprint
+    assert facts["signature"]["status"] == "signed"
+    assert facts["encryption"]["status"] == "not-encrypted"
+    assert facts["encryption"]["missing"] == [{"address": "carol@example.com", "reason": "no-certificate"}]
+
+
+def test_no_subject_and_no_content_stands_in_the_record(world: World) -> None:
+    world.rules = replace(world.rules, tags=Tags(encrypt="[encrypt]"))
+    content = SECRET.replace(b"[Ticket#42] Printer", b"[encrypt] private-subject")
+    facts = repr(world.send(content, "alice@example.com").facts)
+    assert "private-subject" not in facts
+    assert CANARY.decode() not in facts
+
+
+# --- limits ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        mail(*(f"X-{n}: v" for n in range(1001))),
+        mail("X-Long: " + "x" * (64 * 1024)),
+        mail(*("X-Pad: " + "y" * 60_000 for _ in range(5))),
+    ],
+    ids=["fields", "field", "block"],
+)
+def test_lim_01_a_header_over_the_limits_is_refused(world: World, content: bytes) -> None:
+    """LIM-01: outbound, what cannot be read is refused and not sent unprotected."""
+    outcome = world.send(content, "alice@example.com")
+    assert outcome.verdict is Verdict.REJECT
+    assert outcome.reply is not None
+    assert str(outcome.reply).startswith("550 5.6.0")
+
+
+def nested(depth: int) -> bytes:
+    """A message of that many multiparts one in the other, with 8-bit text at the bottom."""
+    body = "Grüße\r\n".encode()
+    fields = ["Content-Type: text/plain; charset=utf-8"]
+    for level in range(depth):
+        head = "\r\n".join([f"--b{level}", *fields, "", ""]).encode()
+        body = head + body + f"\r\n--b{level}--\r\n".encode()
+        fields = [f'Content-Type: multipart/mixed; boundary="b{level}"']
+    return mail("MIME-Version: 1.0", *fields, body=body)
+
+
+@pytest.mark.parametrize("depth", [3, 19, 25, 500])
+def test_lim_01_deep_mime_is_signed_all_the_same(world: World, depth: int) -> None:
+    """LIM-01: too deep to be re-coded is signed opaque, never lost, never a RecursionError."""
+    (delivery,) = world.levels("required", "never").send(nested(depth), "alice@example.com").deliveries
+    opaque = b"smime-type=signed-data" in bytes(delivery.content)
+    assert opaque == (depth > 19)
+
+
+@pytest.mark.parametrize("value", ["(" * 100_000, "a@b, " * 20_000, "<" * 50_000, "=?utf-8?q?x?= " * 4_000])
+def test_lim_03_and_04_hostile_addresses_end_in_a_refusal_or_a_mail(world: World, value: str) -> None:
+    """LIM-03, LIM-04: no recursion, no quadratic work, no exception; a From that is none is refused."""
+    content = mail(to=value[:60_000])
+    assert world.send(content, "alice@example.com").verdict is Verdict.RELAY
+    hostile = content.replace(f"Support <{HELPDESK}>".encode(), value[:60_000].encode())
+    outcome = world.send(hostile, "alice@example.com")
+    assert outcome.verdict is Verdict.REJECT
+    assert "from-ambiguous" in str(outcome.reply)
+
+
+@pytest.mark.parametrize(("sign", "encrypt"), [("required", "never"), ("required", "required")])
+def test_memory_of_a_large_message(world: World, sign: str, encrypt: str) -> None:
+    """A 12 MB attachment costs at most four times its size while it is sealed, the message itself included."""
+    line = b"QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ejAxMjM0NTY3\r\n"
+    content = mail(
+        "MIME-Version: 1.0",
+        "Content-Type: application/octet-stream",
+        "Content-Transfer-Encoding: base64",
+        body=line * (12_000_000 // len(line)),
+    )
+    world.levels(sign, encrypt)
+    tracemalloc.start()
+    outcome = world.send(content, "alice@example.com")
+    peak = tracemalloc.get_traced_memory()[1] + len(content)
+    tracemalloc.stop()
+    assert outcome.verdict is Verdict.RELAY
+    assert peak <= 4 * len(content)

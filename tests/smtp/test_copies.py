@@ -1,0 +1,249 @@
+"""Several copies of one message: prepared together, committed one by one, never twice (rows REL-03, REL-05)."""
+
+import pytest
+
+from gateway.engine.transaction import Delivery, Outcome, Transaction, Verdict
+from gateway.errors import Fault
+from gateway.smtp.door import Limits
+from gateway.smtp.page import digest
+from tests.smtp.fakes import QUICK, DictLedger, Hop, Rule, relay, run, split, world
+
+MAIL = b"From: a@example.org\r\nSubject: x\r\n\r\nText\r\n"
+NAMES = tuple(f"u{n}@example.net" for n in range(4))
+STAGES = {
+    "MAIL": ("MAIL", ""),
+    "RCPT": ("RCPT", "u{}@"),
+    "DATA": ("DATA", "u{}@"),
+    "dot": ("dot", "u{}@"),
+}
+
+
+def test_rel_03_every_copy_is_a_transaction_of_its_own() -> None:
+    """REL-03: all at the final dot before the first is committed; the client hears of all."""
+
+    async def story() -> None:
+        async with world(process=split) as w:
+            client = await w.client()
+            await client.say("XFORWARD NAME=n IDENT=4Q")
+            await client.envelope(*NAMES, mail=" RET=FULL SIZE=9")
+            answer = await client.data(MAIL)
+            assert answer.startswith("250 2.0.0 Ok: 4 copies taken:") and "queued as Q3" in answer
+            assert w.hop.taken() == list(NAMES)
+            for name, message in zip(NAMES, w.hop.messages, strict=True):
+                assert message.content == b"X-Copy: " + name.encode() + b"\r\n" + MAIL
+                assert message.mail == "MAIL FROM:<a@example.org> RET=FULL"
+                assert message.xforward == ["XFORWARD NAME=n IDENT=4Q"]
+            assert [str(receipt.reply)[:3] for receipt in w.reports[0].receipts] == ["250"] * 4
+            assert w.ledger.rows == {}
+            assert (await client.mail(MAIL)).startswith("250")
+
+    run(story())
+
+
+@pytest.mark.parametrize("failing", range(4))
+@pytest.mark.parametrize("code", ["450 4.2.0 later", "550 5.1.1 never"])
+@pytest.mark.parametrize("stage", ["RCPT", "DATA"])
+def test_rel_03_failure_before_the_first_commit(stage: str, code: str, failing: int) -> None:
+    """REL-03: the next hop's own reply, and nobody has a copy; the retry gives each exactly one."""
+
+    async def story() -> None:
+        hop = Hop()
+        async with world(hop, process=split) as w:
+            client = await w.client()
+            await client.envelope(*NAMES)
+            hop.rules.append(Rule(stage, code, f"u{failing}@", times=1))
+            assert await client.data(MAIL) == code
+            assert hop.messages == []
+            assert sum(receipt.reply is None for receipt in w.reports[0].receipts) == 3
+            assert (await client.mail(MAIL, *NAMES)).startswith("250")
+            assert sorted(hop.taken()) == sorted(NAMES)
+
+    run(story())
+
+
+@pytest.mark.parametrize("failing", range(4))
+@pytest.mark.parametrize("code", ["450 4.2.0 later", "close", "hang"])
+def test_rel_03_temporary_failure_at_a_final_dot(code: str, failing: int) -> None:
+    """REL-03: 451, and after the client's retry each recipient has exactly one copy."""
+
+    async def story() -> None:
+        hop = Hop(rules=[Rule("dot", code, f"u{failing}@", times=1)])
+        async with world(hop, process=split) as w:
+            client = await w.client()
+            answer = await client.mail(MAIL, *NAMES)
+            assert answer.startswith("45")
+            assert sorted(hop.taken()) == ([] if failing == 0 else sorted(set(NAMES) - {NAMES[failing]}))
+            assert (await client.mail(b"Received: again\r\n" + MAIL, *NAMES)).startswith("250")
+            assert sorted(hop.taken()) == sorted(NAMES)
+            assert w.ledger.rows == {}
+            assert (await client.mail(MAIL, *NAMES)).startswith("250")
+            assert sorted(hop.taken()) == sorted(NAMES * 2), "sent again on purpose: two mails"
+
+    run(story())
+
+
+@pytest.mark.parametrize("failing", range(4))
+def test_rel_03_permanent_failure_at_a_final_dot(failing: int) -> None:
+    """REL-03: before the first commit nobody has it; later the others have it and the reply names who has not."""
+
+    async def story() -> None:
+        hop = Hop(rules=[Rule("dot", "554 5.7.1 spam", f"u{failing}@")])
+        async with world(hop, process=split) as w:
+            answer = await (await w.client()).mail(MAIL, *NAMES)
+            if failing == 0:
+                assert answer == "554 5.7.1 spam"
+                assert hop.messages == []
+            else:
+                assert answer == f"554 5.7.1 spam (refused for: u{failing}@example.net)"
+                assert sorted(hop.taken()) == sorted(set(NAMES) - {NAMES[failing]})
+
+    run(story())
+
+
+@pytest.mark.parametrize("failing", range(4))
+@pytest.mark.parametrize("how", ["commit+close", "commit+hang"])
+def test_rel_05_lost_reply_to_a_final_dot(how: str, failing: int) -> None:
+    """REL-05: 451; two copies only for the recipient whose reply was lost."""
+
+    async def story() -> None:
+        hop = Hop(rules=[Rule("dot", how, f"u{failing}@", times=1)])
+        async with world(hop, process=split) as w:
+            client = await w.client()
+            assert (await client.mail(MAIL, *NAMES)).startswith("451")
+            assert (await client.mail(MAIL, *NAMES)).startswith("250")
+            assert sorted(hop.taken()) == sorted((*NAMES, NAMES[failing]))
+
+    run(story())
+
+
+def test_rel_03_4xx_beside_5xx_is_tried_again() -> None:
+    """REL-03: a 4xx anywhere wins, for the 5xx will still be there."""
+
+    async def story() -> None:
+        hop = Hop()
+        async with world(hop, process=split) as w:
+            client = await w.client()
+            await client.envelope(*NAMES)
+            hop.rules += [Rule("RCPT", "550 5.1.1 never", "u1@"), Rule("RCPT", "450 4.2.0 later", "u3@")]
+            assert await client.data(MAIL) == "450 4.2.0 later"
+            assert hop.messages == []
+
+    run(story())
+
+
+@pytest.mark.parametrize("failing", range(4))
+def test_rel_03_batches(failing: int) -> None:
+    """REL-03: at most ``copies`` transactions at once, in batches, and still none twice."""
+
+    async def story() -> None:
+        hop = Hop()
+        async with world(hop, process=split, limits=Limits(copies=2, timeouts=QUICK)) as w:
+            client = await w.client()
+            await client.envelope(*NAMES)
+            hop.rules.append(Rule("DATA", "450 4.2.0 later", f"u{failing}@", times=1))
+            assert (await client.data(MAIL)).startswith("45")
+            first = [] if failing < 2 else sorted(set(NAMES) - {NAMES[failing]})
+            assert sorted(hop.taken()) == first
+            assert (await client.mail(MAIL, *NAMES)).startswith("250")
+            assert sorted(hop.taken()) == sorted(NAMES)
+            assert hop.open <= 3
+
+    run(story())
+
+
+def test_retry_for_fewer_recipients_and_in_one_copy() -> None:
+    """A retry may be one delivery, to fewer recipients, under fresh trace fields: the ledger is asked all the same."""
+    modes = [split, relay, relay]
+
+    async def by_turns(transaction: Transaction) -> Outcome:
+        return await modes.pop(0)(transaction)
+
+    async def story() -> None:
+        hop = Hop(rules=[Rule("dot", "450 4.2.0 later", "u3@", times=1)])
+        async with world(hop, process=by_turns) as w:
+            client = await w.client()
+            assert (await client.mail(MAIL, *NAMES)).startswith("451")
+            assert (await client.mail(b"Return-Path: <x>\r\n" + MAIL, *NAMES[:2])).startswith("250")
+            assert sorted(hop.taken()) == sorted(NAMES[:3])
+            assert (await client.mail(MAIL, *NAMES[2:])).startswith("250")
+            assert sorted(hop.taken()) == sorted((*NAMES, NAMES[2])), "the 250 before dropped the page"
+
+    run(story())
+
+
+def test_one_copy_of_a_message_never_seen_asks_no_ledger() -> None:
+    async def story() -> None:
+        async with world() as w:
+            client = await w.client()
+            for _ in range(3):
+                assert (await client.mail(MAIL, *NAMES)).startswith("250")
+            assert w.ledger.calls == []
+
+    run(story())
+
+
+def test_other_recipients_than_those_of_the_open_transaction() -> None:
+    async def fewer(transaction: Transaction) -> Outcome:
+        return Outcome(Verdict.RELAY, deliveries=(Delivery(transaction.envelope.recipients[:1], transaction.content),))
+
+    async def story() -> None:
+        async with world(process=fewer) as w:
+            assert (await (await w.client()).mail(MAIL, *NAMES)).startswith("250")
+            assert w.hop.taken() == [NAMES[0]]
+            assert "RSET" in w.hop.log
+
+    run(story())
+
+
+class BrokenLedger(DictLedger):
+    def __init__(self, call: str) -> None:
+        super().__init__()
+        self.call = call
+
+    def __getattribute__(self, name: str) -> object:
+        if name in ("claim", "taken", "release", "forget") and name == object.__getattribute__(self, "call"):
+
+            def broken(*_: object) -> None:
+                raise Fault("the store cannot be reached")
+
+            return broken
+        return object.__getattribute__(self, name)
+
+
+@pytest.mark.parametrize(("call", "code", "copies"), [("claim", "451 4.3.0", 0), ("taken", "250", 4), ("forget", "250", 4)])
+def test_ledger_out_of_order(call: str, code: str, copies: int) -> None:
+    """Before the first commit that defers; afterwards what was delivered is delivered."""
+
+    async def story() -> None:
+        async with world(process=split, ledger=BrokenLedger(call)) as w:
+            client = await w.client()
+            assert (await client.mail(MAIL, *NAMES)).startswith(code)
+            assert len(w.hop.taken()) == copies
+            assert (await client.say("NOOP")).startswith("250")
+
+    run(story())
+
+
+def test_smt_08_a_message_that_grew_too_large() -> None:
+    """SMT-08: the size after growth is checked against the next hop; both sizes are told, nothing is delivered."""
+
+    async def grow(transaction: Transaction) -> Outcome:
+        content = transaction.content + b"x" * 500 + b"\r\n"
+        return Outcome(Verdict.RELAY, deliveries=tuple(Delivery((to,), content) for to in transaction.envelope.recipients))
+
+    async def story() -> None:
+        for names in (NAMES, NAMES[:1]):
+            async with world(Hop(keywords=("SIZE 400",)), process=grow) as w:
+                answer = await (await w.client()).mail(MAIL, *names)
+                assert answer.startswith("552 5.3.4") and "46 bytes" in answer and "548 bytes" in answer
+                assert w.hop.messages == []
+
+    run(story())
+
+
+def test_digest_is_over_what_stands_below_leading_trace_fields() -> None:
+    rest = b"X-Other: 1\r\nReceived: kept\r\nSubject: x\r\n\r\nbody\r\n"
+    trace = b"Return-Path: <a@b>\r\nRECEIVED: from x\r\n\tby y;\r\n z\r\nDelivered-To: c\r\n"
+    assert digest(trace + rest) == digest(rest)
+    assert digest(b"X-Spam: 1\r\n" + rest) != digest(rest)
+    assert digest(rest + b"more\r\n") != digest(rest)
