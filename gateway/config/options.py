@@ -32,6 +32,7 @@ from gateway.config.kinds import (
     Words,
     Workers,
 )
+from gateway.config.values import host_name
 from gateway.engine.transaction import Direction
 from gateway.policy.rule import Level
 
@@ -284,7 +285,12 @@ class Options(Section):
     @field_validator("hostname", mode="before")
     @classmethod
     def _own_name(cls, value: object) -> object:
-        return this_machine() if value is None else value
+        if value is not None:
+            return value
+        try:
+            return host_name(this_machine())
+        except ValueError:
+            raise ValueError("the machine's own name is no host name; set one such as gw.example.org") from None
 
     @field_validator("authserv_id", mode="before")
     @classmethod

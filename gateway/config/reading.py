@@ -79,7 +79,10 @@ def _options(values: object) -> tuple[Options | None, list[Problem]]:
             found = [(_original(detail["loc"], faults), detail) for detail in error.errors(include_url=False)]
             # Later rounds only show what the first took out: a required key now missing takes its mapping along.
             problems = problems or [_problem(path, detail) for path, detail in found]
-            faults |= {path[:-1] if detail["type"] == "missing" else path for path, detail in found}
+            wrong = {path[:-1] if detail["type"] == "missing" else path for path, detail in found}
+            if wrong <= faults:  # a default of this machine is wrong, so there is nothing to take out
+                return None, problems
+            faults |= wrong
         else:
             return options, problems + _judged(options, faults)
     return None, problems
@@ -134,7 +137,7 @@ def _problem(path: KeyPath, detail: ErrorDetails) -> Problem:
     kind, limits = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         return Problem(path, _unknown(path))
-    if detail["input"] is None and kind != "missing":
+    if detail["input"] is None and kind not in ("missing", "value_error"):
         return Problem(path, "has no value; give one, or remove the key")
     if kind == "value_error":
         return Problem(path, str(limits["error"]))

@@ -12,6 +12,9 @@ from gateway.mail.address import folded, without_detail
 
 Network = IPv4Network | IPv6Network
 
+ANSWERS = 10_000
+"""Addresses whose owner is remembered."""
+
 
 class Level(StrEnum):
     """How much a protection is wanted."""
@@ -75,6 +78,7 @@ class Addresses:
     owners: dict[str, int] = field(default_factory=dict)
     fold: bool = True
     delimiter: str = "+"
+    _answers: dict[str, int | None] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, patterns: Iterable[Iterable[str]], fold: bool, delimiter: str) -> "Addresses":
@@ -87,8 +91,13 @@ class Addresses:
 
     def owner(self, address: str) -> int | None:
         """Return the index of the earliest owner of ``address``, itself, without its detail, or by its domain."""
-        if not self.owners:
-            return None
+        if address not in self._answers:
+            if len(self._answers) >= ANSWERS:
+                self._answers.clear()
+            self._answers[address] = self._look_up(address)
+        return self._answers[address]
+
+    def _look_up(self, address: str) -> int | None:
         key = folded(address, fold=self.fold)
         keys = (key, without_detail(key, self.delimiter), "@" + key.rpartition("@")[2])
         found = [self.owners[key] for key in keys if key in self.owners]

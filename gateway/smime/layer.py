@@ -37,11 +37,10 @@ _LAYERS = {
 
 def root_layer(content: bytes, header: Header) -> Layer | None:
     """Return the layer at the MIME root of ``content``, or None where there is none that parses."""
-    kind = _type(header)
     try:
-        if kind == "multipart/signed":
+        if _type(header) == "multipart/signed":
             return _clear_signed(content)
-        if kind.startswith("multipart/") or not _may_be_cms(content, header):
+        if not _may_be_cms(content, header):
             return None
         return _LAYERS.get(cms_type(decoded_body(read_entity(content))) or "")
     except Malformed:
@@ -49,12 +48,10 @@ def root_layer(content: bytes, header: Header) -> Layer | None:
 
 
 def _type(header: Header) -> str:
-    """Return the root's content type; one that does not parse is no multipart."""
+    """Return the root's content type; what is no multipart need not be read to be told so."""
     fields = header.named("content-type")
-    try:
-        return content_type(header.value(fields[0])).type if fields else "text/plain"
-    except Malformed:
-        return "application/octet-stream"
+    value = header.value(fields[0]) if fields else b""
+    return content_type(value).type if b"multipart" in value.lower() else "text/plain"
 
 
 def _may_be_cms(content: bytes, header: Header) -> bool:

@@ -10,6 +10,7 @@ and, where our own key is a recipient, the envelope opens to what went in.
 """
 
 import binascii
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,8 +22,7 @@ from gateway.cms.enveloped import encrypt as encrypt_content
 from gateway.cms.signed import Signer, read_signed, sign_detached, sign_opaque, verify
 from gateway.errors import Fault, GatewayError
 from gateway.mail.canonical import canonical
-from gateway.mail.content_type import content_type
-from gateway.mail.header import Header, read_header
+from gateway.mail.header import Header
 from gateway.mail.transfer import encode_base64
 from gateway.pki.certificate import Certificate
 from gateway.pki.key import PrivateKey
@@ -32,6 +32,8 @@ BASE64_LINE = 57
 
 WINDOW = 57 * 4096
 """Bytes that are encoded at once."""
+
+_BOUNDARY = re.compile(rb'boundary="([^"]+)"')
 
 DROPPED = frozenset({"bcc", "resent-bcc"})
 """Fields that a sealed copy must not carry: they name hidden recipients."""
@@ -185,14 +187,15 @@ def _digest(signer: Signer, pieces: Iterable[Octets]) -> bytes:
 def _check_clear(entity: Entity, signer: Signer, chain: Sequence[bytes]) -> None:
     """Read the finished multipart/signed back and verify its signature over its first part (RFC 8551 §3.5.3)."""
     head, content, tail = entity.body
-    boundary = content_type(entity.fields.partition(b":")[2]).parameters["boundary"].encode()
-    delimiter = b"\r\n--" + boundary
+    boundary = _BOUNDARY.search(entity.fields)
+    if boundary is None:
+        raise SealFault("the produced multipart/signed does not read back: boundary")
+    delimiter = b"\r\n--" + boundary[1]
     if not bytes(head).endswith(delimiter + b"\r\n") or not bytes(tail).startswith(delimiter + b"\r\n"):
         raise SealFault("the produced multipart/signed does not read back: delimiter")
     if delimiter in content:
         raise SealFault("the produced multipart/signed does not read back: the boundary occurs in the content")
-    part = bytes(tail[len(delimiter) + 2 :])
-    body, found, _ = part[read_header(part).body :].partition(delimiter + b"--\r\n")
+    body, found, _ = bytes(tail).partition(b"\r\n\r\n")[2].partition(delimiter + b"--\r\n")
     if not found:
         raise SealFault("the produced multipart/signed does not read back: close delimiter")
     _verify(body, content, signer, chain)

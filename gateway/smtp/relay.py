@@ -102,10 +102,13 @@ class Relay:
             raise
 
     async def _hand_over(self, transaction: Transaction, outcome: Outcome, hop: HopTransaction, page: Page) -> Handover:
-        single = len(outcome.deliveries) == 1
+        wanted = set(transaction.envelope.addresses)
+        if not wanted <= {to.address for delivery in outcome.deliveries for to in delivery.recipients}:
+            raise Fault("some recipient has no copy: the client must not be told 250")
+        single = len(outcome.deliveries) == 1 and _same(outcome.deliveries[0].recipients, transaction)
         if not single or await self._books.may_matter():
             await page.claim()
-        if single and not page.served and _same(outcome.deliveries[0].recipients, transaction.envelope.recipients):
+        if single and not page.served:
             copies = [_Copy(outcome.deliveries[0], hop)]
             await self._deliver(transaction, copies[0], hop, page)
         else:
@@ -180,8 +183,8 @@ def addresses(recipients: Iterable[Recipient]) -> tuple[str, ...]:
     return tuple(recipient.address for recipient in recipients)
 
 
-def _same(one: Sequence[Recipient], other: Sequence[Recipient]) -> bool:
-    return sorted(addresses(one)) == sorted(addresses(other))
+def _same(recipients: Sequence[Recipient], transaction: Transaction) -> bool:
+    return sorted(addresses(recipients)) == sorted(transaction.envelope.addresses)
 
 
 def _parted(delivery: Delivery, served: frozenset[str]) -> list[_Copy]:

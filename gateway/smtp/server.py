@@ -178,10 +178,15 @@ class MailSession(Session):
         """Bring the message to its end, whatever becomes of the client."""
         envelope = Envelope(self._sender.address, tuple(self._recipients), self._sender.parameters)
         handover = await self.service.finish(self.client, envelope, content, limit, self.pool, hop)
+        delivered = accepted(handover.reply)
+        if not delivered:
+            # Before the reply: the client's next attempt, perhaps at once, must find what this one left.
+            await handover.settle(acknowledged=False)
         self.answer(handover.reply)
-        acknowledged = accepted(handover.reply) and not self.gone
+        told = not self.gone
         self.flush()
-        await handover.settle(acknowledged=acknowledged)
+        if delivered:
+            await handover.settle(acknowledged=told)
 
 
 def _line(path: Path) -> bytes:

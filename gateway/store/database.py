@@ -54,10 +54,13 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self, *, keep: bool = True) -> Iterator[Connection]:
-        """A transaction that is committed at the end, or with ``keep=False`` undone. Raises ``Fault``."""
+    def write(self, *, keep: bool = True, lasting: bool = True) -> Iterator[Connection]:
+        """A transaction that is committed at the end, or with ``keep=False`` undone. Raises ``Fault``.
+
+        ``lasting``: it survives a power failure at once; else, unless the store is durable, perhaps only seconds later.
+        """
         with _faults(), self.engine.connect() as connection:
-            writing = connection.execution_options(write=True)
+            writing = connection.execution_options(writes=True, lasting=lasting)
             with writing.begin() as transaction:
                 yield writing
                 if not keep:
@@ -115,14 +118,17 @@ def _sqlite(path: Path, *, durable: bool, wait: float) -> Engine:
     @event.listens_for(engine, "connect")
     def tune(connection: sqlite3.Connection, _record: object) -> None:
         _use_wal(connection, wait)
-        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         connection.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A transaction that will write takes the lock at once: upgrading a read lock later could fail without waiting.
-        writes = connection.get_execution_options().get("write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        options = connection.get_execution_options()
+        if not options.get("writes"):
+            connection.exec_driver_sql("BEGIN")
+            return
+        connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if durable or options['lasting'] else 'NORMAL'}")
+        # What will write takes the lock at once: upgrading a read lock later could fail without waiting.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 

@@ -48,9 +48,9 @@ class Journal:
         self._database = database
 
     def write(self, records: Sequence[Record]) -> None:
-        """Add records in one transaction."""
+        """Add records in one transaction; a store that is not durable may lose the last seconds' in a power failure."""
         table = schema.records
-        with self._database.write() as connection:
+        with self._database.write(lasting=False) as connection:
             for record in records:
                 number = connection.scalar(insert(table).values(_row(record)).returning(table.c.number))
                 index = [{"number": number, "address": address} for address in sorted(_addresses(record))]

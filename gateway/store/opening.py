@@ -60,8 +60,8 @@ class Store:
 def open_store(options: StoreOptions, *, durable: bool, clock: Clock = time.monotonic) -> Store:
     """Open the store, created and migrated where that is to do. Run as root, the process becomes the owner of STATE.
 
-    ``durable``: what was written survives a power failure at once, not after some seconds (SQLite). ``clock`` paces
-    the look for others' changes. Raises ``Fault``, ``Misconfigured``, ``NotPermitted``.
+    ``durable``: the journal, too, survives a power failure at once, not after some seconds (SQLite); the ledger,
+    certificates and keys always do. ``clock`` paces the look for others' changes. Raises ``Fault``, ``Misconfigured``, ``NotPermitted``.
     """
     files.become_owner(options.state)
     files.secure_folder(options.state)

@@ -93,7 +93,7 @@ def test_passphrases_come_from_a_file_and_are_never_shown(command: Command, alic
     assert command("import", "--passphrase-file", command.put("empty", b"\n\n"), bundle).code == 65
 
 
-def test_the_empty_passphrase_is_tried_by_itself(command: Command, alice: Issued) -> None:
+def test_an_unprotected_pkcs12_needs_no_passphrase(command: Command, alice: Issued) -> None:
     assert command("import", command.put("alice.p12", alice.p12())).code == 0
 
 

@@ -121,6 +121,13 @@ def test_localhost_is_no_name_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> N
     assert options(hostname=None).hostname == "box"
 
 
+def test_a_machine_whose_name_is_no_host_name_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.getfqdn", lambda: "my host!")
+    found = problems(hostname=None, colour="red")
+    assert sorted(found) == ["colour", "hostname"]
+    assert found["hostname"].startswith("the machine's own name is no host name")
+
+
 def test_a_wrong_hostname_is_one_problem() -> None:
     assert list(problems(hostname="a b")) == ["hostname"]
 

@@ -377,6 +377,7 @@ async def world(
     clients: Iterable[str] = ("127.0.0.0/8",),
     next_hop: dict[str, Any] | None = None,
     ledger: DictLedger | None = None,
+    port: int = 0,
     **door: Any,
 ) -> AsyncIterator[World]:
     """A door before a scripted next hop."""
@@ -395,7 +396,7 @@ async def world(
                 "test",
                 direction,
                 "127.0.0.1",
-                0,
+                port,
                 NextHop(**{"host": "127.0.0.1", "port": listener.port} | (next_hop or {})),
                 tuple(map(ip_network, clients)),
                 **door,

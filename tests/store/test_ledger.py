@@ -163,6 +163,14 @@ def test_entries_are_there_for_the_next_start(options: StoreOptions) -> None:
     assert open_store(options, durable=True).ledger.claim(*MAIL, ALL) == {"a@x"}
 
 
+def test_whether_anything_waits_is_told(here: StoredLedger) -> None:
+    assert not here.waiting()
+    here.taken(*MAIL, ["a@x"])
+    assert here.waiting()
+    here.forget(*MAIL)
+    assert not here.waiting()
+
+
 def test_old_entries_are_pruned(store: Store) -> None:
     clock = Clock()
     ledger = StoredLedger(store.database, this_owner(), clock)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text, update
+from sqlalchemy import event, text, update
 
 from gateway.errors import Fault
 from gateway.store import Misconfigured, NotPermitted, Store, StoreOptions, open_store, schema
@@ -261,6 +261,27 @@ def test_rel_08_a_read_only_database_is_a_fault(sqlite_options: StoreOptions) ->
         connection.exec_driver_sql("PRAGMA query_only = ON")
     with pytest.raises(Fault, match="cannot be written"):
         store.journal.write([record()])
+
+
+@pytest.mark.parametrize(("durable", "journal"), [(True, "FULL"), (False, "NORMAL")])
+def test_only_a_journal_that_need_not_be_durable_is_written_lazily(
+    sqlite_options: StoreOptions, durable: bool, journal: str
+) -> None:
+    store = open_store(sqlite_options, durable=durable)
+    sent: list[str] = []
+    event.listen(store.database.engine, "before_cursor_execute", lambda *arguments: sent.append(arguments[2]))
+
+    def last_mode() -> str:
+        return [statement for statement in sent if "synchronous" in statement][-1].split()[-1]
+
+    store.journal.write([record()])
+    assert last_mode() == journal
+    store.ledger.taken(b"d" * 32, "outbound", "a@x", ["b@x"])
+    assert last_mode() == "FULL"
+    store.journal.write([record()])
+    assert last_mode() == journal
+    store.wrapping.key()
+    assert last_mode() == "FULL"
 
 
 def test_a_fault_shows_neither_sql_nor_values(store: Store) -> None:

@@ -1,0 +1,147 @@
+"""What the rows stand on: certificates, a store, the gateway, Postfix and the sink, each started when first used.
+
+Groups by the sender's address: ``SIGNING`` signs, ``SEALING`` signs and encrypts, ``NOBODY`` is in no group. The
+daemon is the real one, with its defaults: journal in SQLite, one log line per message into a file.
+"""
+
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+
+import yaml
+from benchmarks.load import Sink
+from benchmarks.postfix import Postfix
+
+from gateway.cli.demo.stage import Daemon, free_port
+from tests.authority import Authority, Issued
+
+NOBODY = "somebody@example.net"
+SIGNING = "signing@example.org"
+SEALING = "sealing@example.org"
+ALICE = "alice@example.com"
+SMALL = 10_000
+LARGE = 25_000_000
+
+
+class Gateway(Daemon):
+    """The daemon; its processes by id."""
+
+    def __init__(self, config: Path, port: int, log: Path) -> None:
+        super().__init__(config, port, log)
+        self.port = port
+
+    def workers(self) -> list[int]:
+        """The process ids of the workers."""
+        assert self._process is not None
+        pid = self._process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+class Ground:
+    """A temporary folder and what runs in it. ``quick``: so few messages that the numbers say little."""
+
+    def __init__(self, folder: Path, stack: ExitStack, *, quick: bool) -> None:
+        self.folder = folder
+        self.quick = quick
+        self._stack = stack
+
+    @cached_property
+    def sink(self) -> Sink:
+        """Where all mail ends."""
+        return self._stack.enter_context(Sink(self.folder))
+
+    @cached_property
+    def postfix(self) -> Postfix:
+        """Relays to the sink."""
+        return self._stack.enter_context(Postfix(self.folder, self.sink.port))
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        """With as many workers as it takes by itself."""
+        return self._serve("gateway", "auto")
+
+    @cached_property
+    def one_worker(self) -> Gateway:
+        """With one worker, whose memory can be watched."""
+        return self._serve("one", 1)
+
+    def _serve(self, name: str, workers: str | int) -> Gateway:
+        gateway = self.configured(name, workers, self.sink.port)
+        gateway.start()
+        self._stack.callback(gateway.stop)
+        return gateway
+
+    @cached_property
+    def config(self) -> Path:
+        """The configuration of a store with all certificates, whose daemon is never started."""
+        self.configured("store", 1, free_port())
+        return self.folder / "store.yaml"
+
+    def configured(self, name: str, workers: str | int, next_hop: int) -> Gateway:
+        """Write a configuration and fill its store."""
+        config, port = self.folder / f"{name}.yaml", free_port()
+        config.write_text(yaml.safe_dump(_configuration(self.folder / f"{name}.state", port, next_hop, workers)))
+        gateway = Gateway(config, port, self.folder / f"{name}.log")
+        gateway.run("import", *self.files)
+        return gateway
+
+    @cached_property
+    def files(self) -> list[Path]:
+        """What is imported: a root, two senders with key and chain, one recipient."""
+        authority = Authority("rsa-2048", "Benchmark")
+        files = {"root.pem": authority.root.pem(), "alice.pem": authority.leaf(ALICE).pem()}
+        for name, address in (("signing", SIGNING), ("sealing", SEALING)):
+            issued = authority.leaf(address)
+            files[f"{name}.p12"] = issued.p12(b"benchmark")
+            if address == SIGNING:
+                self._pem(issued)
+        for name, content in files.items():
+            (self.folder / name).write_bytes(content)
+        (self.folder / "passphrase").write_text("benchmark\n")
+        return [self.folder / name for name in files]
+
+    def _pem(self, issued: Issued) -> None:
+        (self.folder / "signing.pem").write_bytes(issued.pem())
+        (self.folder / "signing.key").write_bytes(issued.key_pem())
+        (self.folder / "chain.pem").write_bytes(issued.issuers[0].pem())
+
+    def mail(self, sender: str) -> Path:
+        """Return a file with a message of 10 kB from ``sender``, lines ended by LF."""
+        path = self.folder / f"{sender}.eml"
+        path.write_bytes(small_mail(sender).replace(b"\r\n", b"\n"))
+        return path
+
+
+def small_mail(sender: str) -> bytes:
+    """Return a helpdesk's answer of 10 kB: text and HTML, 7-bit, lines ended by CRLF."""
+    head = (
+        "Received: from helpdesk.example.org (localhost [127.0.0.1]) by app.example.org; Mon, 1 Jun 2026 09:00:00 +0000\r\n"
+        f"Date: Mon, 01 Jun 2026 09:00:00 +0000\r\nFrom: Support <{sender}>\r\nTo: Alice <{ALICE}>\r\n"
+        "Message-ID: <20260601.42.7@helpdesk.example.org>\r\nIn-Reply-To: <41.6@example.com>\r\n"
+        "References: <40.5@example.com> <41.6@example.com>\r\nSubject: Re: [Ticket#42] Printer is on fire\r\n"
+        "X-Mailer: Helpdesk 6.5\r\nAuto-Submitted: no\r\nMIME-Version: 1.0\r\n"
+        'Content-Type: multipart/alternative; boundary="=_part"\r\n\r\n'
+    )
+    part = "--=_part\r\nContent-Type: {}; charset=us-ascii\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"
+    line = "Thank you for your message; we have looked into it and this is line {:04d}.\r\n"
+    tail = "--=_part--\r\n"
+    frame = head + part.format("text/plain") + part.format("text/html") + "<pre>\r\n</pre>\r\n" + tail
+    lines = [line.format(number) for number in range((SMALL - len(frame)) // len(line.format(0)))]
+    text, html = "".join(lines[: len(lines) // 2]), "".join(lines[len(lines) // 2 :])
+    body = part.format("text/plain") + text + part.format("text/html") + "<pre>\r\n" + html + "</pre>\r\n" + tail
+    return (head + body).encode("ascii")
+
+
+def _configuration(state: Path, door: int, next_hop: int, workers: str | int) -> dict[str, object]:
+    listener = {"name": "outbound", "direction": "outbound"}
+    listener |= {"listen": f"127.0.0.1:{door}", "next_hop": f"127.0.0.1:{next_hop}"}
+    return {
+        "hostname": "gw.example.org",
+        "state": str(state),
+        "workers": workers,
+        "listeners": [listener],
+        "groups": [
+            {"name": "signing", "addresses": [SIGNING], "sign": "required", "encrypt": "never"},
+            {"name": "sealing", "addresses": [SEALING], "sign": "required", "encrypt": "required"},
+        ],
+    }
