@@ -92,12 +92,11 @@ class Ground:
         files = {"root.pem": authority.root.pem(), "alice.pem": authority.leaf(ALICE).pem()}
         for name, address in (("signing", SIGNING), ("sealing", SEALING)):
             issued = authority.leaf(address)
-            files[f"{name}.p12"] = issued.p12(b"benchmark")
+            files[f"{name}.p12"] = issued.p12()
             if address == SIGNING:
                 self._pem(issued)
         for name, content in files.items():
             (self.folder / name).write_bytes(content)
-        (self.folder / "passphrase").write_text("benchmark\n")
         return [self.folder / name for name in files]
 
     def _pem(self, issued: Issued) -> None:

@@ -29,7 +29,9 @@ DRAIN_MARGIN = 5.0
 def serve(options: Options) -> None:
     """Run the service until it is told to stop. Raises what keeps it from starting: store, ports, files."""
     _check_ports(options)
-    open_store(store_options(options), durable=False).close()
+    store = open_store(store_options(options), durable=False)
+    store.check()
+    store.close()
     count = os.cpu_count() or 1 if options.workers == "auto" else options.workers
     instance = secrets.token_hex(8)
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)

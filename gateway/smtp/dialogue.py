@@ -25,6 +25,7 @@ LINE_LIMIT = 12288
 """Longest line at all: an AUTH response (RFC 4954 §4)."""
 BACKLOG = 65536
 CLOSING_TIME = 10.0
+CLOSING = reply(421, "4.3.2", "Service is closing down")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _logger = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ class Dialogue(SMTP):
         try:
             while True:
                 if self._draining and not self.busy:
-                    raise Goodbye(reply(421, "4.3.2", "Service is closing down"))
+                    raise Goodbye(CLOSING)
                 end = self._buffer.find(b"\n")
                 if end >= 0:
                     return self._pop(end + 1)

@@ -25,11 +25,8 @@ class OpenDoor:
     def __init__(self, service: Service, server: asyncio.Server) -> None:
         self._service = service
         self._server = server
-
-    @property
-    def port(self) -> int:
+        self.port = int(server.sockets[0].getsockname()[1])
         """The port it listens on; the system's choice where the door names 0."""
-        return int(self._server.sockets[0].getsockname()[1])
 
     @property
     def sessions(self) -> int:
@@ -43,7 +40,7 @@ class OpenDoor:
 
     async def drain(self, seconds: float) -> None:
         """Take no new client, end idle sessions with 421, give running transactions that long, then close."""
-        self._server.close()
+        self._shut()
         for session in list(self._service.sessions):
             session.drain()
         await self._all_ended(seconds)
@@ -51,11 +48,16 @@ class OpenDoor:
 
     async def close(self) -> None:
         """Stop at once; what was not answered with 250 is the client's still."""
-        self._server.close()
+        self._shut()
         for session in list(self._service.sessions):
             session.stop()
         await self._all_ended(None)
         self._service.pool.close()
+
+    def _shut(self) -> None:
+        # A client accepted a moment ago is on no list yet; the flag turns it away.
+        self._service.closing = True
+        self._server.close()
 
     async def _all_ended(self, seconds: float | None) -> None:
         waits = [asyncio.ensure_future(session.ended()) for session in self._service.sessions]

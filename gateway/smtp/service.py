@@ -19,6 +19,7 @@ from gateway.mail.envelope import Envelope
 from gateway.reply import Reply, reply, trouble
 from gateway.smtp.content import Content, looping
 from gateway.smtp.credentials import Logins
+from gateway.smtp.dialogue import CLOSING
 from gateway.smtp.door import Address, Door, Limits
 from gateway.smtp.next_hop import HopTransaction, Pool
 from gateway.smtp.page import Books, Page
@@ -55,11 +56,14 @@ class Service:
     logins: Logins
     sessions: set["Session"] = field(default_factory=set)
     clients: Counter[Address] = field(default_factory=Counter)
+    closing: bool = False
 
     def admit(self, session: "Session", address: Address) -> Reply | None:
         """Let a client in, or return the reply that turns it away (rows SMT-05, SMT-07)."""
         if not self.door.serves(address):
             return reply(554, "5.7.1", "Client not welcome")
+        if self.closing:
+            return CLOSING
         if len(self.sessions) >= self.limits.connections:
             return reply(421, "4.7.0", "Too many connections")
         if not address.is_loopback and self.clients[address] >= self.limits.connections_per_client:

@@ -68,7 +68,8 @@ class StoredCertificates:
         return self._chains.one(certificate.fingerprint, lambda _: self._load_chain(certificate))
 
     def _load(self, wanted: Sequence[str]) -> dict[str, tuple[Holding, ...]]:
-        by_fold = {address: folded(address) for address in wanted}
+        # What is not printable is in no certificate's index, and not every database takes it.
+        by_fold = {address: folded(address) for address in wanted if address.isprintable()}
         index = schema.addresses.c
         query = (
             _holdings(index.address)
@@ -79,7 +80,7 @@ class StoredCertificates:
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         found = {address: tuple(map(_holding, group)) for address, group in groupby(rows, lambda row: row.address)}
-        return {address: found.get(fold, ()) for address, fold in by_fold.items()}
+        return {address: found.get(by_fold.get(address, ""), ()) for address in wanted}
 
     def _load_chain(self, certificate: Certificate) -> tuple[Certificate, ...]:
         candidates: dict[str, Certificate] = {}
@@ -104,6 +105,8 @@ class StoredCertificates:
         query = _holdings().order_by(table.not_after, table.fingerprint)
         if expiring is not None:
             query = query.where(table.not_after.between(*expiring))
+        if not text.isprintable():
+            return []
         if text:
             columns = (table.fingerprint, table.subject, table.issuer)
             holds = select(index.fingerprint).where(index.address.contains(text.lower(), autoescape=True))

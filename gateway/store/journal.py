@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, delete, func, insert, or_, select
+from sqlalchemy import Column, ColumnElement, delete, false, func, insert, or_, select
 
 from gateway.engine.record import Record, as_json
 from gateway.mail.address import folded
@@ -135,6 +135,8 @@ def _conditions(query: Query) -> Iterator[ColumnElement[bool]]:
 
 
 def _names(column: Column[str], address: str) -> ColumnElement[bool]:
+    if not address.isprintable():
+        return false()  # in no index, and not every database takes it
     if address.startswith("@"):
         return column.endswith(address.lower(), autoescape=True)
     return column == folded(address)

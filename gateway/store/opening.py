@@ -61,7 +61,8 @@ def open_store(options: StoreOptions, *, durable: bool, clock: Clock = time.mono
     """Open the store, created and migrated where that is to do. Run as root, the process becomes the owner of STATE.
 
     ``durable``: the journal, too, survives a power failure at once, not after some seconds (SQLite); the ledger,
-    certificates and keys always do. ``clock`` paces the look for others' changes. Raises ``Fault``, ``Misconfigured``, ``NotPermitted``.
+    certificates and keys always do. ``clock`` paces the look for others' changes.
+    Raises ``Fault``, ``Misconfigured``, ``NotPermitted``.
     """
     files.become_owner(options.state)
     files.secure_folder(options.state)

@@ -328,7 +328,9 @@ async def relay(transaction: Transaction) -> Outcome:
 
 async def split(transaction: Transaction) -> Outcome:
     """The engine that gives every recipient a copy of its own, which says so in its first line."""
-    return Outcome(Verdict.RELAY, deliveries=tuple(_own_copy(to, transaction) for to in transaction.envelope.recipients))
+    return Outcome(
+        Verdict.RELAY, deliveries=tuple(_own_copy(to, transaction) for to in transaction.envelope.recipients)
+    )
 
 
 def _own_copy(to: Recipient, transaction: Transaction) -> Delivery:

@@ -129,7 +129,9 @@ def test_xforward_is_read_and_written() -> None:
     assert xforward_lines(client, ()) == []
 
 
-@pytest.mark.parametrize("argument", [None, "NAME", "NAME=", "COLOUR=red", "NAME=a b", "NAME=\x07", "NAME=" + "x" * 256])
+@pytest.mark.parametrize(
+    "argument", [None, "NAME", "NAME=", "COLOUR=red", "NAME=a b", "NAME=\x07", "NAME=" + "x" * 256]
+)
 def test_malformed_xforward(argument: str | None) -> None:
     with pytest.raises(Rejection):
         read_xforward(argument)

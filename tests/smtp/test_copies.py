@@ -217,7 +217,9 @@ class BrokenLedger(DictLedger):
         return object.__getattribute__(self, name)
 
 
-@pytest.mark.parametrize(("call", "code", "copies"), [("claim", "451 4.3.0", 0), ("taken", "250", 4), ("forget", "250", 4)])
+@pytest.mark.parametrize(
+    ("call", "code", "copies"), [("claim", "451 4.3.0", 0), ("taken", "250", 4), ("forget", "250", 4)]
+)
 def test_ledger_out_of_order(call: str, code: str, copies: int) -> None:
     """Before the first commit that defers; afterwards what was delivered is delivered."""
 
@@ -236,7 +238,9 @@ def test_smt_08_a_message_that_grew_too_large() -> None:
 
     async def grow(transaction: Transaction) -> Outcome:
         content = transaction.content + b"x" * 500 + b"\r\n"
-        return Outcome(Verdict.RELAY, deliveries=tuple(Delivery((to,), content) for to in transaction.envelope.recipients))
+        return Outcome(
+            Verdict.RELAY, deliveries=tuple(Delivery((to,), content) for to in transaction.envelope.recipients)
+        )
 
     async def story() -> None:
         for names in (NAMES, NAMES[:1]):

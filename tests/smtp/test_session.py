@@ -361,7 +361,9 @@ def test_a_bug_in_a_command_defers(monkeypatch: pytest.MonkeyPatch, caplog: pyte
     async def story() -> None:
         async with world() as w:
             client = await w.client()
-            assert await client.say("MAIL FROM:<a@b.c>") == "451 4.3.0 Temporary trouble in the gateway, please try again"
+            assert (
+                await client.say("MAIL FROM:<a@b.c>") == "451 4.3.0 Temporary trouble in the gateway, please try again"
+            )
 
     run(story())
     assert "secret text" in caplog.text
@@ -419,12 +421,10 @@ def test_half_close_behind_a_whole_pipelined_session() -> None:
     async def story() -> None:
         async with world() as w:
             client = await w.client(greet=False)
-            await client.send(
-                b"EHLO x\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<d@e.f>\r\nDATA\r\n" + MAIL + b".\r\nQUIT\r\n"
-            )
+            await client.send(b"EHLO x\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<d@e.f>\r\nDATA\r\n" + MAIL + b".\r\nQUIT\r\n")
             client.writer.write_eof()
             lines = (await client.rest()).decode().splitlines()
-            assert [line[:3] for line in lines if line[3:4] == " "] == "220 250 250 250 354 250 221".split()
+            assert [line[:3] for line in lines if line[3:4] == " "] == ["220", "250", "250", "250", "354", "250", "221"]
 
     run(story())
 

@@ -260,7 +260,7 @@ def test_a_key_that_came_without_leaves_only_under_one_given(store: Store, take:
         store.keys.export(alice.certificate.fingerprint, None)
     left = store.keys.export(alice.certificate.fingerprint, b"mine")
     assert load_pem_private_key(left, b"mine").public_key() == alice.private_key.public_key()
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises(ValueError, match=r"(?i)password|decrypt"):
         load_pem_private_key(left, b"secret")
 
 

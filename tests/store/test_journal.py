@@ -109,6 +109,7 @@ def full(store: Store) -> Store:
         (Query(address="@xample.net"), []),
         (Query(address="carol@example"), []),
         (Query(address="@%"), []),
+        (Query(address="\udcff\0@example.net"), []),
         (Query(since=AT + timedelta(seconds=1)), ["later"]),
         (Query(since=AT), ["signed", "inbound", "refused", "both", "later"]),
         (Query(direction="outbound", status="relay", address="bob@example.com", since=AT), ["signed", "later"]),

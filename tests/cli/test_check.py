@@ -1,0 +1,91 @@
+"""``check``: the composer's question, answered by the code that decides."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.authority import Authority
+from tests.cli.running import Command
+
+GROUPS = """
+groups:
+  - {name: support, addresses: ["support@example.org"], sign: required, encrypt: never}
+internal: {addresses: ["@corp.example"]}
+"""
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def command(tmp_path: Path, capsys: pytest.CaptureFixture[str], authority: Authority) -> Command:
+    command = Command(tmp_path, capsys, GROUPS)
+    support = authority.leaf("support@example.org", kind="p256")
+    alice = authority.leaf("alice@example.com", kind="p256")
+    old = authority.leaf("old@example.com", kind="p256", not_before=NOW - 9 * DAY, not_after=NOW - DAY)
+    assert command("import", command.put("all", support.pem(), support.key_pem(), alice.pem(), old.pem())).code == 0
+    return command
+
+
+def test_possible(command: Command) -> None:
+    result = command("check", "--json", "support@example.org", "alice@example.com")
+    assert result.code == 0
+    assert result.json["sign"]["possible"] is True
+    assert result.json["sign"]["reason"] is None
+    assert result.json["encrypt"]["possible"] is True
+    assert result.json["group"] == "support"
+    assert result.json["rule"] == "group support: sign required, encrypt never"
+    (recipient,) = result.json["encrypt"]["recipients"]
+    assert recipient["address"] == "alice@example.com"
+    assert recipient["possible"] is True
+    assert recipient["reason"] is None
+    assert len(recipient["fingerprint"]) == 64
+
+
+def test_every_recipient_has_its_answer(command: Command) -> None:
+    names = ("alice@example.com", "old@example.com", "nobody@example.com", "x@corp.example", "support@example.org")
+    result = command("check", "--json", "support@example.org", *names)
+    assert result.code == 0
+    answers = {entry["address"]: (entry["possible"], entry["reason"]) for entry in result.json["encrypt"]["recipients"]}
+    assert answers == {
+        "alice@example.com": (True, None),
+        "old@example.com": (False, "expired"),
+        "nobody@example.com": (False, "no-certificate"),
+        "x@corp.example": (False, "internal-recipient"),
+        "support@example.org": (False, "internal-recipient"),
+    }
+    assert (result.json["encrypt"]["possible"], result.json["encrypt"]["reason"]) == (False, "expired")
+
+
+def test_a_sender_in_no_group(command: Command) -> None:
+    result = command("check", "--json", "else@example.org", "alice@example.com")
+    assert result.code == 0
+    assert result.json["sign"] == {"possible": False, "reason": "unknown-sender", "level": None, "fingerprint": None}
+    assert result.json["encrypt"]["reason"] == "unknown-sender"
+    assert result.json["encrypt"]["recipients"][0]["reason"] == "unknown-sender"
+
+
+def test_for_people(command: Command) -> None:
+    result = command("check", "support@example.org", "alice@example.com", "nobody@example.com")
+    assert result.code == 0
+    assert "sign:    possible" in result.lines
+    assert "encrypt: not possible: no-certificate" in result.lines
+    assert any(line.startswith("nobody@example.com") and "no-certificate" in line for line in result.lines)
+
+
+@pytest.mark.parametrize("address", ["no-at-sign", "a b@example.com", "a@b@c", "<x@y", "x@y\r\nRCPT TO:<z@y>"])
+def test_an_address_that_is_none_is_65(command: Command, address: str) -> None:
+    result = command("check", "support@example.org", address)
+    assert result.code == 65
+    assert "Traceback" not in result.err
+    assert len(result.err.strip().splitlines()) == 1
+
+
+def test_no_recipient_is_64(command: Command) -> None:
+    assert command("check", "support@example.org").code == 64
+
+
+def test_switched_off(command: Command) -> None:
+    (command.folder / "gateway.yaml").write_text((command.folder / "gateway.yaml").read_text() + "enabled: false\n")
+    result = command("check", "--json", "support@example.org", "alice@example.com")
+    assert result.json["sign"]["reason"] == "not-enabled"

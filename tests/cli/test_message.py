@@ -1,0 +1,131 @@
+"""``message process``: files through the daemon's engine and store, the record beside them, the right exit code."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.authority import Authority
+from tests.cli.running import Command
+from tests.engine.world import mail
+
+GROUPS = """
+groups:
+  - {name: support, addresses: ["support@example.org"], sign: required, encrypt: if-possible}
+  - {name: strict, addresses: ["strict@example.org"], sign: never, encrypt: required}
+"""
+OUTBOUND = ("message", "process", "--direction", "outbound", "--sender", "support@example.org")
+TO_ALICE = (*OUTBOUND, "--recipient", "alice@example.com")
+SECRET = mail(body=b"the-secret\r\n")
+
+
+@pytest.fixture
+def command(tmp_path: Path, capsys: pytest.CaptureFixture[str], authority: Authority) -> Command:
+    command = Command(tmp_path, capsys, GROUPS)
+    support = authority.leaf("support@example.org", kind="p256")
+    people = [authority.leaf(f"{name}@example.com", kind="p256").pem() for name in ("alice", "hidden")]
+    assert command("import", command.put("all", support.pem(), support.key_pem(), *people)).code == 0
+    return command
+
+
+def test_one_delivery_goes_to_standard_output(command: Command) -> None:
+    record = command.folder / "record.json"
+    result = command(*TO_ALICE, "--record", record, command.put("in.eml", SECRET))
+    assert result.code == 0
+    assert "smime-type=enveloped-data" in result.out
+    assert "the-secret" not in result.out
+    found = json.loads(record.read_text())
+    assert (found["verdict"], found["front_end"], found["direction"]) == ("relay", "cli", "outbound")
+    assert found["signature"]["status"] == "signed"
+    assert found["encryption"]["status"] == "encrypted"
+    assert found["rule"].startswith("group support: sign required")
+    assert [delivery["recipients"] for delivery in found["deliveries"]] == [["alice@example.com"]]
+    assert found["from"] == "support@example.org"
+
+
+def test_standard_input(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(SECRET)))
+    assert "smime-type=enveloped-data" in command(*TO_ALICE).out
+
+
+def test_several_deliveries_need_a_folder(command: Command) -> None:
+    path = command.put("in.eml", SECRET)
+    arguments = (*TO_ALICE, "--recipient", "hidden@example.com")
+    result = command(*arguments, path)
+    assert result.code == 64
+    assert "--output" in result.err
+    out = command.folder / "out"
+    assert command(*arguments, "--output", out, path).code == 0
+    assert sorted(file.name for file in out.iterdir()) == ["delivery-1.eml", "delivery-2.eml", "record.json"]
+
+
+def test_a_refused_message_is_65_with_its_reply(command: Command) -> None:
+    content = SECRET.replace(b"support@", b"strict@")
+    result = command(*OUTBOUND, "--recipient", "nobody@example.com", command.put("in.eml", content))
+    assert result.code == 65
+    assert result.out == ""
+    assert result.err.startswith("550 5.7.3 no-certificate: ")
+    assert "nobody@example.com" in result.err
+
+
+def test_the_clock_of_certificate_decisions(command: Command) -> None:
+    path = command.put("in.eml", SECRET)
+    late = command(*TO_ALICE, "--at", "2050-01-01T00:00:00Z", path)
+    assert late.code == 65
+    assert "(expired)" in late.err
+    assert command(*TO_ALICE, "--at", "2026-01-01T00:00:00+01:00", path).code == 0
+    assert command(*TO_ALICE, "--at", "yesterday", path).code == 64
+    assert command(*TO_ALICE, "--at", "2026-01-01T00:00:00", path).code == 64
+
+
+def test_a_folder_of_messages(command: Command) -> None:
+    folder = command.folder / "mails"
+    folder.mkdir()
+    (folder / "good.eml").write_bytes(SECRET)
+    (folder / "bad.eml").write_bytes(SECRET.replace(b"From: ", b"From: a@b, "))
+    assert command(*TO_ALICE, folder).code == 64
+    out = command.folder / "out"
+    assert command(*TO_ALICE, "--output", out, folder).code == 65
+    assert json.loads((out / "good.eml" / "record.json").read_text())["verdict"] == "relay"
+    assert (out / "good.eml" / "delivery-1.eml").exists()
+    bad = json.loads((out / "bad.eml" / "record.json").read_text())
+    assert (bad["verdict"], bad["signature"]["reason"]) == ("reject", "from-ambiguous")
+    assert [file.name for file in (out / "bad.eml").iterdir()] == ["record.json"]
+
+
+def test_unix_line_ends_are_read_as_crlf(command: Command) -> None:
+    content = SECRET.replace(b"support@", b"else@").replace(b"\r\n", b"\n")
+    result = command(*TO_ALICE, "--output", command.folder / "out", command.put("in.eml", content))
+    assert result.code == 0
+    assert (command.folder / "out" / "delivery-1.eml").read_bytes() == SECRET.replace(b"support@", b"else@")
+
+
+def test_mixed_line_ends_are_refused_as_at_the_door(command: Command) -> None:
+    result = command(*TO_ALICE, command.put("in.eml", SECRET + b"bare\nline\r\n"))
+    assert result.code == 65
+    assert result.err.startswith("550 5.6.11")
+
+
+def test_the_null_sender(command: Command) -> None:
+    arguments = ("message", "process", "--direction", "outbound", "--sender", "", "--recipient", "alice@example.com")
+    assert command(*arguments, command.put("in.eml", SECRET)).code == 0
+
+
+@pytest.mark.parametrize("missing", ["--direction", "--sender", "--recipient"])
+def test_a_missing_option_is_64(command: Command, missing: str) -> None:
+    arguments = list(TO_ALICE)
+    at = arguments.index(missing)
+    del arguments[at : at + 2]
+    assert command(*arguments, command.put("in.eml", SECRET)).code == 64
+
+
+def test_an_absent_file_is_66(command: Command) -> None:
+    result = command(*TO_ALICE, command.folder / "absent.eml")
+    assert result.code == 66
+    assert "absent.eml" in result.err
+
+
+def test_nothing_is_journalled(command: Command) -> None:
+    command(*TO_ALICE, command.put("in.eml", SECRET))
+    assert command("log", "--json").out == ""
