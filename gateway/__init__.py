@@ -6,15 +6,15 @@ The map. Mail goes in, a decision is made, mail goes out, one record stays::
 
 Imports go down only; ``tests/test_floors.py`` keeps it so.
 
-=====  ==============================================  =====================================================
-floor  rooms                                           what they are
-=====  ==============================================  =====================================================
-4      ``config`` ``log`` ``daemon`` ``cli``           the house: options, the composition root, commands
-3      ``smtp`` ``store``                              edges: sockets and SQL; they never see each other
-2      ``policy`` ``engine``                           judgement: what happens to a message, and why
-1      ``mail`` ``pki`` -> ``cms`` -> ``smime``        formats: bytes and values, pure
-0      ``errors`` ``reply`` ``reason``                 words
-=====  ==============================================  =====================================================
+=====  ================================================  =====================================================
+floor  rooms                                             what they are
+=====  ================================================  =====================================================
+4      ``config`` ``log`` ``daemon`` ``cli``             the house: options, the composition root, commands
+3      ``smtp`` ``store``                                edges: sockets and SQL; they never see each other
+2      ``policy`` ``engine``                             judgement: what happens to a message, and why
+1      ``asn1`` ``mail`` ``pki`` -> ``cms`` -> ``smime``  formats: bytes and values, pure
+0      ``errors`` ``reply`` ``reason``                   words
+=====  ================================================  =====================================================
 
 One message, from the helpdesk to the next hop:
 

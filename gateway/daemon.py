@@ -148,9 +148,13 @@ class Supervisor:
 
 
 def notify(state: str) -> None:
-    """Tell systemd (sd_notify protocol), where it listens."""
+    """Tell systemd (sd_notify protocol), where it listens; that it does not is no reason to fail."""
     path = os.environ.get("NOTIFY_SOCKET")
-    if path:
+    if not path:
+        return
+    try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
             channel.connect("\0" + path[1:] if path.startswith("@") else path)
             channel.sendall(state.encode())
+    except OSError as error:
+        logger.warning("the service manager cannot be told %s: %s", state, error.strerror)

@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from gateway.clock import new_id, now
 from gateway.config import Options
@@ -153,7 +154,9 @@ def work(options: Options, share: int, instance: str, ready_pipe: int, lifeline:
         opened = asyncio.create_task(ready.wait())
         await asyncio.wait({worker, opened}, return_when=asyncio.FIRST_COMPLETED)
         if ready.is_set():
-            os.write(ready_pipe, b".")
+            # Nobody reads any more where this worker takes the place of another.
+            with suppress(BrokenPipeError):
+                os.write(ready_pipe, b".")
         os.close(ready_pipe)
         opened.cancel()
         await worker

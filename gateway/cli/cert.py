@@ -117,7 +117,7 @@ def _mark(house: House, name: str, trust: Trust, as_json: bool) -> None:
 def _row(holding: Holding, at: datetime) -> tuple[str, ...]:
     certificate = holding.certificate
     names = ", ".join(certificate.addresses) or certificate.subject
-    expired = f" {reason}" if (reason := certificate.valid_at(at)) else ""
+    expired = f" {reason}" if (reason := certificate.fault_at(at)) else ""
     return (
         certificate.fingerprint[:SHORT],
         names,
@@ -152,7 +152,7 @@ def _json(holding: Holding, at: datetime) -> dict[str, Any]:
         "serial": f"{certificate.serial:x}",
         "not_before": moment(certificate.not_before),
         "not_after": moment(certificate.not_after),
-        "validity": certificate.valid_at(at) or "valid",
+        "validity": certificate.fault_at(at) or "valid",
         "is_ca": certificate.is_ca,
         "algorithm": certificate.key_kind,
         "key_size": certificate.key_size,

@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -58,11 +59,13 @@ for _command in (serve, config_group, import_command, cert, key, check, message,
 
 def main() -> NoReturn:
     """Run the command and leave with its exit code."""
+    # What `cryptography` finds odd in a certificate that it reads all the same, an operator can do nothing about.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"gateway\.")
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code; what went wrong stands on standard error in one line."""
+    """Run one command line and return its exit code; standard error gets one line for each problem."""
     try:
         return root.main(list(arguments), prog_name="smime-gateway", standalone_mode=False) or 0
     except click.exceptions.Exit as leave:
@@ -83,7 +86,8 @@ def run(arguments: Sequence[str]) -> int:
 def _report(error: Exception) -> int:
     for kind, code in _EXIT_CODES:
         if isinstance(error, kind):
-            click.echo(f"smime-gateway: {error}", err=True)
+            # Problems of the configuration begin with their keys, as `config check` prints them.
+            click.echo(str(error) if kind is ConfigError else f"smime-gateway: {error}", err=True)
             return code
     traceback.print_exception(error)
     click.echo("smime-gateway: this is a bug in the gateway; please report it with the lines above", err=True)

@@ -18,6 +18,8 @@ from gateway.log import logger
 from gateway.mail.address import parse_path
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.reply import trouble
+from gateway.smtp.content import has_bare_line_end, looping
+from gateway.smtp.service import BARE, LOOP
 
 EXIT_CODES = {Verdict.RELAY: 0, Verdict.REJECT: 65, Verdict.DEFER: 75}
 
@@ -50,7 +52,9 @@ class Moment(click.ParamType[datetime]):
 @click.option("--recipient", "recipients", multiple=True, required=True, metavar="ADDRESS")
 @click.option("--at", type=Moment(), help="The clock of certificate decisions; default: now.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write messages there.")
-@click.option("--record", "record_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the record there.")
+@click.option(
+    "--record", "record_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the record there."
+)
 @click.pass_obj
 def process(
     house: House,
@@ -101,13 +105,22 @@ def run_one(
         content=crlf(content),
         received_at=now(),
     )
-    try:
-        outcome = house.engine.process(transaction, moment)
-    except Fault as error:
-        logger.error("%s: %s", transaction.id, error)
-        outcome = Outcome(Verdict.DEFER, trouble(transaction.id))
+    outcome = _outcome(house, transaction, moment)
     receipts = tuple(Receipt(delivery, None, None) for delivery in outcome.deliveries)
     return outcome, make_record(transaction, outcome, receipts, outcome.reply, 0.0)
+
+
+def _outcome(house: House, transaction: Transaction, at: datetime) -> Outcome:
+    """What the door and then the engine make of it."""
+    if has_bare_line_end(transaction.content):
+        return Outcome(Verdict.REJECT, BARE)
+    if looping(transaction.content):
+        return Outcome(Verdict.REJECT, LOOP)
+    try:
+        return house.engine.process(transaction, at)
+    except Fault as error:
+        logger.error("%s: %s", transaction.id, error)
+        return Outcome(Verdict.DEFER, trouble(transaction.id))
 
 
 def crlf(content: bytes) -> bytes:

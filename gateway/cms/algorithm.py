@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from gateway.cms import der
+from gateway.asn1 import der
 from gateway.cms.rejected import Rejected
 from gateway.pki.certificate import Certificate
 from gateway.pki.key import KeyTransport, SignatureScheme

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 
-from gateway.cms import der
-from gateway.cms.ber import Element, Fields, members
+from gateway.asn1 import der
+from gateway.asn1.ber import Element, Fields, members
 from gateway.cms.content import DATA
 from gateway.cms.parameter import capabilities
 from gateway.errors import Malformed

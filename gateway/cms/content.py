@@ -5,8 +5,8 @@ Content of any size is handed about as slices of the buffers it stands in, and w
 
 from collections.abc import Iterator, Sequence
 
-from gateway.cms import der
-from gateway.cms.ber import Element, Fields, read
+from gateway.asn1 import der
+from gateway.asn1.ber import Element, Fields, read
 
 Octets = bytes | bytearray | memoryview
 Content = Octets | Sequence[Octets]

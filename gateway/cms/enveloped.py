@@ -13,7 +13,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from gateway.cms import der
+from gateway.asn1 import der
+from gateway.asn1.ber import Element, Fields
 from gateway.cms.algorithm import (
     CIPHER_BY_OID,
     CIPHERS,
@@ -23,7 +24,6 @@ from gateway.cms.algorithm import (
     unsupported,
 )
 from gateway.cms.attribute import read_attributes, retag
-from gateway.cms.ber import Element, Fields
 from gateway.cms.content import (
     AUTH_ENVELOPED_DATA,
     DATA,

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gateway.cms import der
-from gateway.cms.ber import Element, Fields
+from gateway.asn1 import der
+from gateway.asn1.ber import Element, Fields
 from gateway.pki.certificate import Certificate
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from functools import cache
 
-from gateway.cms import der
+from gateway.asn1 import der
+from gateway.asn1.ber import Element, Fields
 from gateway.cms.algorithm import (
     AGREEMENT_BY_OID,
     CIPHERS,
@@ -24,7 +25,6 @@ from gateway.cms.algorithm import (
     KeyWrap,
     unsupported,
 )
-from gateway.cms.ber import Element, Fields
 from gateway.errors import Malformed
 from gateway.pki.key import KeyTransport, SignatureScheme
 

@@ -1,6 +1,6 @@
 """What a blob of bytes is, where labels cannot be trusted."""
 
-from gateway.cms.ber import Element, Fields
+from gateway.asn1.ber import Element, Fields
 from gateway.cms.content import (
     AUTH_ENVELOPED_DATA,
     COMPRESSED_DATA,

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.kdf.x963kdf import X963KDF
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gateway.cms import der
+from gateway.asn1 import der
+from gateway.asn1.ber import Element, Fields, members
 from gateway.cms.algorithm import (
     AGREEMENTS,
     Agreement,
@@ -22,7 +23,6 @@ from gateway.cms.algorithm import (
     KeyWrap,
     unsupported,
 )
-from gateway.cms.ber import Element, Fields, members
 from gateway.cms.identity import Identity, issuer_and_serial, read_identity
 from gateway.cms.parameter import Identifier, read_agreement, read_identifier, read_transport, transport_identifier
 from gateway.cms.rejected import Rejected

@@ -13,10 +13,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-from gateway.cms import der
+from gateway.asn1 import der
+from gateway.asn1.ber import Element, Fields, members
 from gateway.cms.algorithm import DIGEST_BY_OID, DIGESTS, SIGNATURE_BY_OID, Digest, unsupported
 from gateway.cms.attribute import CONTENT_TYPE, MESSAGE_DIGEST, read_attributes, retag, signed_attributes, single
-from gateway.cms.ber import Element, Fields, members
 from gateway.cms.content import DATA, SIGNED_DATA, Content, Octets, content_info, read_content_info, slices
 from gateway.cms.identity import Identity, issuer_and_serial, read_identity
 from gateway.cms.parameter import Identifier, read_identifier, read_pss, signature_identifier

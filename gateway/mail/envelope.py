@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One accepted RCPT: the address as given (no angle brackets) and its parameters verbatim, e.g. ``NOTIFY=NEVER``."""
+    """One accepted RCPT: the address as given (no angle brackets), its parameters verbatim (``NOTIFY=NEVER``)."""
 
     address: str
     parameters: tuple[str, ...] = ()

@@ -4,6 +4,9 @@
 can is returned in the order of the file. Certificates and CRLs come as DER, still unread; private keys come loaded
 and checked for consistency. Whether an object may be stored is asked of ``acceptance``.
 
+Own because ``cryptography`` has one loader per form and stops at the first fault, where an administrator's file is of
+any form and each of its objects wants an answer.
+
 Standards: RFC 7468 and the older PEM (RFC 1421 headers), RFC 5280, RFC 5958, RFC 5652 §5 (certificates only),
 RFC 7292 (``pkcs12``). Not here: OpenSSH and PGP keys, Java key stores.
 """
@@ -19,8 +22,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
+from gateway.asn1.ber import Element, Fields, first, read
+from gateway.asn1.der import BIT_STRING, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID, SEQUENCE, UTC_TIME
 from gateway.errors import LimitExceeded, Malformed
-from gateway.pki import asn1
 from gateway.pki.pbe import BadPassphrase, UnsupportedProtection, Work
 from gateway.pki.pkcs12 import is_pkcs12, read_pkcs12, shrouded
 from gateway.reason import Reason
@@ -32,7 +36,6 @@ MAX_KEY_SIZE = 8 * 1024
 """Bytes of a private key's DER: RSA 8192 has 4.7 kB, ML-DSA-87 5 kB. To check a larger one would cost seconds."""
 
 SIGNED_DATA = "1.2.840.113549.1.7.2"
-UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ def _objects(data: bytes, secrets: _Secrets) -> Iterator[BundledObject]:
 def _is_one_element(data: bytes) -> bool:
     """DER may contain anything, dashes too."""
     try:
-        asn1.read(data, asn1.SEQUENCE)
+        read(data).expect(SEQUENCE)
     except Malformed:
         return False
     return True
@@ -209,7 +212,7 @@ def _block_objects(name: str, label: str, lines: list[bytes] | None, secrets: _S
         yield _old_key(name, label, lines, len(der), secrets)
     else:
         trusted = label == "TRUSTED CERTIFICATE"  # followed by openssl's notes on trust
-        yield from _der_objects(name, asn1.first(der, asn1.SEQUENCE).whole if trusted else der, secrets)
+        yield from _der_objects(name, bytes(first(der).raw) if trusted else der, secrets)
 
 
 def _old_key(name: str, label: str, lines: list[bytes], size: int, secrets: _Secrets) -> BundledKey:
@@ -229,28 +232,28 @@ def _old_key(name: str, label: str, lines: list[bytes], size: int, secrets: _Sec
 
 def _der_objects(name: str, data: bytes, secrets: _Secrets) -> Iterator[BundledObject]:
     """Tell by the first fields what one element is, and read it."""
-    element = asn1.read(data, asn1.SEQUENCE)
-    tags = [child.tag for child in islice(element.children(), 3)]
+    element = read(data).expect(SEQUENCE)
+    tags = [child.tag for child in element.children[:3]]
     if is_pkcs12(element):
         yield from _pkcs12_objects(name, element, secrets)
-    elif tags[:1] == [asn1.INTEGER]:
+    elif tags[:1] == [INTEGER]:
         yield _key(name, data, None)
-    elif tags[:1] == [asn1.OID]:
+    elif tags[:1] == [OID]:
         yield from _pkcs7_objects(name, element)
-    elif tags == [asn1.SEQUENCE, asn1.OCTET_STRING]:
+    elif tags == [SEQUENCE, OCTET_STRING]:
         yield _encrypted_key(name, element, secrets)
-    elif tags == [asn1.SEQUENCE, asn1.SEQUENCE, asn1.BIT_STRING]:
-        yield _signed(name, element)
+    elif tags == [SEQUENCE, SEQUENCE, BIT_STRING]:
+        yield _signed(name, data)
     else:
         raise Malformed("it is none of the known structures")
 
 
-def _signed(name: str, element: asn1.Element) -> BundledObject:
+def _signed(name: str, der: bytes) -> BundledObject:
     """A certificate or a CRL: a time stands directly in a TBSCertList only (RFC 5280 §5.1)."""
-    body = next(element.children())
-    if any(field.tag in (UTC_TIME, GENERALIZED_TIME) for field in body.children()):
-        return BundledRevocationList(name, element.whole)
-    return BundledCertificate(name, element.whole)
+    body = Fields(read(der)).next()
+    if any(field.tag in (UTC_TIME, GENERALIZED_TIME) for field in body.children):
+        return BundledRevocationList(name, der)
+    return BundledCertificate(name, der)
 
 
 def _key(name: str, der: bytes, passphrase: bytes | None) -> BundledKey:
@@ -267,7 +270,7 @@ def _check_size(size: int) -> None:
         raise LimitExceeded(f"a private key of more than {MAX_KEY_SIZE} bytes")
 
 
-def _encrypted_key(name: str, element: asn1.Element, secrets: _Secrets) -> BundledKey:
+def _encrypted_key(name: str, element: Element, secrets: _Secrets) -> BundledKey:
     for passphrase in secrets.candidates:
         try:
             return _key(name, shrouded(element, passphrase, secrets.work), passphrase)
@@ -276,20 +279,20 @@ def _encrypted_key(name: str, element: asn1.Element, secrets: _Secrets) -> Bundl
     raise BadPassphrase("no passphrase given opens the key")
 
 
-def _pkcs7_objects(name: str, element: asn1.Element) -> Iterator[BundledObject]:
+def _pkcs7_objects(name: str, element: Element) -> Iterator[BundledObject]:
     """Certificates and CRLs of a SignedData, signed or not (RFC 5652 §5.1)."""
-    kind, wrapped = asn1.fields(element, asn1.OID, 0xA0)
-    if kind.oid() != SIGNED_DATA:
+    fields = Fields(element)
+    if fields.next().dotted() != SIGNED_DATA:
         raise Malformed("a PKCS#7 object that is no collection of certificates")
-    (signed,) = wrapped.children()
-    for field in signed.children():
+    for field in fields.take(0xA0).only().children:
         if field.tag in (0xA0, 0xA1):
-            signed_objects = (child for child in field.children() if child.tag == asn1.SEQUENCE)
+            signed_objects = (child for child in field.children if child.tag == SEQUENCE)
             for number, child in enumerate(signed_objects, start=1):
-                yield _signed(f"{name}, {'certificate' if field.tag == 0xA0 else 'CRL'} {number}", child)
+                word = "certificate" if field.tag == 0xA0 else "CRL"
+                yield _signed(f"{name}, {word} {number}", bytes(child.raw))
 
 
-def _pkcs12_objects(name: str, element: asn1.Element, secrets: _Secrets) -> Iterator[BundledObject]:
+def _pkcs12_objects(name: str, element: Element, secrets: _Secrets) -> Iterator[BundledObject]:
     for number, bag in enumerate(read_pkcs12(element, secrets.candidates, secrets.work), start=1):
         label = f"{name}, PKCS#12 {bag.kind} {number}"
         if bag.kind == "key":

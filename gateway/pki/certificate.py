@@ -28,8 +28,9 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
+from gateway.asn1.ber import Element, Fields, read
+from gateway.asn1.der import BIT_STRING, BOOLEAN, OCTET_STRING, SEQUENCE
 from gateway.errors import LimitExceeded, Malformed
-from gateway.pki import asn1
 from gateway.pki.names import mail_names, usable_ascii
 from gateway.reason import Reason
 
@@ -102,7 +103,7 @@ class Certificate:
     def __hash__(self) -> int:
         return hash(self.fingerprint)
 
-    def valid_at(self, at: datetime) -> Reason | None:
+    def fault_at(self, at: datetime) -> Reason | None:
         """Return why the certificate is not valid at ``at`` (aware): not-yet-valid or expired; None: it is valid."""
         if at < self.not_before:
             return Reason.NOT_YET_VALID
@@ -152,8 +153,9 @@ def read_certificate(der: bytes) -> Certificate:
 
 def _read(der: bytes) -> Certificate:
     parsed = x509.load_der_x509_certificate(der)
-    issuer, subject, key_algorithm = _outline(parsed.tbs_certificate_bytes)
-    extensions = _extensions(parsed.tbs_certificate_bytes)
+    body = read(parsed.tbs_certificate_bytes).expect(SEQUENCE)
+    issuer, subject, key_algorithm = _outline(body)
+    extensions = _extensions(body)
     key = parsed.public_key()
     kind, size, curve = key_facts(key)
     return Certificate(
@@ -213,24 +215,27 @@ def key_facts(key: PublicKeyTypes) -> tuple[str, int, str | None]:
     raise UnsupportedKey(f"a key of an unsupported kind: {type(key).__name__}")
 
 
-def _outline(tbs: bytes) -> tuple[bytes, bytes, str]:
+def _outline(body: Element) -> tuple[bytes, bytes, str]:
     """Return issuer and subject as they stand in a TBSCertificate (RFC 5280 §4.1), and the key's algorithm."""
-    children = list(asn1.read(tbs, asn1.SEQUENCE).children())
-    versioned = children[1:] if children[0].tag == 0xA0 else children
-    algorithm = next(versioned[5].children())
-    return versioned[2].whole, versioned[4].whole, next(algorithm.children()).oid()
+    fields = Fields(body)
+    fields.optional(0xA0)
+    _serial, _signature, issuer, _validity, subject, key = (fields.next() for _ in range(6))
+    algorithm = Fields(key).next()
+    return bytes(issuer.raw), bytes(subject.raw), Fields(algorithm).next().dotted()
 
 
-def _extensions(tbs: bytes) -> dict[str, bytes]:
+def _extensions(body: Element) -> dict[str, bytes]:
     """Return the extensions' values by dotted OID; one that stands twice is Malformed (RFC 5280 §4.2)."""
     values: dict[str, bytes] = {}
-    for child in asn1.read(tbs, asn1.SEQUENCE).children():
+    for child in body.children:
         if child.tag == 0xA3:
-            for extension in next(child.children()).children():
-                name, *_, value = extension.children()
-                if name.oid() in values:
-                    raise Malformed(f"the certificate has the extension {name.oid()} twice")
-                values[name.oid()] = value.octets()
+            for extension in child.only().children:
+                fields = Fields(extension)
+                name = fields.next().dotted()
+                fields.optional(BOOLEAN)
+                if name in values:
+                    raise Malformed(f"the certificate has the extension {name} twice")
+                values[name] = fields.next().octets()
     return values
 
 
@@ -242,8 +247,8 @@ def _subject_addresses(subject: x509.Name) -> tuple[str, ...]:
 def _is_ca(value: bytes | None) -> bool:
     if value is None:
         return False
-    first = next(asn1.read(value, asn1.SEQUENCE).children(), None)
-    return first is not None and first.tag == asn1.BOOLEAN and first.content != b"\0"
+    flag = Fields(read(value)).optional(BOOLEAN)
+    return flag is not None and flag.value != b"\0"
 
 
 _KEY_USAGES = (
@@ -262,7 +267,7 @@ _KEY_USAGES = (
 def _key_usage(value: bytes | None) -> frozenset[str] | None:
     if value is None:
         return None
-    bits = asn1.read(value, asn1.BIT_STRING).content[1:].ljust(2, b"\0")
+    bits = read(value).expect(BIT_STRING).value[1:].ljust(2, b"\0")
     word = int.from_bytes(bits[:2], "big")
     return frozenset(name for n, name in enumerate(_KEY_USAGES) if word & 0x8000 >> n)
 
@@ -270,15 +275,15 @@ def _key_usage(value: bytes | None) -> frozenset[str] | None:
 def _extended_key_usage(value: bytes | None) -> frozenset[str] | None:
     if value is None:
         return None
-    return frozenset(purpose.oid() for purpose in asn1.read(value, asn1.SEQUENCE).children())
+    return frozenset(purpose.dotted() for purpose in read(value).expect(SEQUENCE).children)
 
 
 def _subject_key_id(value: bytes | None) -> bytes | None:
-    return None if value is None else asn1.read(value, asn1.OCTET_STRING).content
+    return None if value is None else read(value).expect(OCTET_STRING).value
 
 
 def _authority_key_id(value: bytes | None) -> bytes | None:
     if value is None:
         return None
-    first = next(asn1.read(value, asn1.SEQUENCE).children(), None)
-    return first.content if first is not None and first.tag == 0x80 else None
+    key_id = Fields(read(value)).optional(0x80)
+    return None if key_id is None else key_id.value

@@ -8,8 +8,9 @@ folds them.
 
 import re
 
+from gateway.asn1.ber import Element, Fields, read
+from gateway.asn1.der import SEQUENCE, UTF8_STRING
 from gateway.errors import LimitExceeded, Malformed
-from gateway.pki import asn1
 
 MAX_NAMES = 1000
 MAX_ADDRESS = 64 + 1 + 255
@@ -41,7 +42,7 @@ def mail_names(value: bytes | None) -> tuple[str, ...]:
     if value is None:
         return ()
     found: list[str] = []
-    for count, name in enumerate(asn1.read(value, asn1.SEQUENCE).children()):
+    for count, name in enumerate(read(value).expect(SEQUENCE).children):
         if count >= MAX_NAMES:
             raise LimitExceeded(f"the certificate has more than {MAX_NAMES} alternative names")
         address = _address(name)
@@ -50,22 +51,22 @@ def mail_names(value: bytes | None) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _address(name: asn1.Element) -> str | None:
+def _address(name: Element) -> str | None:
     if name.tag == RFC822_NAME:
-        address = name.content.decode("latin-1")
+        address = name.value.decode("latin-1")
         return address if usable_ascii(address) else None
     if name.tag == OTHER_NAME:
         return _smtp_utf8_mailbox(name)
     return None
 
 
-def _smtp_utf8_mailbox(name: asn1.Element) -> str | None:
-    kind, value = asn1.fields(name, asn1.OID, OTHER_NAME)[:2]
-    if kind.oid() != SMTP_UTF8_MAILBOX:
+def _smtp_utf8_mailbox(name: Element) -> str | None:
+    fields = Fields(name, OTHER_NAME)
+    kind, value = fields.next().dotted(), fields.take(OTHER_NAME)
+    if kind != SMTP_UTF8_MAILBOX:
         return None
-    (text,) = asn1.fields(value, asn1.UTF8_STRING)
     try:
-        address = text.content.decode()
+        address = value.only().expect(UTF8_STRING).value.decode()
     except UnicodeDecodeError as error:
         raise Malformed("an SmtpUTF8Mailbox is not UTF-8") from error
     return address if usable_utf8(address) else None

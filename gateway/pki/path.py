@@ -1,78 +1,172 @@
-"""The chain that goes along with a signature: the issuers above a certificate, without the root (RFC 8551 §4.1).
+"""Paths of certificates: the chain that goes along with our signature, and all ways from a signer up to an anchor.
 
-Who issued whom is told by name, key identifiers and, always, the verified signature. The chain is a courtesy to the
-recipient and decides nothing, so it is walked greedily: at each step the best issuer, no way back. Steps and signature
-checks are bounded, and no CA comes twice, so cross-signed CAs end.
+``chain_for`` (outbound, RFC 8551 §4.1) is a courtesy to the recipient and decides nothing: it is walked greedily, the
+best issuer at each step, no way back. ``build_paths`` (inbound, RFC 4158) goes all ways at once, nearest first, through
+stored CAs and through certificates that came in the mail, and ends at anchors only. Who issued whom is told by
+``issuance``. Steps, lengths and signature checks are bounded, and no CA comes twice in a path, so that certificates
+which sign one another in circles cost a fixed price.
 
-Not here: judging a path up to a trust anchor.
+Not here: whether a path holds (``validation``).
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-
 from gateway.pki.certificate import Certificate
+from gateway.pki.issuance import Issuances, NameKey, identity, may_issue, name_key, names_issuer
+from gateway.pki.trust import Trust
+from gateway.reason import Reason
 
 MAX_LENGTH = 10
 MAX_SIGNATURE_CHECKS = 64
+MAX_PATHS = 8
+MAX_STEPS = 128
+"""Paths that are made one longer."""
+MAX_CARRIED = 50
+"""Certificates from one mail; more are not looked at."""
+
+Path = tuple[Certificate, ...]
+"""Leaf first, each followed by its issuer."""
 
 
-def chain_for(
-    leaf: Certificate, candidates: Iterable[Certificate], at: datetime | None = None
-) -> tuple[Certificate, ...]:
+def chain_for(leaf: Certificate, candidates: Iterable[Certificate], at: datetime | None = None) -> Path:
     """Return the issuers of ``leaf`` found among ``candidates``, nearest first; a self-signed root is left out.
 
     Among several issuers those valid at ``at`` (None: no clock) come first, then self-signed ones, for there the chain
     ends, then the newest.
     """
-    named: dict[bytes, list[Certificate]] = {}
+    named: dict[NameKey, list[Certificate]] = {}
     for candidate in sorted(set(candidates), key=lambda issuer: _rank(issuer, at), reverse=True):
-        named.setdefault(candidate.subject_der, []).append(candidate)
-    checks = iter(range(MAX_SIGNATURE_CHECKS))
+        named.setdefault(name_key(candidate.subject_der), []).append(candidate)
+    issuances = Issuances(MAX_SIGNATURE_CHECKS)
     chain: list[Certificate] = []
-    seen = {_identity(leaf)}
+    seen = {identity(leaf)}
     current = leaf
     while len(chain) < MAX_LENGTH:
-        fresh = (issuer for issuer in named.get(current.issuer_der, ()) if _identity(issuer) not in seen)
-        issuer = next((issuer for issuer in fresh if _issued(current, issuer, checks)), None)
-        if issuer is None or _is_root(issuer):
+        fresh = (issuer for issuer in named.get(name_key(current.issuer_der), ()) if identity(issuer) not in seen)
+        issuer = next((issuer for issuer in fresh if _issued(current, issuer, issuances)), None)
+        if issuer is None or is_root(issuer):
             break
         chain.append(issuer)
-        seen.add(_identity(issuer))
+        seen.add(identity(issuer))
         current = issuer
     return tuple(chain)
 
 
-def _identity(certificate: Certificate) -> tuple[bytes, str]:
-    """A CA is a name with a key, however many certificates it has."""
-    return certificate.subject_der, certificate.public_key_id
+def is_root(certificate: Certificate) -> bool:
+    """Whether it is self-issued under its own key, as far as it says so itself."""
+    own_key = certificate.authority_key_id in (None, certificate.subject_key_id)
+    return own_key and name_key(certificate.subject_der) == name_key(certificate.issuer_der)
 
 
 def _rank(issuer: Certificate, at: datetime | None) -> tuple[bool, bool, datetime, str]:
-    return at is None or issuer.valid_at(at) is None, _is_root(issuer), issuer.not_before, issuer.fingerprint
+    return at is None or issuer.fault_at(at) is None, is_root(issuer), issuer.not_before, issuer.fingerprint
 
 
-def _is_root(certificate: Certificate) -> bool:
-    """Self-issued under its own key, as far as it says so itself."""
-    own_key = certificate.authority_key_id in (None, certificate.subject_key_id)
-    return own_key and certificate.subject_der == certificate.issuer_der
-
-
-def _issued(certificate: Certificate, issuer: Certificate, checks: Iterator[int]) -> bool:
+def _issued(certificate: Certificate, issuer: Certificate, issuances: Issuances) -> bool:
     """Whether ``issuer`` may issue certificates and signed this one; what can be compared is compared first."""
-    if not issuer.is_ca or (issuer.key_usage is not None and "keyCertSign" not in issuer.key_usage):
-        return False
-    identifiers = {certificate.authority_key_id, issuer.subject_key_id} - {None}
-    return len(identifiers) < 2 and next(checks, None) is not None and _signed_by(certificate, issuer)
+    return may_issue(issuer) and names_issuer(certificate, issuer) and issuances.signed(certificate, issuer)
 
 
-def _signed_by(certificate: Certificate, issuer: Certificate) -> bool:
-    try:
-        x509.load_der_x509_certificate(certificate.der).verify_directly_issued_by(
-            x509.load_der_x509_certificate(issuer.der)
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """What was found for a leaf.
+
+    ``complete``: paths that end at an anchor, or consist of a leaf that is trusted for itself; shortest first.
+    ``stranded``: the best of the others, and ``cause``, why there is no better one: untrusted (it ends at a
+    self-signed certificate that is no anchor), no-path, limit, unsupported-algorithm.
+    ``examined``: every certificate that was looked at.
+    """
+
+    complete: tuple[Path, ...]
+    stranded: Path
+    cause: Reason
+    examined: frozenset[Certificate]
+
+
+def build_paths(leaf: Certificate, carried: Iterable[Certificate], trust: Trust, at: datetime) -> Paths:
+    """Find the paths from ``leaf`` to the anchors of ``trust``, by way of stored and ``carried`` certificates.
+
+    ``at`` (aware) only decides which of several issuers is tried first.
+    """
+    return _Search(leaf, carried, trust, at).run()
+
+
+@dataclass(slots=True)
+class _Found:
+    complete: list[Path] = field(default_factory=list)
+    rooted: list[Path] = field(default_factory=list)
+    missing: list[Path] = field(default_factory=list)
+    cut: bool = False
+
+
+class _Search:
+    """One breadth-first search."""
+
+    def __init__(self, leaf: Certificate, carried: Iterable[Certificate], trust: Trust, at: datetime) -> None:
+        self._leaf, self._trust, self._at = leaf, trust, at
+        self._issuances = Issuances(MAX_SIGNATURE_CHECKS)
+        self._issuers: dict[Certificate, list[Certificate]] = {}
+        self._examined = {leaf}
+        self._carried: dict[NameKey, list[Certificate]] = {}
+        for certificate in tuple(dict.fromkeys(carried))[:MAX_CARRIED]:
+            self._carried.setdefault(name_key(certificate.subject_der), []).append(certificate)
+
+    def run(self) -> Paths:
+        found, open_ends = _Found(), deque([(self._leaf,)])
+        if self._trust.is_trusted_itself(self._leaf) or self._trust.is_anchor(self._leaf):
+            found.complete.append((self._leaf,))
+        for _ in range(MAX_STEPS):
+            if not open_ends or len(found.complete) >= MAX_PATHS:
+                break
+            self._lengthen(open_ends.popleft(), found, open_ends)
+        found.cut |= bool(open_ends)
+        stranded, cause = self._best_of_the_others(found)
+        return Paths(tuple(found.complete[:MAX_PATHS]), stranded, cause, frozenset(self._examined))
+
+    def _lengthen(self, path: Path, found: _Found, open_ends: deque[Path]) -> None:
+        """Follow every way from the end of ``path``, or note why there is none."""
+        longer = [(*path, issuer) for issuer in self._issuers_of(path)]
+        found.complete += (way for way in longer if self._trust.is_anchor(way[-1]))
+        ways = [way for way in longer if not self._trust.is_anchor(way[-1])]
+        open_ends += (way for way in ways if len(way) < MAX_LENGTH)
+        found.cut |= any(len(way) >= MAX_LENGTH for way in ways)
+        if not longer:
+            own = is_root(path[-1]) and self._issuances.signed(path[-1], path[-1])
+            (found.rooted if own else found.missing).append(path)
+
+    def _issuers_of(self, path: Path) -> Iterator[Certificate]:
+        """Yield the issuers of the end of ``path``, the likeliest first, without those that would close a circle."""
+        certificate = path[-1]
+        if certificate not in self._issuers:
+            self._issuers[certificate] = [
+                issuer for issuer in self._namesakes(certificate) if _issued(certificate, issuer, self._issuances)
+            ]
+        seen = set(map(identity, path))
+        return (issuer for issuer in self._issuers[certificate] if identity(issuer) not in seen)
+
+    def _namesakes(self, certificate: Certificate) -> list[Certificate]:
+        name = name_key(certificate.issuer_der)
+        candidates = set(self._trust.named(name)).union(self._carried.get(name, ()))
+        self._examined |= candidates
+        return sorted(candidates, key=lambda issuer: self._preference(certificate, issuer), reverse=True)
+
+    def _preference(self, certificate: Certificate, issuer: Certificate) -> tuple[object, ...]:
+        key_id = certificate.authority_key_id
+        return (
+            self._trust.is_anchor(issuer),
+            not self._trust.is_distrusted(issuer),
+            key_id is not None and key_id == issuer.subject_key_id,
+            self._trust.knows(issuer),
+            *_rank(issuer, self._at),
         )
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
-        return False
-    return True
+
+    def _best_of_the_others(self, found: _Found) -> tuple[Path, Reason]:
+        stranded = found.rooted or sorted(found.missing, key=len, reverse=True) or [(self._leaf,)]
+        if found.cut or self._issuances.refused:
+            return stranded[0], Reason.LIMIT
+        if found.rooted:
+            return stranded[0], Reason.UNTRUSTED
+        return stranded[0], Reason.UNSUPPORTED_ALGORITHM if self._issuances.unsupported else Reason.NO_PATH

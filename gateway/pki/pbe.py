@@ -1,7 +1,8 @@
 """Password-based decryption and MACs of key files: PBES2 (RFC 8018), PBMAC1 (RFC 9579), PKCS#12's own (RFC 7292).
 
-Own because what libraries offer loads one key per file, no X25519 among them, and refuses empty passphrases. What a
-file asks for is paid from a ``Work`` budget before it is computed.
+Own because ``cryptography`` has no decryption of certificate bags and no PKCS#12 derivation to offer, refuses PKCS#8
+keys under an empty passphrase, and computes however many rounds a file asks for: here what a file asks for is paid
+from a ``Work`` budget before it is computed.
 
 Not here: PBES1 with MD5 or single DES, and PBES2 with other ciphers than AES and 3DES; such files have to be converted
 first. The names of the algorithms are OIDs; what is missing is ``UnsupportedProtection``.
@@ -16,8 +17,10 @@ from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherAlgorithm, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
+from gateway.asn1.ber import Element, Fields, pair
+from gateway.asn1.der import INTEGER, SEQUENCE
 from gateway.errors import LimitExceeded, Malformed
-from gateway.pki import asn1, rc2
+from gateway.pki import rc2
 
 T = TypeVar("T")
 
@@ -85,14 +88,14 @@ class Work:
             raise LimitExceeded(f"the file asks for more than {MAX_ITERATIONS} rounds of key derivation")
 
 
-def decrypt(algorithm: asn1.Element, data: bytes, passphrase: bytes | None, work: Work) -> bytes:
+def decrypt(algorithm: Element, data: bytes, passphrase: bytes | None, work: Work) -> bytes:
     """Decrypt ``data`` as its AlgorithmIdentifier says; ``passphrase`` None is the null passphrase of PKCS#12.
 
     Raises ``BadPassphrase`` (though one wrong passphrase in some 256 gives garbage instead), ``UnsupportedProtection``,
     ``Malformed``, ``LimitExceeded``.
     """
-    scheme, parameters = asn1.fields(algorithm, asn1.OID, asn1.SEQUENCE)
-    name = scheme.oid()
+    scheme, parameters = pair(algorithm)
+    name = scheme.dotted()
     if name == PBES2:
         cipher, key, iv = _pbes2(parameters, passphrase or b"", work)
     elif name in _PKCS12_SCHEMES:
@@ -102,72 +105,77 @@ def decrypt(algorithm: asn1.Element, data: bytes, passphrase: bytes | None, work
     return _unpadded(_cbc(cipher, key, iv, data), rc2.BLOCK if cipher != "aes" else 16)
 
 
-def mac(algorithm: asn1.Element, salt: bytes, rounds: int, data: bytes, passphrase: bytes | None, work: Work) -> bytes:
+def mac(algorithm: Element, salt: bytes, rounds: int, data: bytes, passphrase: bytes | None, work: Work) -> bytes:
     """Return the MAC of a PKCS#12 over ``data`` (RFC 7292 §4, RFC 9579); ``passphrase`` None is the null one."""
-    name, *parameters = asn1.fields(algorithm, asn1.OID)
-    if name.oid() == PBMAC1:
-        return _pbmac1(parameters, data, passphrase or b"", work)
-    digest = _known(_DIGESTS, name.oid())
+    name = _name(algorithm)
+    if name == PBMAC1:
+        return _pbmac1(pair(algorithm)[1], data, passphrase or b"", work)
+    digest = _known(_DIGESTS, name)
     key = _pkcs12_kdf(digest, _MAC, passphrase, salt, rounds, hashlib.new(digest).digest_size, work)
     return hmac.digest(key, data, digest)
 
 
-def _pbes2(parameters: asn1.Element, passphrase: bytes, work: Work) -> tuple[str, bytes, bytes]:
-    derivation, scheme = asn1.fields(parameters, asn1.SEQUENCE, asn1.SEQUENCE)
-    name, iv = asn1.fields(scheme, asn1.OID, asn1.OCTET_STRING)
-    cipher, length = _known(_CIPHERS, name.oid())
-    return cipher, _derived(derivation, length, passphrase, work), iv.content
+def _name(algorithm: Element) -> str:
+    """The OID of an AlgorithmIdentifier, whatever its parameters."""
+    return Fields(algorithm).next().dotted()
 
 
-def _derived(derivation: asn1.Element, length: int, passphrase: bytes, work: Work) -> bytes:
-    name, parameters = asn1.fields(derivation, asn1.OID, asn1.SEQUENCE)
-    if name.oid() == PBKDF2:
+def _pbes2(parameters: Element, passphrase: bytes, work: Work) -> tuple[str, bytes, bytes]:
+    derivation, scheme = pair(parameters)
+    name, iv = pair(scheme)
+    cipher, length = _known(_CIPHERS, name.dotted())
+    return cipher, _derived(derivation, length, passphrase, work), iv.octets()
+
+
+def _derived(derivation: Element, length: int, passphrase: bytes, work: Work) -> bytes:
+    kind, parameters = pair(derivation)
+    name = kind.dotted()
+    if name == PBKDF2:
         return _pbkdf2(parameters, length, passphrase, work)
-    if name.oid() == SCRYPT:
+    if name == SCRYPT:
         return _scrypt(parameters, length, passphrase, work)
-    raise UnsupportedProtection(f"a key derivation that is not supported ({name.oid()})")
+    raise UnsupportedProtection(f"a key derivation that is not supported ({name})")
 
 
-def _pbkdf2(parameters: asn1.Element, length: int, passphrase: bytes, work: Work) -> bytes:
-    salt, rounds, *options = asn1.fields(parameters, asn1.OCTET_STRING, asn1.INTEGER)
-    prf = "sha1"
-    for option in options:
-        if option.tag == asn1.SEQUENCE:
-            prf = _known(_PRFS, asn1.fields(option, asn1.OID)[0].oid())
-    work.spend(rounds.integer())
-    return hashlib.pbkdf2_hmac(prf, passphrase, salt.content, rounds.integer(), length)
+def _pbkdf2(parameters: Element, length: int, passphrase: bytes, work: Work) -> bytes:
+    """RFC 8018 §5.2; the key length in the parameters says no more than the cipher does."""
+    fields = Fields(parameters)
+    salt, rounds = fields.next().octets(), fields.next().integer()
+    fields.optional(INTEGER)
+    prf = fields.optional(SEQUENCE)
+    digest = "sha1" if prf is None else _known(_PRFS, _name(prf))
+    work.spend(rounds)
+    return hashlib.pbkdf2_hmac(digest, passphrase, salt, rounds, length)
 
 
-def _scrypt(parameters: asn1.Element, length: int, passphrase: bytes, work: Work) -> bytes:
+def _scrypt(parameters: Element, length: int, passphrase: bytes, work: Work) -> bytes:
     """RFC 7914 §7.1."""
-    salt, *numbers = asn1.fields(parameters, asn1.OCTET_STRING, asn1.INTEGER, asn1.INTEGER, asn1.INTEGER)
-    cost, block, parallel = (number.integer() for number in numbers[:3])
+    fields = Fields(parameters)
+    salt = fields.next().octets()
+    cost, block, parallel = (fields.next().integer() for _ in range(3))
     if min(cost, block, parallel) < 1 or 128 * cost * block * parallel > MAX_SCRYPT_MEMORY:
         raise LimitExceeded(f"scrypt parameters over {MAX_SCRYPT_MEMORY} bytes")
     work.spend(cost * block * parallel)
     return hashlib.scrypt(
-        passphrase, salt=salt.content, n=cost, r=block, p=parallel, maxmem=2 * MAX_SCRYPT_MEMORY, dklen=length
+        passphrase, salt=salt, n=cost, r=block, p=parallel, maxmem=2 * MAX_SCRYPT_MEMORY, dklen=length
     )
 
 
-def _pbmac1(parameters: list[asn1.Element], data: bytes, passphrase: bytes, work: Work) -> bytes:
-    (pair,) = parameters
-    derivation, scheme = asn1.fields(pair, asn1.SEQUENCE, asn1.SEQUENCE)
-    digest = _known(_PRFS, asn1.fields(scheme, asn1.OID)[0].oid())
-    _, kdf = asn1.fields(derivation, asn1.OID, asn1.SEQUENCE)
-    lengths = [child.integer() for child in kdf.children() if child.tag == asn1.INTEGER][1:]
+def _pbmac1(parameters: Element, data: bytes, passphrase: bytes, work: Work) -> bytes:
+    derivation, scheme = pair(parameters)
+    digest = _known(_PRFS, _name(scheme))
+    _, kdf = pair(derivation)
+    lengths = [child.integer() for child in kdf.children if child.tag == INTEGER][1:]
     if len(lengths) != 1 or not 20 <= lengths[0] <= 64:
         raise Malformed("PBMAC1 needs a key length of 20 to 64 bytes")
     return hmac.digest(_derived(derivation, lengths[0], passphrase, work), data, digest)
 
 
-def _pkcs12_scheme(
-    name: str, parameters: asn1.Element, passphrase: bytes | None, work: Work
-) -> tuple[str, bytes, bytes]:
-    salt, rounds = asn1.fields(parameters, asn1.OCTET_STRING, asn1.INTEGER)
+def _pkcs12_scheme(name: str, parameters: Element, passphrase: bytes | None, work: Work) -> tuple[str, bytes, bytes]:
+    salt, rounds = pair(parameters)
     cipher, length = _PKCS12_SCHEMES[name]
-    key = _pkcs12_kdf("sha1", _KEY, passphrase, salt.content, rounds.integer(), length, work)
-    iv = _pkcs12_kdf("sha1", _IV, passphrase, salt.content, rounds.integer(), rc2.BLOCK, work)
+    key = _pkcs12_kdf("sha1", _KEY, passphrase, salt.octets(), rounds.integer(), length, work)
+    iv = _pkcs12_kdf("sha1", _IV, passphrase, salt.octets(), rounds.integer(), rc2.BLOCK, work)
     return cipher, key, iv
 
 
@@ -181,8 +189,8 @@ def _pkcs12_kdf(
     derived = b""
     while len(derived) < length:
         work.spend(rounds)
-        value = hashlib.new(digest, bytes([purpose]) * block + filled).digest()
-        for _ in range(rounds - 1):
+        value = bytes([purpose]) * block + filled
+        for _ in range(rounds):
             value = hashlib.new(digest, value).digest()
         derived += value
         addend = int.from_bytes(_repeated(value, block)[:block]) + 1

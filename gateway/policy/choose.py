@@ -58,4 +58,4 @@ def _fault(holding: Holding, at: datetime, usable: bool) -> Reason | None:
         return Reason.WEAK_KEY if certificate.key_kind == "rsa" else Reason.UNSUPPORTED_ALGORITHM
     if holding.distrusted or not holding.trusted:
         return Reason.UNTRUSTED
-    return certificate.valid_at(at)
+    return certificate.fault_at(at)

@@ -126,6 +126,10 @@ class Connection(asyncio.Protocol):
             await self._wait(self.timeouts.reply if seconds is None else seconds)
         return self._replies.popleft()
 
+    def said(self) -> Reply | None:
+        """Return a reply that came without being waited for, as before breaking off."""
+        return self._replies.popleft() if self._replies else None
+
     async def command(self, line: bytes, seconds: float | None = None) -> Reply:
         """Send one command and return its reply."""
         self.send(line)

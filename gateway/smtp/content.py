@@ -15,6 +15,10 @@ Octets = bytes | bytearray
 END = b"\r\n.\r\n"
 CHUNK = 262144
 RECEIVED_LIMIT = 100
+_NO_LINE_END = bytes(set(range(256)) - {0x0D, 0x0A})
+_BARE_CR = re.compile(rb"\r(?!\n)")
+_STUFFED = re.compile(rb"\r\n\.")
+_DOTTED = re.compile(rb"\n\.")
 _RECEIVED = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
 
@@ -62,7 +66,7 @@ class Content:
 
     def _keep(self, data: bytes) -> None:
         self.bare = self.bare or has_bare_line_end(data)
-        if b"\r\n." in data:
+        if _STUFFED.search(data):
             data = data.replace(b"\r\n.", b"\r\n")
         self.size += len(data)
         if self.bare or self.too_large:
@@ -78,8 +82,10 @@ def _beginning_of_end(data: bytes) -> int:
 
 def has_bare_line_end(data: Octets) -> bool:
     """Whether a CR stands without LF or an LF without CR."""
-    pairs = data.count(b"\r\n")
-    return data.count(b"\n") != pairs or data.count(b"\r") != pairs
+    # Every byte of every message passes here twice, so this is the fastest way found: no CR without LF right behind
+    # it, and CR and LF in turn, leave no LF without a CR right before it.
+    ends = data.translate(None, _NO_LINE_END)
+    return 2 * ends.count(b"\r\n") != len(ends) or _BARE_CR.search(data) is not None
 
 
 def stuffed(content: Octets, chunk_size: int = CHUNK) -> Iterator[Octets]:
@@ -94,7 +100,7 @@ def stuffed(content: Octets, chunk_size: int = CHUNK) -> Iterator[Octets]:
         if has_bare_line_end(_whole_pairs(piece, before, content[end : end + 1])):
             raise BareLineEnd("content holds a bare CR or LF")
         dotted = b"." + piece if before == b"\n" and piece.startswith(b".") else piece
-        yield dotted.replace(b"\n.", b"\n..") if b"\n." in piece else dotted
+        yield dotted.replace(b"\n.", b"\n..") if _DOTTED.search(piece) else dotted
         before = piece[-1:]
     if content and not content.endswith(b"\r\n"):
         yield b"\r\n"

@@ -202,7 +202,15 @@ class HopTransaction:
             await self.reset()
             return answer
         self._in_data = True
-        await connection.send_all(stuffed(content), tail)
+        try:
+            await connection.send_all(stuffed(content), tail)
+        except HopFault:
+            # A server that breaks off inside the content may say why first.
+            last = connection.said()
+            if last is None or last.positive:
+                raise
+            self.abandon()
+            return last
         return None
 
     async def _final(self) -> Reply:

@@ -161,7 +161,7 @@ class MailSession(Session):
             await self.reset()
             raise Rejection(self.service.unavailable(HopFault("the next hop broke off before DATA")))
         limit = accepted_size(self.service.door.direction, self.service.limits, hop.capabilities)
-        self.answer(reply(354, "2.0.0", "End data with <CR><LF>.<CR><LF>"))
+        self.answer(Reply(354, ("End data with <CR><LF>.<CR><LF>",)))
         content = await self.content(limit)
         self.finishing = True
         try:

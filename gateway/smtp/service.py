@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from gateway.engine.transaction import Client, FrontEnd, Outcome, Receipt, Transaction, Verdict
 from gateway.errors import Fault
@@ -19,14 +18,11 @@ from gateway.mail.envelope import Envelope
 from gateway.reply import Reply, reply, trouble
 from gateway.smtp.content import Content, looping
 from gateway.smtp.credentials import Logins
-from gateway.smtp.dialogue import CLOSING
+from gateway.smtp.dialogue import CLOSING, Dialogue
 from gateway.smtp.door import Address, Door, Limits
 from gateway.smtp.next_hop import HopTransaction, Pool
 from gateway.smtp.page import Books, Page
 from gateway.smtp.relay import Handover, Relay, unavailable
-
-if TYPE_CHECKING:
-    from gateway.smtp.session import Session
 
 Process = Callable[[Transaction], Awaitable[Outcome]]
 """The engine: what is to become of a message."""
@@ -54,11 +50,11 @@ class Service:
     now: Callable[[], datetime]
     tls: ssl.SSLContext | None
     logins: Logins
-    sessions: set["Session"] = field(default_factory=set)
+    sessions: set[Dialogue] = field(default_factory=set)
     clients: Counter[Address] = field(default_factory=Counter)
     closing: bool = False
 
-    def admit(self, session: "Session", address: Address) -> Reply | None:
+    def admit(self, session: Dialogue, address: Address) -> Reply | None:
         """Let a client in, or return the reply that turns it away (rows SMT-05, SMT-07)."""
         if not self.door.serves(address):
             return reply(554, "5.7.1", "Client not welcome")
@@ -72,7 +68,7 @@ class Service:
         self.clients[address] += 1
         return None
 
-    def leave(self, session: "Session", address: Address) -> None:
+    def leave(self, session: Dialogue, address: Address) -> None:
         """Take a client off the list."""
         if session in self.sessions:
             self.sessions.discard(session)

@@ -72,7 +72,7 @@ class StoredLedger:
     def release(self, digest: bytes, door: str, sender: str) -> None:
         """The client got no 250: leave our entries for its next attempt."""
         mail = _mail(digest, door, sender)
-        if self._ended(mail):
+        if self._ended(mail) and self._has(mail):
             with self._database.write() as connection:
                 connection.execute(update(_TABLE).where(*_is(mail, self._owner)).values(released=True))
 
@@ -80,8 +80,9 @@ class StoredLedger:
         """The client got its 250: drop our entries."""
         mail = _mail(digest, door, sender)
         self._ended(mail)
-        with self._database.write() as connection:
-            connection.execute(delete(_TABLE).where(*_is(mail, self._owner)))
+        if self._has(mail):
+            with self._database.write() as connection:
+                connection.execute(delete(_TABLE).where(*_is(mail, self._owner)))
 
     def waiting(self) -> bool:
         """Whether some entry may wait for a retry; cheap."""
@@ -92,6 +93,11 @@ class StoredLedger:
         """Delete the entries last touched before that time; return how many."""
         with self._database.write() as connection:
             return connection.execute(delete(_TABLE).where(_TABLE.c.at < before)).rowcount
+
+    def _has(self, mail: bytes) -> bool:
+        """Whether there is anything of ours to write; nearly never, and then nobody waits for a lock."""
+        with self._database.read() as connection:
+            return connection.execute(select(_TABLE.c.mail).where(*_is(mail, self._owner)).limit(1)).first() is not None
 
     def _ended(self, mail: bytes) -> bool:
         """Note that a transaction ended; return whether no other with the same mail runs in this process."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from gateway.cms import der
-from gateway.cms.ber import Element, read
+from gateway.asn1 import der
+from gateway.asn1.ber import Element, read
 
 BODY = (1, 0)
 """From a ContentInfo to what it holds."""

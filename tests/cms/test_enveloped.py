@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
-from gateway.cms import attribute, der
+from gateway.asn1 import der
+from gateway.cms import attribute
 from gateway.cms.algorithm import CIPHERS, DIGESTS, TRANSPORTS
 from gateway.cms.content import AUTH_ENVELOPED_DATA, DATA, ENVELOPED_DATA, WINDOW
 from gateway.cms.enveloped import decrypt, digest_content, encrypt, read_enveloped

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.cms import der
+from gateway.asn1 import der
 from gateway.cms.content import COMPRESSED_DATA, DATA, ENVELOPED_DATA, SIGNED_DATA
 from gateway.cms.enveloped import encrypt
 from gateway.cms.probe import content_type

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from asn1crypto import cms as oracle
 
-from gateway.cms import attribute, der, signed
+from gateway.asn1 import der
+from gateway.cms import attribute, signed
 from gateway.cms.algorithm import DIGESTS, scheme_for
 from gateway.cms.content import DATA, SIGNED_DATA
 from gateway.cms.identity import issuer_and_serial

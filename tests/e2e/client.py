@@ -4,6 +4,7 @@ import itertools
 import os
 import smtplib
 import socket
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -66,8 +67,13 @@ def submit(
     xforward: str = "",
 ) -> Answer:
     """Send one message to a door; ``mail`` and ``rcpt`` are further parameters of these commands."""
-    with smtplib.SMTP("127.0.0.1", port, local_hostname="helpdesk.example.org", timeout=PATIENCE) as client:
+    client = smtplib.SMTP("127.0.0.1", port, local_hostname="helpdesk.example.org", timeout=PATIENCE)
+    try:
         return send(client, content, *recipients, sender=sender, mail=mail, rcpt=rcpt, xforward=xforward)
+    finally:
+        with suppress(smtplib.SMTPException):
+            client.quit()
+        client.close()
 
 
 def send(

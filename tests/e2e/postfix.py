@@ -52,7 +52,7 @@ _MASTER = """
 127.0.0.1:{port} inet n - n - - smtpd
 127.0.0.1:{small} inet n - n - - smtpd
     -o message_size_limit={limit}
-sevenbit unix - - n - - smtp -o smtp_discard_ehlo_keywords=8bitmime
+sevenbit unix - - n - - smtp -o smtp_discard_ehlo_keywords=8bitmime,smtputf8
 smtp unix - - n - - smtp
 relay unix - - n - - smtp
 cleanup unix n - n - 0 cleanup

@@ -1,11 +1,12 @@
 """The far end: an SMTP server in a thread of its own that keeps every message with its envelope.
 
-A message is kept (committed) the moment its final dot has come; the reply follows after ``delay`` seconds, or when
-``release`` is called after ``hold``: the window in which a crash of the client makes it send again.
+A message is kept (committed) the moment its final dot has come; the reply follows when ``release`` is called after
+``hold``, or after the seconds ``delays`` names for ".": the window in which a crash of the client makes it send again.
 """
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -36,14 +37,18 @@ class Mail:
 
 
 class Sink:
-    """The server; ``refusals`` maps a recipient to the reply its RCPT gets, ``dots`` one to that of the final dot."""
+    """The server.
+
+    ``dots`` maps a recipient to the reply that the final dot of its mail gets, ``delays`` a command to the seconds
+    before its reply; ``heard`` counts the commands.
+    """
 
     def __init__(self, port: int = 0, keywords: tuple[str, ...] = KEYWORDS) -> None:
         self.port = port
         self.keywords = keywords
-        self.delay = 0.0
-        self.refusals: dict[str, str] = {}
+        self.delays: dict[str, float] = {}
         self.dots: dict[str, str] = {}
+        self.heard: Counter[str] = Counter()
         self.mails: list[Mail] = []
         self._gate = threading.Event()
         self._gate.set()
@@ -128,8 +133,7 @@ class Sink:
             self.mails.append(mail)
             number = len(self.mails)
             self._changed.notify_all()
-        if self.delay:
-            await asyncio.sleep(self.delay)
+        await asyncio.sleep(self.delays.get(".", 0))
         if not self._gate.is_set():
             await asyncio.to_thread(self._gate.wait, PATIENCE)
         return f"250 2.0.0 Ok: queued as SINK{number}"
@@ -150,7 +154,9 @@ class Session:
         while True:
             line = (await self._until(b"\r\n"))[:-2].decode("utf-8", "surrogateescape")
             verb, _, argument = line.partition(" ")
+            self.sink.heard[verb.upper()] += 1
             answer = await self._answer(verb.upper(), argument)
+            await asyncio.sleep(self.sink.delays.get(verb.upper(), 0))
             self.writer.write(answer.encode() + b"\r\n")
             await self.writer.drain()
             if answer.startswith("221"):
@@ -163,9 +169,6 @@ class Session:
             case "MAIL":
                 self.mail, self.rcpt = argument, []
             case "RCPT":
-                address = argument[argument.index("<") + 1 : argument.rindex(">")]
-                if address in self.sink.refusals:
-                    return self.sink.refusals[address]
                 self.rcpt.append(argument)
             case "RSET":
                 self.mail, self.rcpt = "", []

@@ -16,7 +16,7 @@ from gateway.cms.signed import Signer, read_signed, sign_detached, sign_opaque, 
 from gateway.pki.key import SoftwareKey
 from tests.authority import Authority, Issued
 from tests.cms.conftest import AT
-from tests.pki.openssl import openssl
+from tests.openssl import openssl
 
 CONTENT = b"Content-Type: text/plain; charset=utf-8\r\n\r\nGr=C3=BC=C3=9Fe\r\n" * 200
 SIGNERS = [

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
+from gateway.asn1.ber import read
 from gateway.errors import Malformed
-from gateway.pki import asn1, bundle, pbe
+from gateway.pki import bundle, pbe
 from gateway.pki.bundle import (
     Bundle,
     BundledCertificate,
@@ -118,6 +119,12 @@ def test_pkcs7_in_ber(alice: Issued) -> None:
     signed = b"\x30\x80\x02\x01\x01\x31\x00" + content + b"\xa0\x80" + alice.der + b"\0\0" + b"\x31\x00" + b"\0\0"
     data = b"\x30\x80\x06\x09" + bytes.fromhex("2a864886f70d010702") + b"\xa0\x80" + signed + b"\0\0\0\0"
     assert [item.der for item in read_bundle(data).certificates] == [alice.der]
+
+
+def test_large_collections(alice: Issued) -> None:
+    """Each object is bounded for itself, so that their number is bounded by nothing but MAX_OBJECTS."""
+    found = read_bundle(pkcs7.serialize_certificates([alice.x509] * 4000, Encoding.DER))
+    assert kinds(found) == "c" * 4000
 
 
 def test_revocation_lists(authority: Authority) -> None:
@@ -222,13 +229,12 @@ def test_pkcs12_under_the_wrong_passphrase(alice: Issued) -> None:
 
 def test_pkcs12_in_ber(alice: Issued) -> None:
     """As NSS writes it: indefinite lengths, the content in segments."""
-    version, content, mac = asn1.first(p12(alice, SECRET), asn1.SEQUENCE).children()
-    (octets,) = asn1.fields(content, asn1.OID, 0xA0)[1].children()
-    safe = octets.octets()
+    version, content, mac = read(p12(alice, SECRET)).children
+    safe = content.children[1].only().octets()
     segments = b"".join(tlv(0x04, safe[n : n + 100]) for n in range(0, len(safe), 100))
     data_oid = tlv(0x06, bytes.fromhex("2a864886f70d010701"))
     inner = b"\x30\x80" + data_oid + b"\xa0\x80\x24\x80" + segments + b"\0\0" * 3
-    assert kinds(read_bundle(b"\x30\x80" + version.whole + inner + mac.whole + b"\0\0", [SECRET])).count("c") == 3
+    assert kinds(read_bundle(b"\x30\x80" + version.raw + inner + mac.raw + b"\0\0", [SECRET])).count("c") == 3
 
 
 def test_lim_07_pkcs12_is_bounded_in_size(alice: Issued) -> None:
@@ -239,13 +245,28 @@ def test_lim_07_pkcs12_is_bounded_in_size(alice: Issued) -> None:
     assert the_fault(b"\x30\x83" + len(body).to_bytes(3) + body).reason is Reason.LIMIT
 
 
+def test_lim_02_nested_bags_are_bounded(alice: Issued) -> None:
+    """LIM-02: SafeContents within SafeContents, without end."""
+    data_oid = tlv(0x06, bytes.fromhex("2a864886f70d010701"))
+
+    def nested(depth: int) -> bytes:
+        bags = tlv(0x30, tlv(0x06, bytes.fromhex("2a864886f70d010c0a0101")) + tlv(0xA0, alice.key_der()))
+        for _ in range(depth):
+            safe = tlv(0xA0, tlv(0x30, bags))
+            bags = tlv(0x30, tlv(0x06, bytes.fromhex("2a864886f70d010c0a0106")) + safe)
+        part = tlv(0x30, data_oid + tlv(0xA0, tlv(0x04, tlv(0x30, bags))))
+        return tlv(0x30, tlv(0x02, b"\x03") + tlv(0x30, data_oid + tlv(0xA0, tlv(0x04, tlv(0x30, part)))))
+
+    assert kinds(read_bundle(nested(4))) == "k"
+    assert the_fault(nested(100)).reason is Reason.LIMIT
+
+
 def _with_rounds(data: bytes, rounds: int) -> bytes:
     """The MAC's count of rounds, the last element of a PFX, replaced by one of 4 bytes; all lengths are mended."""
     assert data.endswith(b"\x02\x02\x08\x00")
     changed = bytearray(data[:-4] + b"\x02\x04" + rounds.to_bytes(4))
     changed[2:4] = (int.from_bytes(data[2:4]) + 2).to_bytes(2)
-    *_, mac = asn1.first(data, asn1.SEQUENCE).children()
-    changed[mac.begin + 1] += 2
+    changed[read(data).children[-1].start + 1] += 2
     return bytes(changed)
 
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from gateway.pki.bundle import BundleFault, read_bundle
 from gateway.reason import Reason
 from tests.authority import Authority, Issued
-from tests.pki.openssl import openssl
+from tests.openssl import openssl
 
 SECRET = b"s3cret"
 PROVIDERS = ("-provider", "legacy", "-provider", "default")

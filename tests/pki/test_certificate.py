@@ -112,10 +112,10 @@ def test_validity_includes_both_ends(authority: Authority) -> None:
     begin, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
     found = authority.leaf("a@example.com", not_before=begin, not_after=end).certificate
     second = timedelta(seconds=1)
-    assert found.valid_at(begin - second) is Reason.NOT_YET_VALID
-    assert found.valid_at(begin) is None
-    assert found.valid_at(end) is None
-    assert found.valid_at(end + second) is Reason.EXPIRED
+    assert found.fault_at(begin - second) is Reason.NOT_YET_VALID
+    assert found.fault_at(begin) is None
+    assert found.fault_at(end) is None
+    assert found.fault_at(end + second) is Reason.EXPIRED
 
 
 # ── CRT-01 to CRT-03: addresses ──

@@ -278,9 +278,7 @@ def test_internal_if_possible_encrypts_to_those_who_can(world: World, make: Make
     world.rules = replace(world.rules, internal=("@corp.example",), encrypt_internal=True)
     world.holdings["boss@corp.example"] = [make("boss@corp.example")]
     visible = frozenset({"alice@example.com", "boss@corp.example", "temp@corp.example"})
-    decision = world.ask(
-        recipients=("alice@example.com", "boss@corp.example", "temp@corp.example"), visible=visible
-    )
+    decision = world.ask(recipients=("alice@example.com", "boss@corp.example", "temp@corp.example"), visible=visible)
     assert [copy.recipients for copy in decision.copies] == [
         ("alice@example.com", "boss@corp.example"),
         ("temp@corp.example",),

@@ -1,4 +1,4 @@
-"""The world around a door, in process: a scripted next hop, a raw client, a ledger in a dictionary, a door on port 0."""
+"""The world around a door, in process: a scripted next hop, a raw client, a ledger in a dictionary, a door."""
 
 import asyncio
 import itertools

@@ -11,12 +11,6 @@ from tests.smtp.fakes import QUICK, DictLedger, Hop, Rule, relay, run, split, wo
 
 MAIL = b"From: a@example.org\r\nSubject: x\r\n\r\nText\r\n"
 NAMES = tuple(f"u{n}@example.net" for n in range(4))
-STAGES = {
-    "MAIL": ("MAIL", ""),
-    "RCPT": ("RCPT", "u{}@"),
-    "DATA": ("DATA", "u{}@"),
-    "dot": ("dot", "u{}@"),
-}
 
 
 def test_rel_03_every_copy_is_a_transaction_of_its_own() -> None:

@@ -327,3 +327,29 @@ def test_a_copy_whose_next_hop_cannot_be_reached_defers_all() -> None:
             assert (await client.mail(MAIL, "b@example.net", "c@example.net")).startswith("250")
 
     run(story())
+
+
+def test_a_reply_inside_the_content_is_not_lost() -> None:
+    """A next hop that breaks off in the middle may say why; that is the client's reply."""
+
+    async def impatient(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 x\r\n")
+        while (line := await reader.readline()) != b"DATA\r\n":
+            writer.write(b"250 ok\r\n" if line else b"")
+            if not line:
+                return
+        writer.write(b"354 go\r\n")
+        await reader.read(1000)
+        writer.write(b"552 5.3.4 too much\r\n")
+        await writer.drain()
+        writer.write_eof()
+
+    async def story() -> None:
+        server = await asyncio.start_server(impatient, "127.0.0.1", 0, limit=1000)
+        async with world(next_hop={"port": server.sockets[0].getsockname()[1]}) as w:
+            client = await w.client()
+            await client.envelope("b@example.net")
+            assert await client.data((b"x" * 998 + b"\r\n") * 20_000) == "552 5.3.4 too much"
+        server.close()
+
+    run(story())

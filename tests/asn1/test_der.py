@@ -7,7 +7,7 @@ from asn1crypto import core
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cms import der
+from gateway.asn1 import der
 
 
 @given(st.integers(-(2**200), 2**200))

@@ -7,10 +7,10 @@ Elements of definite length find their children when asked; those of indefinite 
 end and keep what was found, so that the work is linear in the size of the input. Depth, elements and segments are
 limited. Only ``Malformed`` and ``LimitExceeded`` are raised.
 
-It does not check that an encoding is DER, and knows no tag numbers above 30: CMS has none.
+It does not check that an encoding is DER, and knows no tag numbers above 30: CMS, X.509 and PKCS#12 have none.
 """
 
-from gateway.cms.der import CONSTRUCTED, INTEGER, OCTET_STRING, OID, SEQUENCE, SET
+from gateway.asn1.der import CONSTRUCTED, INTEGER, OCTET_STRING, OID, SEQUENCE, SET
 from gateway.errors import LimitExceeded, Malformed
 
 DEPTH = 50
@@ -18,6 +18,7 @@ ELEMENTS = 20_000
 SEGMENTS = 100_000
 """OCTET STRINGs; only content in segments has many of them. One element of another kind counts as five of them."""
 INTEGER_SIZE = 128
+OID_SIZE = 128
 
 _WEIGHT = SEGMENTS // ELEMENTS
 _INDEFINITE = 0x80
@@ -140,6 +141,22 @@ class Element:
         """Return the content octets of an OBJECT IDENTIFIER."""
         return self.expect(OID).value
 
+    def dotted(self) -> str:
+        """Return an OBJECT IDENTIFIER of at most ``OID_SIZE`` octets as text, e.g. ``2.5.29.17``."""
+        octets = self.oid()
+        if not 0 < len(octets) <= OID_SIZE or octets[-1] & 0x80:
+            raise Malformed(
+                f"OBJECT IDENTIFIER of {len(octets)} octets at offset {self.start} is cut short or too long"
+            )
+        arcs, arc = [], 0
+        for octet in octets:
+            arc = arc << 7 | octet & 0x7F
+            if not octet & 0x80:
+                arcs.append(arc)
+                arc = 0
+        root = min(arcs[0] // 40, 2)
+        return ".".join(map(str, (root, arcs[0] - 40 * root, *arcs[1:])))
+
     def integer(self) -> int:
         """Return the value of an INTEGER of at most ``INTEGER_SIZE`` octets."""
         size = self.expect(INTEGER).end - self.content
@@ -211,10 +228,23 @@ class Fields:
 
 def read(data: bytes | bytearray | memoryview) -> Element:
     """Return the one element that ``data`` is. Raises ``Malformed``, ``LimitExceeded``."""
-    element = Element(_Source(data), 0, len(data), 1)
+    element = first(data)
     if element.stop != len(data):
         raise Malformed(f"{len(data) - element.stop} octets after the end of the ASN.1 structure")
     return element
+
+
+def first(data: bytes | bytearray | memoryview) -> Element:
+    """Return the element that ``data`` begins with, whatever follows it. Raises ``Malformed``, ``LimitExceeded``."""
+    return Element(_Source(data), 0, len(data), 1)
+
+
+def pair(element: Element) -> tuple[Element, Element]:
+    """Return the two fields that a SEQUENCE must have."""
+    items = element.expect(SEQUENCE).children
+    if len(items) != 2:
+        raise Malformed(f"{len(items)} fields in the ASN.1 sequence at offset {element.start}, two must stand there")
+    return items[0], items[1]
 
 
 def members(element: Element, limit: int, tag: int = SET) -> list[Element]:

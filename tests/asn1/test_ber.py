@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cms import ber, der
-from gateway.cms.ber import Fields, members, read
+from gateway.asn1 import ber, der
+from gateway.asn1.ber import Fields, first, members, pair, read
 from gateway.errors import LimitExceeded, Malformed
 
 INDEFINITE = b"\x80"
@@ -93,6 +93,36 @@ def test_octet_string_of_other_things_is_malformed() -> None:
 def test_integer_size(content: bytes) -> None:
     with pytest.raises(Malformed):
         read(der.tlv(der.INTEGER, content)).integer()
+
+
+@pytest.mark.parametrize(
+    ("encoded", "dotted"),
+    [("0603550406", "2.5.4.6"), ("06092a864886f70d010701", "1.2.840.113549.1.7.1"), ("0603883703", "2.999.3"),
+     ("060100", "0.0"), ("060127", "0.39"), ("060150", "2.0")],
+)  # fmt: skip
+def test_object_identifiers_as_text(encoded: str, dotted: str) -> None:
+    assert read(bytes.fromhex(encoded)).dotted() == dotted
+
+
+@pytest.mark.parametrize("content", [b"", b"\x2a\x86", b"\x2a" * (ber.OID_SIZE + 1), b"\xff" * 100_000 + b"\x01"])
+def test_object_identifiers_that_are_none(content: bytes) -> None:
+    """The last is one arc of some 200,000 digits."""
+    with pytest.raises(Malformed):
+        read(der.tlv(der.OID, content)).dotted()
+
+
+def test_what_follows_the_first_element_is_left_alone() -> None:
+    with pytest.raises(Malformed, match="1 octets after the end"):
+        read(b"\x30\x00\x00")
+    assert bytes(first(b"\x30\x00\x00").raw) == b"\x30\x00"
+
+
+def test_a_pair_is_two_fields() -> None:
+    one, two = pair(read(der.sequence(der.integer(1), der.integer(2))))
+    assert (one.integer(), two.integer()) == (1, 2)
+    for data in (der.sequence(), der.sequence(der.integer(1)), der.sequence(*3 * [der.integer(1)]), der.set_of([])):
+        with pytest.raises(Malformed):
+            pair(read(data))
 
 
 def test_lim_02_depth_of_indefinite_lengths() -> None:

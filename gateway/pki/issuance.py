@@ -1,0 +1,151 @@
+"""Who issued whom: by name, key identifiers and, always, a verified signature (RFC 5280 §6.1.3, RFC 4158).
+
+Names are compared as RFC 5280 §7.1 asks, without regard to case, blanks and string type. Every signature is checked
+at most once per ``Issuances`` and no more than its limit in all, and keys that are costly on purpose are not used, so
+that a hostile heap of certificates has a fixed price. Nothing here says whom to trust.
+"""
+
+import unicodedata
+from functools import lru_cache
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
+
+from gateway.asn1.ber import Element, Fields, read
+from gateway.asn1.der import SEQUENCE, SET
+from gateway.errors import Malformed
+from gateway.pki.certificate import RSA_BITS, Certificate
+
+NameKey = tuple[frozenset[tuple[bytes, bytes | str]], ...]
+
+_TEXT = {0x0C: "utf-8", 0x12: "ascii", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1A: "ascii", 0x1E: "utf-16-be"}
+"""Character sets by string type; what does not decode is compared octet by octet."""
+_MAX_EXPONENT = 64
+"""Bits of an RSA exponent; larger ones make a check cost as much as a signature."""
+_MAX_DSA = 4096
+_MAX_NAME = 2048
+"""Octets."""
+
+
+def name_key(der: bytes) -> NameKey:
+    """Return what equal Names (DER) have in common; one that is huge or does not parse equals only itself."""
+    return _folded(der) if len(der) <= _MAX_NAME else _as_it_stands(der)
+
+
+def _as_it_stands(der: bytes) -> NameKey:
+    return (frozenset(((b"", der),)),)
+
+
+@lru_cache(maxsize=1024)
+def _folded(der: bytes) -> NameKey:
+    try:
+        return tuple(frozenset(map(_attribute, rdn.expect(SET).children)) for rdn in read(der).expect(SEQUENCE).children)
+    except Malformed:
+        return _as_it_stands(der)
+
+
+def _attribute(element: Element) -> tuple[bytes, bytes | str]:
+    fields = Fields(element)
+    kind, value = fields.next().oid(), fields.next()
+    try:
+        text = value.value.decode(_TEXT.get(value.tag, "ascii"))
+    except UnicodeDecodeError:
+        return kind, value.value
+    return kind, " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def identity(certificate: Certificate) -> tuple[NameKey, str]:
+    """Return name and key: a CA is these two, however many certificates it has."""
+    return name_key(certificate.subject_der), certificate.public_key_id
+
+
+def may_issue(issuer: Certificate) -> bool:
+    """Whether a certificate is a CA's and its key usage lets it sign certificates (RFC 5280 §6.1.4 k, n)."""
+    return issuer.is_ca and (issuer.key_usage is None or "keyCertSign" in issuer.key_usage)
+
+
+def names_issuer(certificate: Certificate, issuer: Certificate) -> bool:
+    """Whether ``certificate`` says that it is by ``issuer``: name, and key identifiers where both have them."""
+    identifiers = {certificate.authority_key_id, issuer.subject_key_id} - {None}
+    return len(identifiers) < 2 and name_key(certificate.issuer_der) == name_key(issuer.subject_der)
+
+
+class Issuances:
+    """Answers whether one certificate was signed by another's key, checking at most ``limit`` signatures."""
+
+    def __init__(self, limit: int) -> None:
+        self.left = limit
+        self.refused = False
+        """Whether an answer was no only because the limit was reached."""
+        self.unsupported = False
+        """Whether an answer was no because the algorithm or the key is one that we do not use."""
+        self._known: dict[tuple[str, str, str], bool] = {}
+
+    def signed(self, certificate: Certificate, issuer: Certificate) -> bool:
+        """Whether ``issuer``'s key made the signature of ``certificate``; nothing else is looked at."""
+        pair = certificate.fingerprint, issuer.public_key_id, issuer.key_kind
+        if pair not in self._known:
+            if not self.left:
+                self.refused = True
+                return False
+            self.left -= 1
+            self._known[pair] = self._verified(certificate, issuer)
+        return self._known[pair]
+
+    def _verified(self, certificate: Certificate, issuer: Certificate) -> bool:
+        if _is_costly(issuer):
+            self.unsupported = True
+            return False
+        try:
+            _verify(x509.load_der_x509_certificate(certificate.der), issuer)
+        except UnsupportedAlgorithm:
+            self.unsupported = True
+            return False
+        except (InvalidSignature, Malformed, ValueError, TypeError):
+            return False
+        return True
+
+
+def _is_costly(issuer: Certificate) -> bool:
+    match issuer.public_key:
+        case rsa.RSAPublicKey() as key:
+            return key.key_size >= RSA_BITS.stop or key.public_numbers().e.bit_length() > _MAX_EXPONENT
+        case dsa.DSAPublicKey() as key:
+            return key.key_size > _MAX_DSA
+        case ec.EllipticCurvePublicKey() as key:
+            return key.curve.name.startswith("sect")  # binary fields: slow, and nobody's mail
+        case _:
+            return False
+
+
+def _verify(parsed: x509.Certificate, issuer: Certificate) -> None:
+    """Raises ``InvalidSignature``, ``UnsupportedAlgorithm``, ``Malformed``, ``ValueError`` or ``TypeError``."""
+    _check_outline(parsed)
+    signature, body, parameters = parsed.signature, parsed.tbs_certificate_bytes, parsed.signature_algorithm_parameters
+    hashed = parsed.signature_hash_algorithm
+    match issuer.public_key, parameters:
+        case rsa.RSAPublicKey() as key, padding.PSS() as scheme if hashed:
+            key.verify(signature, body, scheme, hashed)
+        case rsa.RSAPublicKey() as key, padding.PKCS1v15() as scheme if hashed and issuer.key_kind == "rsa":
+            key.verify(signature, body, scheme, hashed)
+        case ec.EllipticCurvePublicKey() as key, ec.ECDSA() as scheme:
+            key.verify(signature, body, scheme)
+        case dsa.DSAPublicKey() as key, None if hashed:
+            key.verify(signature, body, hashed)
+        case (ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey()) as key, None:
+            key.verify(signature, body)
+        case (mldsa.MLDSA44PublicKey() | mldsa.MLDSA65PublicKey() | mldsa.MLDSA87PublicKey()) as key, None:
+            key.verify(signature, body)
+        case _:
+            raise InvalidSignature("the key is not of the kind that the signature algorithm asks for")
+
+
+def _check_outline(parsed: x509.Certificate) -> None:
+    """The algorithm inside the signed part must be the one outside (RFC 5280 §4.1.1.2)."""
+    fields = Fields(read(parsed.tbs_certificate_bytes))
+    fields.optional(0xA0)
+    fields.next()
+    outside = parsed.signature_algorithm_oid.dotted_string
+    if Fields(fields.next()).next().dotted() != outside:
+        raise Malformed("the signature algorithm inside the certificate is not the one outside")

@@ -1,0 +1,95 @@
+"""The judgement of one path by RFC 5280 §6.1, done by pyhanko-certvalidator (name constraints, path lengths, policies).
+
+It is given one finished path that ends at an anchor and never looks for certificates itself, for its own builder has no
+bounds; so only certificates that an anchor answers for reach its parser. Dates and the strength of algorithms are not
+its business here (``validation``), nor is revocation (``revocation``), so the outcome depends on the path alone. Name
+constraints and path length of an anchor's own certificate bind too (RFC 5937), its policies do not.
+
+Always given our anchors, the library asks neither for the system's list of CAs nor for a clock or a network; its
+coroutines then never wait and are run to their end in one go (``finished``).
+"""
+
+from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from asn1crypto import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from pyhanko_certvalidator.authority import CertTrustAnchor, TrustQualifiers, derive_quals_from_cert
+from pyhanko_certvalidator.context import ValidationContext
+from pyhanko_certvalidator.errors import CRLValidationError, OCSPValidationError, PathError, ValidationError
+from pyhanko_certvalidator.path import ValidationPath
+from pyhanko_certvalidator.policy_decl import (
+    NO_REVOCATION,
+    AcceptAllAlgorithms,
+    CertRevTrustPolicy,
+    PKIXValidationParams,
+)
+from pyhanko_certvalidator.validate import async_validate_path
+
+from gateway.pki.path import Path
+from gateway.reason import Reason
+
+T = TypeVar("T")
+
+REFUSALS = (ValidationError, PathError, CRLValidationError, OCSPValidationError, InvalidSignature)
+"""How the library says no."""
+STUMBLES = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RuntimeError)
+"""How the library and asn1crypto fail on values that are valid DER and yet not what they expect."""
+
+_ANY_TIME = datetime(5000, 1, 1, tzinfo=UTC)
+_ALWAYS = timedelta(days=365 * 4990)
+"""All dates from year 10 to 9990 count as valid."""
+_MAX_NOTE = 200
+
+
+def fault_of(path: Path) -> tuple[Reason, str] | None:
+    """Return why ``path`` (leaf first, two certificates or more, the last an anchor) does not hold, None: it does.
+
+    Untrusted: a CA was not entitled to it. The text may quote names from the certificates, in printable ASCII.
+    """
+    try:
+        context = ValidationContext(
+            trust_roots=[],
+            moment=_ANY_TIME,
+            time_tolerance=_ALWAYS,
+            revinfo_policy=CertRevTrustPolicy(NO_REVOCATION),
+            algorithm_usage_policy=AcceptAllAlgorithms(),
+        )
+        finished(async_validate_path(context, library_path(path)))
+    except REFUSALS as error:
+        return Reason.UNTRUSTED, note(str(error))
+    except UnsupportedAlgorithm:
+        return Reason.UNSUPPORTED_ALGORITHM, "a signature in the path is of an unsupported algorithm"
+    except STUMBLES:
+        return Reason.MALFORMED, "a certificate of the path has an extension that does not parse"
+    return None
+
+
+def library_path(path: Path) -> ValidationPath:
+    """Return ``path`` as the library wants it. Raises ``STUMBLES``."""
+    leaf, *middle, anchor = (x509.Certificate.load(certificate.der) for certificate in path)
+    return ValidationPath(CertTrustAnchor(anchor, _qualifiers(anchor)), reversed(middle), leaf)
+
+
+def _qualifiers(anchor: x509.Certificate) -> TrustQualifiers:
+    derived = derive_quals_from_cert(anchor).standard_parameters or PKIXValidationParams()
+    parameters = replace(derived, user_initial_policy_set=frozenset(["any_policy"]), initial_explicit_policy=False)
+    length = anchor.max_path_length
+    return TrustQualifiers(standard_parameters=parameters, max_path_length=length, max_aa_path_length=length)
+
+
+def finished(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that has nothing to wait for."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    coroutine.close()
+    raise RuntimeError("the validator waits, which it never has to without fetchers")
+
+
+def note(text: str) -> str:
+    """Return a text from outside as one short printable line."""
+    return "".join(char if char.isprintable() and char.isascii() else "?" for char in text[:_MAX_NOTE])
