@@ -128,7 +128,7 @@ def _claimed(header: Header) -> tuple[str, ...]:
 
 
 def _visible(header: Header, rules: Rules) -> frozenset[str]:
-    """Whom the message shows as its recipients; a field that does not parse shows nobody, so that nobody is revealed."""
+    """Whom the message shows as its recipients; a field that does not parse shows, and so reveals, nobody."""
     fields = [field for name in VISIBLE_FIELDS for field in header.named(name)]
     found = (mailbox for field in fields for mailbox in _recipients(header.value(field)))
     return frozenset(folded(mailbox.address, fold=rules.fold) for mailbox in found)

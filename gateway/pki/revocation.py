@@ -149,8 +149,188 @@ def _read_list(data: bytes) -> RevocationList:
     )
 
 
-def _extension[E: x509.ExtensionType](parsed: x509.CertificateRevocationList, kind: type[E]) -> E | None:
+def _extension(parsed: x509.CertificateRevocationList, kind: type[Extension]) -> Extension | None:
     try:
         return parsed.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
+
+
+def read_status_response(data: bytes) -> StatusResponse:
+    """Read one DER OCSPResponse; its signature is not checked. Raises ``Malformed`` (``LimitExceeded``)."""
+    if len(data) > MAX_RESPONSE_SIZE:
+        raise LimitExceeded(f"the OCSP response has {len(data)} bytes; at most {MAX_RESPONSE_SIZE} are read")
+    try:
+        parsed = ocsp.load_der_ocsp_response(bytes(data))
+        if parsed.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
+            raise Malformed(f"the OCSP responder gave no answer: {parsed.response_status.name}")
+        answers = tuple(map(_answer, parsed.responses))
+    except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm) as error:
+        raise Malformed(f"the OCSP response does not parse: {error}") from error
+    return StatusResponse(bytes(data), sha256(data).hexdigest(), answers)
+
+
+def _answer(single: ocsp.OCSPSingleResponse) -> Answer:
+    return single.serial_number, single.this_update_utc, single.next_update_utc, single.revocation_time_utc
+
+
+def statuses(path: Path, carried: Iterable[Certificate], evidence: Evidence, at: datetime) -> tuple[Status, ...]:
+    """Return what is known at ``at`` of each certificate of ``path`` but the last, which is taken for authentic.
+
+    ``carried``: certificates that may have signed CRLs in place of an issuer.
+    """
+    below = path[:-1]
+    relevant = _relevant(path, evidence, at)
+    if not (relevant.lists or relevant.responses):
+        return (Status.UNKNOWN,) * len(below)
+    inquire = partial(_inquire, path, _signers(path, carried, relevant), relevant, at)
+    found = inquire(_CURRENT)
+    if Status.UNKNOWN not in found or not relevant.lists:
+        return found
+    stale = inquire(_HOWEVER_OLD)
+    return tuple(Status.REVOKED if old is Status.REVOKED else new for new, old in zip(found, stale, strict=True))
+
+
+def moments(path: Path, evidence: Evidence, at: datetime) -> Iterator[datetime]:
+    """Yield every time, give or take ``SKEW``, at which ``evidence`` may begin or cease to say something of ``path``."""
+    relevant = _relevant(path, evidence, at)
+    serials = {certificate.serial for certificate in path}
+    for item in relevant.lists:
+        yield item.next_update or item.this_update + _UNDATED
+        yield from (entry.revocation_date_utc for entry in _entries(item, serials))
+    for response in evidence.responses:
+        for serial, begins, ends, revoked in response.answers:
+            if serial in serials:
+                yield from (begins, ends or begins + _UNDATED, revoked or begins)
+
+
+def _relevant(path: Path, evidence: Evidence, at: datetime) -> Evidence:
+    """Leave out what says nothing of ``path``, and responses from the future, which the library would let pass."""
+    names = {name_key(issuer.subject_der) for issuer in path[1:]}
+    serials = {certificate.serial for certificate in path[:-1]}
+    lists = (item for item in evidence.lists if item.is_indirect or name_key(item.issuer_der) in names)
+    responses = (
+        response
+        for response in evidence.responses
+        if any(serial in serials and begins - SKEW <= at for serial, begins, _, _ in response.answers)
+    )
+    newest = sorted(lists, key=lambda item: item.this_update, reverse=True)
+    return Evidence(tuple(newest[:MAX_EVIDENCE]), tuple(responses)[:MAX_EVIDENCE])
+
+
+def _signers(path: Path, carried: Iterable[Certificate], evidence: Evidence) -> list[Certificate]:
+    """Return certificates by an authority of ``path`` that bear a CRL issuer's name: only those reach the library."""
+    names = {name_key(item.issuer_der) for item in evidence.lists}
+    issuances = Issuances(2 * MAX_SIGNERS)
+    found = (
+        candidate
+        for candidate in dict.fromkeys(carried)
+        if candidate not in path
+        and name_key(candidate.subject_der) in names
+        and (candidate.key_usage is None or "cRLSign" in candidate.key_usage)
+        and any(names_issuer(candidate, by) and issuances.signed(candidate, by) for by in path[1:])
+    )
+    return list(islice(found, MAX_SIGNERS))
+
+
+# ── asking the library ──
+
+_REQUIRED = RevocationCheckingPolicy(
+    # what a path ends with is only ever a signer of evidence here: its own status has to be known
+    ee_certificate_rule=RevocationCheckingRule.CRL_OR_OCSP_REQUIRED,
+    intermediate_ca_cert_rule=RevocationCheckingRule.NO_CHECK,
+)
+_CURRENT = CertRevTrustPolicy(_REQUIRED, retroactive_revinfo=True)
+_HOWEVER_OLD = CertRevTrustPolicy(
+    _REQUIRED,
+    freshness=timedelta(days=36525),
+    freshness_req_type=FreshnessReqType.MAX_DIFF_REVOCATION_VALIDATION,
+)
+
+
+def _inquire(
+    path: Path, signers: Sequence[Certificate], evidence: Evidence, at: datetime, policy: CertRevTrustPolicy
+) -> tuple[Status, ...]:
+    unknown = (Status.UNKNOWN,) * (len(path) - 1)
+    try:
+        chain = library_path(path)
+        certificates = list(chain.iter_certs(include_root=False))
+        context = _context(chain, signers, evidence, path, at, policy)
+        for certificate in certificates:
+            context.record_validation(certificate, chain)
+        return tuple(_status(certificate, chain, context) for certificate in reversed(certificates))
+    except (*REFUSALS, *STUMBLES):
+        return unknown
+
+
+def _context(
+    chain: ValidationPath,
+    signers: Sequence[Certificate],
+    evidence: Evidence,
+    path: Path,
+    at: datetime,
+    policy: CertRevTrustPolicy,
+) -> ValidationContext:
+    originals: dict[bytes, bytes] = {}
+    others = [library_x509.Certificate.load(signer.der) for signer in signers]
+    return ValidationContext(
+        trust_roots=[chain.trust_anchor],
+        other_certs=[*chain.iter_certs(include_root=False), *others],
+        moment=at,
+        time_tolerance=SKEW,
+        crls=[_abridged(item, {certificate.serial for certificate in (*path, *signers)}, originals) for item in evidence.lists],
+        ocsps=[response.der for response in evidence.responses],
+        revinfo_policy=policy,
+        algorithm_usage_policy=AcceptAllAlgorithms(),
+        signature_validator=_Originals(originals),
+    )
+
+
+def _status(certificate: library_x509.Certificate, chain: ValidationPath, context: ValidationContext) -> Status:
+    """All evidence is heard: one that says revoked outweighs any that says good."""
+    found = Status.UNKNOWN
+    for verify in (verify_ocsp_response, verify_crl):
+        try:
+            finished(verify(certificate, chain, context))
+            found = Status.GOOD
+        except RevokedError:
+            return Status.REVOKED
+        except (*REFUSALS, *STUMBLES, UnsupportedAlgorithm):
+            continue
+    return found
+
+
+# ── large lists ──
+
+
+class _Originals(DefaultSignatureValidator):
+    """Checks the signature of an abridged list over the whole list that it stands for."""
+
+    def __init__(self, originals: dict[bytes, bytes]) -> None:
+        self._originals = originals
+
+    def validate_signature(
+        self,
+        signature: bytes,
+        signed_data: bytes,
+        public_key_info: keys.PublicKeyInfo,
+        signature_algorithm: algos.SignedDigestAlgorithm,
+        context: SignatureValidationContext = DEFAULT_VALIDATION_CONTEXT,
+    ) -> None:
+        """Raises ``InvalidSignature``."""
+        whole = self._originals.get(signed_data, signed_data)
+        super().validate_signature(signature, whole, public_key_info, signature_algorithm, context)
+
+
+def _abridged(item: RevocationList, serials: set[int], originals: dict[bytes, bytes]) -> bytes:
+    """Return a CRL with the entries for ``serials`` only, noting the signed part of the whole under its own.
+
+    The library walks a list in Python, a second for every 100 000 entries; looking a number up costs a few
+    milliseconds. A list whose entries name issuers stays whole, for there the order means something (RFC 5280 §5.3.3).
+    """
+    if _CERTIFICATE_ISSUER in item.der:
+        return item.der
+    body, *seal = read(item.der).children
+    entries = [_entry(entry) for entry in _entries(item, serials)]
+    short = der.sequence(*_without_entries(body), *entries)
+    return short
