@@ -33,7 +33,11 @@ lint: setup
 	$(BIN)/mypy
 
 fuzz: setup
-	$(BIN)/python -m pytest -n 2 tests --hypothesis-profile=long -m "not postfix"
+	$(BIN)/python -m pytest -n 2 tests --ignore tests/e2e --hypothesis-profile=long --timeout 3600
+
+soak: setup
+	@sh .ci/packages openssl postfix
+	SMIME_GATEWAY_SOAK=1 $(BIN)/python -m pytest tests/e2e/test_crash.py
 
 bench: setup
 	@sh .ci/packages openssl postfix

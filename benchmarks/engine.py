@@ -9,7 +9,7 @@ import resource
 import time
 from collections.abc import Callable
 
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -45,6 +45,7 @@ def signing(ground: Ground) -> Callable[[], None]:
 def _against_signature(ground: Ground) -> Sides:
     sign = signing(ground)
     key = load_pem_private_key((ground.folder / "signing.key").read_bytes(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
     scheme, digest, data = padding.PKCS1v15(), SHA256(), os.urandom(250)
     return Sides(lambda: _cost(sign, TIMES), lambda: _cost(lambda: key.sign(data, scheme, digest), TIMES))
 

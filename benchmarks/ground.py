@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 import yaml
+
 from benchmarks.load import Sink
 from benchmarks.postfix import Postfix
-
 from gateway.cli.demo.stage import Daemon, free_port
 from tests.authority import Authority, Issued
 
@@ -60,10 +60,9 @@ class Ground:
         """With as many workers as it takes by itself."""
         return self._serve("gateway", "auto")
 
-    @cached_property
     def one_worker(self) -> Gateway:
-        """With one worker, whose memory can be watched."""
-        return self._serve("one", 1)
+        """A fresh one with one worker, whose memory can be watched."""
+        return self._serve(f"one-{free_port()}", 1)
 
     def _serve(self, name: str, workers: str | int) -> Gateway:
         gateway = self.configured(name, workers, self.sink.port)
@@ -114,7 +113,8 @@ class Ground:
 def small_mail(sender: str) -> bytes:
     """Return a helpdesk's answer of 10 kB: text and HTML, 7-bit, lines ended by CRLF."""
     head = (
-        "Received: from helpdesk.example.org (localhost [127.0.0.1]) by app.example.org; Mon, 1 Jun 2026 09:00:00 +0000\r\n"
+        "Received: from helpdesk.example.org (localhost [127.0.0.1]) by app.example.org;\r\n"
+        "\tMon, 01 Jun 2026 09:00:00 +0000\r\n"
         f"Date: Mon, 01 Jun 2026 09:00:00 +0000\r\nFrom: Support <{sender}>\r\nTo: Alice <{ALICE}>\r\n"
         "Message-ID: <20260601.42.7@helpdesk.example.org>\r\nIn-Reply-To: <41.6@example.com>\r\n"
         "References: <40.5@example.com> <41.6@example.com>\r\nSubject: Re: [Ticket#42] Printer is on fire\r\n"

@@ -35,7 +35,7 @@ def _data(ground: Ground) -> Sides:
 
 
 def _memory(sender: str, ground: Ground) -> Sides:
-    gateway = ground.one_worker
+    gateway = ground.one_worker()
     (worker,) = gateway.workers()
     for kind in (NOBODY, SIGNING, SEALING):
         send(gateway.port, SMALL_ONES, kind, "-F", str(ground.mail(kind)))

@@ -32,7 +32,10 @@ def send(port: int, messages: int, sender: str, *source: str, sessions: int = 10
     command = [program("smtp-source"), "-s", str(sessions), "-m", str(messages), "-f", sender, *source]
     command += ["-t", "alice@example.com", "-M", "helpdesk.example.org", f"127.0.0.1:{port}"]
     started = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise NotMeasured(f"smtp-source did not come to its end in {PATIENCE:.0f} seconds") from error
     if done.returncode != 0:
         raise NotMeasured(f"smtp-source ended with {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")
     return time.perf_counter() - started

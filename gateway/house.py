@@ -67,6 +67,7 @@ def build_rules(options: Options) -> Rules:
                 addresses=group.addresses,
                 sign=Level(group.sign or options.defaults.sign),
                 encrypt=Level(group.encrypt or options.defaults.encrypt),
+                recipients=group.recipients,
                 submitters=Submitters(group.submitters.clients, frozenset(group.submitters.users)),
             )
             for group in options.groups
@@ -94,7 +95,7 @@ def build_limits(options: Options, workers: int) -> Limits:
         message_size=limits.message_size,
         connections=max(1, limits.connections // workers),
         connections_per_client=max(1, limits.connections_per_client // workers),
-        copies=limits.copies,
+        copies=max(1, limits.copies // workers),
     )
 
 

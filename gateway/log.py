@@ -20,6 +20,7 @@ def start_logging(as_json_lines: bool) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[stream], force=True)
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def log_record(record: Record) -> None:
@@ -70,4 +71,7 @@ class _JsonLines(logging.Formatter):
         record = getattr(entry, "record", None)
         if isinstance(record, Record):
             return json.dumps(as_json(record), ensure_ascii=True)
-        return json.dumps({"level": entry.levelname.lower(), "message": entry.getMessage()}, ensure_ascii=True)
+        line = {"level": entry.levelname.lower(), "message": entry.getMessage()}
+        if entry.exc_info:
+            line["traceback"] = self.formatException(entry.exc_info)
+        return json.dumps(line, ensure_ascii=True)

@@ -19,6 +19,7 @@ from gateway.errors import Fault
 from gateway.house import build_doors, build_engine, build_limits, store_options
 from gateway.log import line, log_record, logger
 from gateway.reply import Reply
+from gateway.smtp.budget import Budget
 from gateway.smtp.listener import OpenDoor, open_door
 from gateway.store import Store, open_store
 from gateway.store.journal import Journal
@@ -101,6 +102,7 @@ class Worker:
 
     async def _open(self) -> list[OpenDoor]:
         limits = build_limits(self._options, self._share)
+        copies = Budget(limits.copies)
         return [
             await open_door(
                 door,
@@ -113,6 +115,7 @@ class Worker:
                 instance=self._instance,
                 new_id=new_id,
                 now=now,
+                copies=copies,
             )
             for door in build_doors(self._options)
         ]

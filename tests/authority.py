@@ -20,7 +20,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, mlkem, rsa, x448, x25519
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, mlkem, padding, rsa, x448, x25519
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     pkcs12,
 )
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from gateway.pki.certificate import Certificate, read_certificate
@@ -41,6 +42,7 @@ EMAIL_PROTECTION, CLIENT_AUTH, SERVER_AUTH, ANY_USAGE = (
     "1.3.6.1.5.5.7.3.1",
     "2.5.29.37.0",
 )
+OCSP_SIGNING = "1.3.6.1.5.5.7.3.9"
 POOL = 3
 
 _FRESH: dict[str, Callable[[], Any]] = {
@@ -161,24 +163,82 @@ class Authority:
 
     def ca(self, common_name: str, *, issuer: Issued | None, **facts: Any) -> Issued:
         """Issue a CA certificate; ``issuer`` None makes it self-signed. ``facts`` as for ``leaf``."""
-        facts = {"key_usage": ("keyCertSign", "cRLSign"), "extended_key_usage": None, "kind": self.kind} | facts
-        return issue((), issuer=issuer, ca=True, common_name=common_name, **facts)
+        usual = {"ca": True, "key_usage": ("keyCertSign", "cRLSign"), "extended_key_usage": None, "kind": self.kind}
+        return issue((), issuer=issuer, common_name=common_name, **(usual | facts))
 
     def leaf(self, *addresses: str, issuer: Issued | None = None, **facts: Any) -> Issued:
         """Issue a leaf below the intermediate (or ``issuer``); ``facts`` are the keywords of ``issue``."""
         return issue(addresses, issuer=issuer or self.intermediate, **facts)
 
     def revocation_list(
-        self, *revoked: Issued, issuer: Issued | None = None, at: datetime = NOT_BEFORE, until: datetime = NOT_AFTER
+        self,
+        *revoked: Issued,
+        issuer: Issued | None = None,
+        at: datetime = NOT_BEFORE,
+        until: datetime = NOT_AFTER,
+        revoked_at: datetime | None = None,
+        signer: Issued | None = None,
+        extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
+        entry_extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
+        number: int = 1,
     ) -> x509.CertificateRevocationList:
-        """Issue a CRL of the intermediate (or ``issuer``), made at ``at``, that names ``revoked``."""
+        """Issue a CRL of the intermediate (or ``issuer``), made at ``at``, that names ``revoked``.
+
+        ``signer``: whose key signs it, where that is not the issuer's.
+        """
         by = issuer or self.intermediate
         builder = x509.CertificateRevocationListBuilder().issuer_name(by.x509.subject)
-        builder = builder.last_update(at).next_update(until).add_extension(x509.CRLNumber(1), False)
+        builder = builder.last_update(at).next_update(until)
+        for extension, critical in ((x509.CRLNumber(number), False), *extensions):
+            builder = builder.add_extension(extension, critical)
         for item in revoked:
-            entry = x509.RevokedCertificateBuilder().serial_number(item.x509.serial_number).revocation_date(at)
+            entry = x509.RevokedCertificateBuilder().serial_number(item.x509.serial_number)
+            entry = entry.revocation_date(revoked_at or at)
+            for extension, critical in entry_extensions:
+                entry = entry.add_extension(extension, critical)
             builder = builder.add_revoked_certificate(entry.build())
-        return builder.sign(by.private_key, _digest(by.private_key))
+        key = (signer or by).private_key
+        return builder.sign(key, _digest(key))
+
+    def status_response(
+        self,
+        leaf: Issued,
+        *,
+        revoked_at: datetime | None = None,
+        at: datetime = NOT_BEFORE,
+        until: datetime | None = NOT_AFTER,
+        issuer: Issued | None = None,
+        responder: Issued | None = None,
+        unknown: bool = False,
+    ) -> bytes:
+        """Return an OCSP response (DER) about ``leaf`` made at ``at``: good, or revoked since ``revoked_at``.
+
+        It is signed by the issuer above ``leaf``, or by ``responder``, whose certificate comes along. ``issuer``: whom
+        the response names as the issuer.
+        """
+        above = leaf.issuers[0]
+        by = responder or above
+        status = ocsp.OCSPCertStatus.REVOKED if revoked_at else ocsp.OCSPCertStatus.GOOD
+        builder = ocsp.OCSPResponseBuilder().add_response(
+            cert=leaf.x509,
+            issuer=(issuer or above).x509,
+            algorithm=hashes.SHA256(),
+            cert_status=ocsp.OCSPCertStatus.UNKNOWN if unknown else status,
+            this_update=at,
+            next_update=until,
+            revocation_time=revoked_at,
+            revocation_reason=None,
+        )
+        builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, by.x509)
+        if responder is not None:
+            builder = builder.certificates([responder.x509])
+        return builder.sign(by.private_key, _digest(by.private_key)).public_bytes(Encoding.DER)
+
+    def responder(self, *, issuer: Issued | None = None, no_check: bool = True, **facts: Any) -> Issued:
+        """Issue an OCSP responder's certificate below the intermediate (or ``issuer``)."""
+        extensions = ((x509.OCSPNoCheck(), False),) if no_check else ()
+        facts = {"kind": "p256", "key_usage": ("digitalSignature",), "extended_key_usage": (OCSP_SIGNING,)} | facts
+        return self.leaf(issuer=issuer, common_name="Test Responder", extensions=extensions, **facts)
 
     def self_signed(self, *addresses: str, **facts: Any) -> Issued:
         """Issue a leaf that nobody but itself vouches for."""
@@ -205,12 +265,14 @@ def issue(
     serial: int | None = None,
     extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
     broken_signature: bool = False,
+    digest: str | None = None,
 ) -> Issued:
     """Issue one certificate.
 
     ``utf8_addresses`` become SmtpUTF8Mailbox names; ``raw_san`` is the DER of the whole subjectAltName, for names no
     builder makes; ``ca`` None leaves basicConstraints out, ``key_usage`` and ``extended_key_usage`` None those;
-    ``key_ids`` False leaves subject and authority key identifiers out; ``broken_signature`` alters the signature.
+    ``key_ids`` False leaves subject and authority key identifiers out; ``broken_signature`` alters the signature;
+    ``digest`` is ``sha1`` or ``md5``, of an RSA issuer only.
     """
     key = key or make_key(kind)
     subject = _name(common_name, subject_addresses)
@@ -231,7 +293,9 @@ def issue(
         *extensions,
     ):
         builder = builder.add_extension(extension, critical)
-    signed = _sign(builder, issuer.private_key if issuer else key)
+    signer = issuer.private_key if issuer else key
+    signed = builder.sign(signer, _digest(signer))
+    signed = _weakly_signed(signed, signer, digest) if digest else signed
     above = (issuer, *issuer.issuers) if issuer else ()
     return Issued(_broken(signed) if broken_signature else signed, key, above)
 
@@ -276,8 +340,14 @@ def _key_ids(key: Any, issuer: Issued | None) -> list[tuple[x509.ExtensionType, 
     return [(own, False), (x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), False)]
 
 
-def _sign(builder: x509.CertificateBuilder, key: Any) -> x509.Certificate:
-    return builder.sign(key, _digest(key))
+def _weakly_signed(certificate: x509.Certificate, key: rsa.RSAPrivateKey, digest: str) -> x509.Certificate:
+    """Sign again with a digest that the builder no longer takes: its OID differs in the last octet only."""
+    pkcs1 = bytes.fromhex("2a864886f70d0101")
+    hashed, octet = {"sha1": (hashes.SHA1(), b"\x05"), "md5": (hashes.MD5(), b"\x04")}[digest]
+    body = certificate.tbs_certificate_bytes.replace(pkcs1 + b"\x0b", pkcs1 + octet)
+    signature = key.sign(body, padding.PKCS1v15(), hashed)
+    algorithm = tlv(0x30, tlv(0x06, pkcs1 + octet) + tlv(0x05, b""))
+    return x509.load_der_x509_certificate(tlv(0x30, body + algorithm + tlv(0x03, b"\0" + signature)))
 
 
 def _digest(key: Any) -> hashes.SHA256 | None:
@@ -294,7 +364,8 @@ def _broken(certificate: x509.Certificate) -> x509.Certificate:
 def tlv(tag: int, content: bytes) -> bytes:
     """Return one DER element."""
     size = len(content)
-    length = bytes([size]) if size < 128 else bytes([0x82]) + size.to_bytes(2, "big")
+    octets = (size.bit_length() + 7) // 8
+    length = bytes([size]) if size < 128 else bytes([0x80 | octets]) + size.to_bytes(octets, "big")
     return bytes([tag]) + length + content
 
 

@@ -1,15 +1,22 @@
-"""Signed attributes: those we make, and strict rules for those we read (RFC 5652 §5.3, §5.4, §11; RFC 8551 §2.5)."""
+"""Signed attributes: those we make, and strict rules for those we read (RFC 5652 §5.3, §5.4, §11; RFC 8551 §2.5).
+
+What a signature rests on (content type, message digest, signing certificate) raises where it breaks a rule. What is
+information only (signing time, capabilities) is None or empty where it cannot be told.
+"""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields, members
+from gateway.cms.algorithm import DIGEST_BY_OID, DIGESTS
 from gateway.cms.content import DATA
-from gateway.cms.parameter import capabilities
+from gateway.cms.parameter import capabilities, read_capabilities, read_identifier
+from gateway.cms.rejected import Rejected
 from gateway.errors import Malformed
 from gateway.pki.certificate import Certificate
+from gateway.reason import Reason
 
 ATTRIBUTES = 50
 
@@ -17,7 +24,13 @@ CONTENT_TYPE = der.oid("1.2.840.113549.1.9.3")
 MESSAGE_DIGEST = der.oid("1.2.840.113549.1.9.4")
 SIGNING_TIME = der.oid("1.2.840.113549.1.9.5")
 SMIME_CAPABILITIES = der.oid("1.2.840.113549.1.9.15")
+SIGNING_CERTIFICATE = der.oid("1.2.840.113549.1.9.16.2.12")
 SIGNING_CERTIFICATE_V2 = der.oid("1.2.840.113549.1.9.16.2.47")
+
+Attributes = Mapping[bytes, Element]
+"""The set of values of each attribute, by the content octets of its OID."""
+
+_NEVER_UNSIGNED = frozenset(kind[2:] for kind in (CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME))
 
 
 def _attribute(kind: bytes, value: bytes) -> bytes:
@@ -53,7 +66,7 @@ def retag(attributes: bytes | memoryview, tag: int) -> bytes:
     return bytes((tag,)) + attributes[1:]
 
 
-def read_attributes(element: Element) -> Mapping[bytes, Element]:
+def read_attributes(element: Element) -> Attributes:
     """Return the set of values of each attribute by the content octets of its OID.
 
     Raises ``Malformed`` where an attribute repeats or the set is of indefinite length (it must be DER).
@@ -72,9 +85,70 @@ def read_attributes(element: Element) -> Mapping[bytes, Element]:
     return found
 
 
-def single(attributes: Mapping[bytes, Element], kind: bytes) -> Element:
+def check_unsigned(element: Element) -> None:
+    """Make sure that no unsigned attribute is one that must be signed (RFC 5652 §11.1-§11.3). Raises ``Malformed``."""
+    for item in members(element, ATTRIBUTES, element.tag):
+        if Fields(item).next().oid() in _NEVER_UNSIGNED:
+            raise Malformed("an attribute that must be signed stands among the unsigned ones")
+
+
+def single(attributes: Attributes, kind: bytes) -> Element:
     """Return the one value that attribute ``kind`` must have. Raises ``Malformed``."""
     values = attributes.get(kind[2:])
     if values is None:
         raise Malformed("an attribute that a signature must have is missing")
     return values.only()
+
+
+def signing_time(attributes: Attributes) -> datetime | None:
+    """Return the signingTime (aware, UTC); None where there is not exactly one that can be read (RFC 5652 §11.3)."""
+    try:
+        return _time(single(attributes, SIGNING_TIME))
+    except (Malformed, ValueError):
+        return None
+
+
+def _time(element: Element) -> datetime:
+    """UTCTime or GeneralizedTime as X.509 writes them. Raises ``Malformed``, ``ValueError``."""
+    text = element.expect(der.UTC_TIME, der.GENERALIZED_TIME).value.decode("ascii")
+    if element.tag == der.UTC_TIME:
+        text = ("20" if text < "50" else "19") + text
+    if len(text) != len("YYYYMMDDHHMMSSZ") or not text[:-1].isdecimal():
+        raise Malformed("a time in another form than a certificate's")
+    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+
+
+def announced(attributes: Attributes) -> tuple[str, ...]:
+    """Return the signer's capabilities as ``parameter.read_capabilities`` does; none where they cannot be read."""
+    try:
+        return read_capabilities(single(attributes, SMIME_CAPABILITIES))
+    except Malformed:
+        return ()
+
+
+def binds(attributes: Attributes, certificate: Certificate) -> bool:
+    """Whether a signingCertificate or signingCertificateV2 names ``certificate`` as the signer's (RFC 5035 §5.4).
+
+    Raises ``Rejected`` bad-signature where one names another certificate, ``Malformed``.
+    """
+    found = [_names(attributes, kind, certificate) for kind in (SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2)]
+    if False in found:
+        raise Rejected(Reason.BAD_SIGNATURE, "the signature was made for another certificate of the same key")
+    return True in found
+
+
+def _names(attributes: Attributes, kind: bytes, certificate: Certificate) -> bool | None:
+    """Compare the hash in the first ESSCertID, which is the signer's; None: not there, or its digest is unknown."""
+    if kind[2:] not in attributes:
+        return None
+    fields = Fields(Fields(Fields(single(attributes, kind)).next()).take(der.SEQUENCE))
+    algorithm = fields.optional(der.SEQUENCE) if kind == SIGNING_CERTIFICATE_V2 else None
+    digest = DIGESTS["sha1" if kind == SIGNING_CERTIFICATE else "sha256"]
+    if algorithm is not None:
+        named = DIGEST_BY_OID.get(read_identifier(algorithm).oid)
+        if named is None:
+            return None
+        digest = named
+    hasher = digest.new()
+    hasher.update(certificate.der)
+    return fields.next().octets() == hasher.digest()

@@ -3,7 +3,7 @@
 Content of any size is handed about as slices of the buffers it stands in, and worked on window by window.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields, read
@@ -35,11 +35,21 @@ def slices(content: Content) -> list[memoryview]:
     return [memoryview(piece) for piece in content]
 
 
-def windows(pieces: Sequence[memoryview]) -> Iterator[memoryview]:
-    """Yield ``pieces`` in windows of at most ``WINDOW`` octets."""
+def windows(pieces: Iterable[memoryview]) -> Iterator[Octets]:
+    """Yield the octets of ``pieces`` in windows of at most ``WINDOW``; small pieces are joined to save steps."""
+    small: list[memoryview] = []
+    size = 0
     for piece in pieces:
-        for start in range(0, len(piece), WINDOW):
-            yield piece[start : start + WINDOW]
+        size += piece.nbytes
+        if size > WINDOW:
+            yield b"".join(small)
+            small, size = [], piece.nbytes
+        if size > WINDOW:
+            yield from (piece[start : start + WINDOW] for start in range(0, size, WINDOW))
+            size = 0
+        else:
+            small.append(piece)
+    yield b"".join(small)
 
 
 def read_content_info(data: Octets) -> tuple[bytes, Element]:

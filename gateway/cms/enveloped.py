@@ -1,29 +1,23 @@
 """EnvelopedData and AuthEnvelopedData: ``encrypt``, ``read_enveloped``, ``decrypt`` (RFC 5652 §6, RFC 5083, RFC 5084).
 
-AES-CBC makes EnvelopedData, AES-GCM AuthEnvelopedData; neither cipher is accepted in the other. Content goes through
-in windows and is never joined. Reading names one certificate of ours; keys are never tried. CBC content that decrypts
-proves nothing about who wrote it or whether it was changed.
+AES-CBC makes EnvelopedData, AES-GCM AuthEnvelopedData, and so they are read; AES-GCM in EnvelopedData, an old mistake,
+is read too where the tag stands at the end of the ciphertext and holds. Content goes through in windows and is not
+joined. Reading names one certificate of ours; keys are never tried. CBC content that decrypts proves nothing about who
+wrote it or whether it was changed.
 """
 
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import padding
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields
-from gateway.cms.algorithm import (
-    CIPHER_BY_OID,
-    CIPHERS,
-    TRANSPORTS,
-    ContentCipher,
-    Hasher,
-    unsupported,
-)
+from gateway.cms.algorithm import CIPHER_BY_OID, CIPHERS, TRANSPORTS, ContentCipher, Hasher, unsupported, weak
 from gateway.cms.attribute import read_attributes, retag
+from gateway.cms.cipher import NONCE, TAG, opening
 from gateway.cms.content import (
     AUTH_ENVELOPED_DATA,
     DATA,
@@ -36,17 +30,15 @@ from gateway.cms.content import (
     windows,
 )
 from gateway.cms.parameter import Identifier, read_identifier
-from gateway.cms.recipient import AGREEMENT, Recipient, decrypt_failed, read_recipients, recipient_info, unwrap
+from gateway.cms.recipient import AGREEMENT, Recipient, read_recipients, recipient_info
 from gateway.cms.rejected import Rejected
+from gateway.cms.unwrap import decrypt_failed, unwrap
 from gateway.errors import Malformed
 from gateway.pki.certificate import Certificate
 from gateway.pki.key import PrivateKey
 from gateway.reason import Reason
 
 BLOCK = 16
-NONCE = 12
-TAG = 16
-TAGS = range(12, 16 + 1)
 
 
 def encrypt(content: Content, recipients: Sequence[Certificate], cipher: str, rsa: str) -> Iterator[bytes]:
@@ -116,18 +108,27 @@ class Enveloped:
     def cipher(self) -> ContentCipher:
         """The content cipher, allowed in this kind of envelope. Raises ``Rejected``."""
         row = CIPHER_BY_OID.get(self.algorithm.oid)
-        if row is None or row.aead != (self.tag is not None):
+        if row is None or not (row.mode == "gcm" or row.aead == (self.tag is not None)):
             raise unsupported("the content cipher is unknown, or stands in the wrong kind of envelope")
         return row
 
     def recipient(self, certificate: Certificate) -> Recipient:
-        """Return the one recipient info that names ``certificate``. Raises ``Rejected`` no-key, ``Malformed``."""
+        """Return the one recipient info that names ``certificate``. Raises ``unreadable()``, ``Malformed``."""
         named = [item for item in self.recipients if item.identity is not None and item.identity.names(certificate)]
         if not named:
-            raise Rejected(Reason.NO_KEY, "the message is not encrypted to this certificate")
+            raise self.unreadable()
         if len(named) > 1:
             raise Malformed("one certificate is named by several recipient infos")
         return named[0]
+
+    def unreadable(self) -> Rejected:
+        """Return the exception for an envelope none of whose recipients is ours: no-key.
+
+        Where no recipient is of a kind that any key of ours could open, it is unsupported-algorithm.
+        """
+        if all(item.identity is None for item in self.recipients):
+            return unsupported("the message is encrypted to passwords or keys of unknown kinds only")
+        return Rejected(Reason.NO_KEY, "the message is encrypted to none of our certificates")
 
 
 def read_enveloped(data: Octets) -> Enveloped:
@@ -184,70 +185,34 @@ def _read_encrypted_content(element: Element) -> tuple[Identifier, list[memoryvi
     return algorithm, ciphertext
 
 
-def decrypt(enveloped: Enveloped, certificate: Certificate, key: PrivateKey) -> bytearray:
+def decrypt(enveloped: Enveloped, certificate: Certificate, key: PrivateKey, accept_legacy: bool = False) -> bytearray:
     """Return the content, opened with ``key`` by the recipient info that names ``certificate``.
 
-    Nothing is returned before the tag of an authenticated envelope was checked. Raises ``Malformed`` and ``Rejected``
-    for what can be told before the key is used; everything after that is ``Rejected`` decrypt-failed.
+    Nothing is returned before the tag of an authenticated cipher was checked. Raises ``Malformed`` and ``Rejected`` for
+    what can be told before the key is used (weak-algorithm and weak-key unless ``accept_legacy``); everything after
+    that is ``Rejected`` decrypt-failed.
     """
     content = bytearray()
-    for piece in _plaintext(enveloped, certificate, key):
+    for piece in _plaintext(enveloped, certificate, key, accept_legacy):
         content += piece
     return content
 
 
 def digest_content(enveloped: Enveloped, certificate: Certificate, key: PrivateKey, hasher: Hasher) -> None:
     """Feed the content to ``hasher`` and hold none of it; raises as ``decrypt``, and then the hash is worth nothing."""
-    for piece in _plaintext(enveloped, certificate, key):
+    for piece in _plaintext(enveloped, certificate, key, accept_legacy=False):
         hasher.update(piece)
 
 
-def _plaintext(enveloped: Enveloped, certificate: Certificate, key: PrivateKey) -> Iterator[bytes]:
+def _plaintext(enveloped: Enveloped, certificate: Certificate, key: PrivateKey, accept_legacy: bool) -> Iterator[bytes]:
     """Yield the content, unauthenticated until the end was reached."""
     row = enveloped.cipher
-    mode = _cbc(enveloped) if enveloped.tag is None else _gcm(enveloped, enveloped.tag)
-    aes = algorithms.AES(unwrap(enveloped.recipient(certificate), certificate, key, row.key_size))
+    if row.legacy and not accept_legacy:
+        raise weak(f"the content is encrypted with {row.name}")
+    parts = enveloped.ciphertext, enveloped.tag, enveloped.associated
+    open_with = opening(row, enveloped.algorithm.parameters, *parts)
+    content_key = unwrap(enveloped.recipient(certificate), certificate, key, row.key_size, accept_legacy)
     try:
-        yield from _unpad(aes, mode, enveloped) if isinstance(mode, modes.CBC) else _open(aes, mode, enveloped)
-    except (ValueError, InvalidTag) as error:
+        yield from open_with(content_key)
+    except (ValueError, InvalidTag, UnsupportedAlgorithm) as error:
         raise decrypt_failed() from error
-
-
-def _cbc(enveloped: Enveloped) -> modes.CBC:
-    """AES-CBC: the parameters are the vector (RFC 3565 §2.2); ciphertext is whole blocks, at least one."""
-    parameters = enveloped.algorithm.parameters
-    vector = b"" if parameters is None else parameters.octets()
-    size = sum(chunk.nbytes for chunk in enveloped.ciphertext)
-    if len(vector) != BLOCK or size % BLOCK or not size:
-        raise Malformed("AES-CBC with a vector or ciphertext of impossible length")
-    return modes.CBC(vector)
-
-
-def _gcm(enveloped: Enveloped, tag: bytes) -> modes.GCM:
-    """AES-GCM: GCMParameters (RFC 5084 §3.2), tag length 12 where none is named, and as long as the tag is."""
-    if enveloped.algorithm.parameters is None:
-        raise Malformed("AES-GCM without parameters")
-    fields = Fields(enveloped.algorithm.parameters)
-    nonce = fields.next().octets()
-    named = fields.optional(der.INTEGER)
-    fields.end()
-    size = 12 if named is None else named.integer()
-    if len(nonce) != NONCE or size not in TAGS or size != len(tag):
-        raise Malformed("AES-GCM with a nonce or tag of impossible length")
-    return modes.GCM(nonce, tag, min_tag_length=TAGS.start)
-
-
-def _open(aes: algorithms.AES, mode: modes.GCM, enveloped: Enveloped) -> Iterator[bytes]:
-    decryptor = Cipher(aes, mode).decryptor()
-    decryptor.authenticate_additional_data(enveloped.associated)
-    for window in windows(enveloped.ciphertext):
-        yield decryptor.update(window)
-    yield decryptor.finalize()
-
-
-def _unpad(aes: algorithms.AES, mode: modes.CBC, enveloped: Enveloped) -> Iterator[bytes]:
-    decryptor = Cipher(aes, mode).decryptor()
-    unpadder = padding.PKCS7(8 * BLOCK).unpadder()
-    for window in windows(enveloped.ciphertext):
-        yield unpadder.update(decryptor.update(window))
-    yield unpadder.update(decryptor.finalize()) + unpadder.finalize()

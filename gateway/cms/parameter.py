@@ -7,6 +7,7 @@ from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields
 from gateway.cms.algorithm import (
     AGREEMENT_BY_OID,
+    CIPHER_BY_OID,
     CIPHERS,
     DIGESTS,
     ECDSA,
@@ -42,7 +43,11 @@ class Identifier:
     @property
     def plain(self) -> bool:
         """Whether the parameters are absent or NULL."""
-        return self.parameters is None or bytes(self.parameters.raw) == NULL
+        return self.takes(NULL)
+
+    def takes(self, parameters: bytes) -> bool:
+        """Whether the parameters are absent, NULL or these."""
+        return self.parameters is None or bytes(self.parameters.raw) in (NULL, parameters)
 
 
 def read_identifier(element: Element) -> Identifier:
@@ -115,15 +120,22 @@ def read_agreement(identifier: Identifier) -> tuple[Agreement, KeyWrap, bytes]:
     agreement = AGREEMENT_BY_OID.get(identifier.oid)
     if agreement is None or identifier.parameters is None:
         raise unsupported("the key agreement algorithm is unknown")
-    inner = read_identifier(identifier.parameters)
-    wrap = WRAP_BY_OID.get(inner.oid)
-    if wrap is None or not inner.plain:
+    return agreement, *read_wrap(read_identifier(identifier.parameters))
+
+
+def read_wrap(identifier: Identifier) -> tuple[KeyWrap, bytes]:
+    """Return a key wrap and the DER of its AlgorithmIdentifier as it stood there. Raises ``Rejected``."""
+    wrap = WRAP_BY_OID.get(identifier.oid)
+    if wrap is None or not identifier.plain:
         raise unsupported("the key wrap algorithm is unknown")
-    return agreement, wrap, der.sequence(wrap.oid, b"" if inner.parameters is None else NULL)
+    return wrap, der.sequence(wrap.oid, b"" if identifier.parameters is None else NULL)
 
 
-def read_pss(parameters: Element | None) -> tuple[str, int]:
-    """Return digest and salt length (octets) of RSASSA-PSS parameters. Raises ``Malformed``, ``Rejected``."""
+def read_pss(parameters: Element | None) -> tuple[str, str, int]:
+    """Return digest, mask digest and salt length (octets) of RSASSA-PSS parameters (RFC 4055 §3.1).
+
+    Raises ``Malformed``, ``Rejected``.
+    """
     if parameters is None:
         raise Malformed("RSASSA-PSS without parameters")
     fields = Fields(parameters)
@@ -132,12 +144,12 @@ def read_pss(parameters: Element | None) -> tuple[str, int]:
     salt = fields.optional(0xA2)
     trailer = fields.optional(0xA3)
     fields.end()
-    if mask != digest or (trailer is not None and trailer.only().integer() != 1):
-        raise unsupported("RSASSA-PSS with a mask digest of its own or an unknown trailer")
+    if trailer is not None and trailer.only().integer() != 1:
+        raise unsupported("RSASSA-PSS with an unknown trailer")
     length = 20 if salt is None else salt.only().integer()
     if length not in _SALTS:
         raise unsupported(f"RSASSA-PSS with a salt of {length} octets")
-    return digest, length
+    return digest, mask, length
 
 
 def _parameter_digest(explicit: Element | None) -> str:
@@ -170,6 +182,22 @@ def _label(explicit: Element | None) -> bytes:
     if identifier.oid != P_SPECIFIED[2:] or identifier.parameters is None:
         raise unsupported("an RSAES-OAEP label that is not given in the parameters")
     return identifier.parameters.octets()
+
+
+def read_capabilities(element: Element) -> tuple[str, ...]:
+    """Return what an SMIMECapabilities announces, in its order (RFC 8551 §2.5.2): names of content ciphers, ``oaep``.
+
+    Parameters are not looked at and unknown capabilities are left out. Raises ``Malformed``.
+    """
+    found = []
+    for item in element.expect(der.SEQUENCE).children:
+        name = _CAPABILITIES.get(Fields(item).next().oid())
+        if name is not None:
+            found.append(name)
+    return tuple(found)
+
+
+_CAPABILITIES = {oid: row.name for oid, row in CIPHER_BY_OID.items()} | {RSAES_OAEP[2:]: "oaep"}
 
 
 def capabilities() -> bytes:

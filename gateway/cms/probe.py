@@ -1,6 +1,9 @@
-"""What a blob of bytes is, where labels cannot be trusted."""
+"""What a blob of bytes is, where labels cannot be trusted: one reading of its whole outer structure, whatever it is."""
 
-from gateway.asn1.ber import Element, Fields
+from collections.abc import Callable, Mapping
+
+from gateway.asn1.ber import Element
+from gateway.cms.compressed import Compressed, compressed_data
 from gateway.cms.content import (
     AUTH_ENVELOPED_DATA,
     COMPRESSED_DATA,
@@ -10,16 +13,27 @@ from gateway.cms.content import (
     Octets,
     read_content_info,
 )
-from gateway.cms.enveloped import auth_enveloped_data, enveloped_data
-from gateway.cms.parameter import read_identifier
-from gateway.cms.signed import signed_data
+from gateway.cms.enveloped import Enveloped, auth_enveloped_data, enveloped_data
+from gateway.cms.signed import SignedData, signed_data
+
+Parsed = SignedData | Enveloped | Compressed
+
+
+def read_cms(data: Octets) -> Parsed | None:
+    """Return what ``data`` holds, read once and ready to be verified, decrypted or decompressed.
+
+    None: a ContentInfo that holds something else. Raises ``Malformed``, ``LimitExceeded`` for everything that is no
+    ContentInfo or has a broken structure in it.
+    """
+    kind, content = read_content_info(data)
+    read = _READERS.get(kind)
+    return None if read is None else read(content)
 
 
 def content_type(data: Octets) -> str | None:
     """Return what ``data`` truly is: signed-data, enveloped-data, authenveloped-data or compressed-data.
 
-    The whole outer structure is read, not only its label. None: a ContentInfo that holds something else. Raises
-    ``Malformed``, ``LimitExceeded`` for everything that is no ContentInfo or has a broken structure in it.
+    The whole outer structure is read, not only its label. None and exceptions as ``read_cms``.
     """
     kind, content = read_content_info(data)
     read = _READERS.get(kind)
@@ -29,21 +43,9 @@ def content_type(data: Octets) -> str | None:
     return NAMES[kind]
 
 
-def _compressed(element: Element) -> None:
-    """CompressedData (RFC 3274 §1.1)."""
-    fields = Fields(element)
-    fields.next().integer()
-    read_identifier(fields.next())
-    encapsulated = Fields(fields.next())
-    encapsulated.next().oid()
-    encapsulated.take(0xA0).only().chunks()
-    encapsulated.end()
-    fields.end()
-
-
-_READERS = {
+_READERS: Mapping[bytes, Callable[[Element], Parsed]] = {
     SIGNED_DATA[2:]: signed_data,
     ENVELOPED_DATA[2:]: enveloped_data,
     AUTH_ENVELOPED_DATA[2:]: auth_enveloped_data,
-    COMPRESSED_DATA[2:]: _compressed,
+    COMPRESSED_DATA[2:]: compressed_data,
 }

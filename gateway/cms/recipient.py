@@ -1,43 +1,52 @@
-"""Recipient infos: the content key wrapped to each certificate, and unwrapped with our key (RFC 5652 §6.2).
+"""Recipient infos: the content key wrapped to each certificate, and what stands in those we read (RFC 5652 §6.2).
 
 RSA: key transport, named by issuer and serial number. EC, X25519, X448: key agreement with an ephemeral key of its own
-for every recipient (RFC 5753 §3, RFC 8418 §2). Other kinds of recipient info are read as such and never opened.
+for every recipient (RFC 5753 §3, RFC 8418 §2). Key encapsulation is read only (RFC 9629). Other kinds of recipient info
+are read as such and never opened. How they are opened is in ``unwrap``.
 """
 
-import secrets
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, x448, x25519
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.x963kdf import X963KDF
-from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields, members
 from gateway.cms.algorithm import (
+    AGREEMENT_BY_OID,
     AGREEMENTS,
+    ENCAPSULATION_BY_OID,
+    RSA_ENCRYPTION,
+    RSAES_OAEP,
     Agreement,
     ContentCipher,
     KeyWrap,
     unsupported,
 )
 from gateway.cms.identity import Identity, issuer_and_serial, read_identity
-from gateway.cms.parameter import Identifier, read_agreement, read_identifier, read_transport, transport_identifier
+from gateway.cms.parameter import Identifier, read_identifier, transport_identifier
 from gateway.cms.rejected import Rejected
 from gateway.errors import LimitExceeded, Malformed
 from gateway.pki.certificate import Certificate
-from gateway.pki.key import HASHES, AgreementKey, KeyTransport, PrivateKey, transport_padding
+from gateway.pki.key import HASHES, KeyTransport, transport_padding
 from gateway.reason import Reason
 
 RECIPIENTS = 500
 
 TRANSPORT = der.SEQUENCE
 AGREEMENT = 0xA1
+ENCRYPTION_KEY = 0xA2
+PASSWORD = 0xA3
+OTHER = 0xA4
+"""Tags of the kinds of RecipientInfo."""
 
+_KEM = der.oid("1.2.840.113549.1.9.16.13.3")
 _EC_PUBLIC_KEY = der.oid("1.2.840.10045.2.1")
-_ORIGINATOR_KEYS = {
+ORIGINATOR_KEYS = {
     "ec": _EC_PUBLIC_KEY,
     "x25519": der.oid("1.3.101.110"),
     "x448": der.oid("1.3.101.111"),
@@ -75,8 +84,8 @@ def _key_transport(certificate: Certificate, content_key: bytes, transport: KeyT
 def _key_agreement(certificate: Certificate, content_key: bytes, agreement: Agreement, wrap: KeyWrap) -> bytes:
     """KeyAgreeRecipientInfo version 3 with one recipient and an ephemeral originator key (RFC 5652 §6.2.2)."""
     secret, public = _agree(certificate.public_key)
-    kek = _derive(secret, agreement, wrap, wrap.identifier, None)
-    originator = der.sequence(_ORIGINATOR_KEYS[certificate.key_kind])
+    kek = derive(secret, agreement, wrap, wrap.identifier, None)
+    originator = der.sequence(ORIGINATOR_KEYS[certificate.key_kind])
     return der.tlv(
         AGREEMENT,
         der.integer(3),
@@ -100,7 +109,7 @@ def _agree(recipient: PublicKeyTypes) -> tuple[bytes, bytes]:
     return long.exchange(recipient), long.public_key().public_bytes_raw()
 
 
-def _derive(secret: bytes, agreement: Agreement, wrap: KeyWrap, identifier: bytes, ukm: bytes | None) -> bytes:
+def derive(secret: bytes, agreement: Agreement, wrap: KeyWrap, identifier: bytes, ukm: bytes | None) -> bytes:
     """Return the key-encryption key, derived over ECC-CMS-SharedInfo (RFC 5753 §7.2).
 
     With HKDF the user keying material, where there is any, is the salt as well (RFC 8418 §2.2).
@@ -115,18 +124,49 @@ def _derive(secret: bytes, agreement: Agreement, wrap: KeyWrap, identifier: byte
 
 
 @dataclass(frozen=True, slots=True)
+class Kem:
+    """What a KEMRecipientInfo has besides (RFC 9629 §3); ``key_size`` is kekLength, in octets."""
+
+    mechanism: Identifier
+    ciphertext: bytes
+    derivation: Identifier
+    key_size: int
+    ukm: bytes | None
+    wrap: Identifier
+
+
+@dataclass(frozen=True, slots=True)
 class Recipient:
     """One wrapped content key as read, and whom it is for.
 
-    ``kind`` is the tag of the RecipientInfo; of kinds other than ``TRANSPORT`` and ``AGREEMENT`` nothing else is read.
+    ``kind`` is the tag of the RecipientInfo. Of those that are never opened (passwords, shared keys, unknown ones)
+    nothing else is read: they have neither ``identity`` nor ``algorithm``.
     """
 
     kind: int
     identity: Identity | None = None
     algorithm: Identifier | None = None
+    """keyEncryptionAlgorithm, or the mechanism of a key encapsulation."""
     wrapped: bytes = b""
     originator: Element | None = None
     ukm: bytes | None = None
+    kem: Kem | None = None
+
+    @property
+    def method(self) -> str:
+        """How the content key is wrapped, in a word for the record; ``unknown`` where that is not in the table."""
+        if self.algorithm is None:
+            return _UNOPENED[self.kind]
+        return _METHODS.get(self.algorithm.oid, "unknown")
+
+
+_UNOPENED = {ENCRYPTION_KEY: "shared-key", PASSWORD: "password", OTHER: "unknown"}
+_METHODS = {
+    RSA_ENCRYPTION[2:]: "rsa-pkcs1v15",
+    RSAES_OAEP[2:]: "rsa-oaep",
+    **dict.fromkeys(AGREEMENT_BY_OID, "ecdh"),
+    **{oid: f"ml-kem-{row.size}" for oid, row in ENCAPSULATION_BY_OID.items()},
+}
 
 
 def read_recipients(element: Element) -> tuple[Recipient, ...]:
@@ -146,7 +186,9 @@ def _read_recipient(element: Element) -> list[Recipient]:
         return [_read_transport(element)]
     if element.tag == AGREEMENT:
         return _read_agreement(element)
-    return [Recipient(element.expect(0xA2, 0xA3, 0xA4).tag)]
+    if element.tag == OTHER:
+        return [_read_other(element)]
+    return [Recipient(element.expect(ENCRYPTION_KEY, PASSWORD).tag)]
 
 
 def _read_transport(element: Element) -> Recipient:
@@ -184,74 +226,23 @@ def _read_encrypted_key(element: Element, algorithm: Identifier) -> tuple[Identi
     return identity, algorithm, wrapped
 
 
-def unwrap(recipient: Recipient, certificate: Certificate, key: PrivateKey, size: int) -> bytes:
-    """Return the content key of ``size`` octets that ``recipient`` holds for ``certificate``, whose key is ``key``.
-
-    What can be told before the key is used raises ``Malformed`` or ``Rejected`` unsupported-algorithm; everything
-    after that is ``Rejected`` decrypt-failed. A fault in PKCS#1 v1.5 is not told at all: a random content key is
-    returned, and the failure shows where a wrong key would (RFC 3218 §2.3.2).
-    """
-    if recipient.algorithm is None:
-        raise unsupported("a recipient info of a kind that is never opened")
-    if recipient.kind == TRANSPORT:
-        return _unwrap_transport(recipient, key, read_transport(recipient.algorithm), size)
-    return _unwrap_agreement(recipient, certificate, key, recipient.algorithm, size)
-
-
-def _unwrap_transport(recipient: Recipient, key: PrivateKey, transport: KeyTransport, size: int) -> bytes:
-    substitute = secrets.token_bytes(size)
-    try:
-        content_key = key.unwrap(recipient.wrapped, transport)
-    except ValueError as error:
-        if transport.kind == "pkcs1v15":
-            return substitute
-        raise decrypt_failed() from error
-    if len(content_key) == size:
-        return content_key
-    if transport.kind == "pkcs1v15":
-        return substitute
-    raise decrypt_failed()
-
-
-def _unwrap_agreement(
-    recipient: Recipient, certificate: Certificate, key: PrivateKey, algorithm: Identifier, size: int
-) -> bytes:
-    agreement, wrap, identifier = read_agreement(algorithm)
-    public = _originator_octets(recipient.originator, certificate)
-    try:
-        secret = key.agree(_peer(certificate, public))
-        kek = _derive(secret, agreement, wrap, identifier, recipient.ukm)
-        content_key = aes_key_unwrap(kek, recipient.wrapped)
-    except (ValueError, InvalidUnwrap) as error:
-        raise decrypt_failed() from error
-    if len(content_key) != size:
-        raise decrypt_failed()
-    return content_key
-
-
-def _originator_octets(originator: Element | None, certificate: Certificate) -> bytes:
-    """Return the public key octets of an OriginatorPublicKey of the same kind as ``certificate``'s key."""
-    if originator is None or originator.tag != 0xA1:
-        raise unsupported("a key agreement without an ephemeral key of the originator")
-    fields = Fields(originator, 0xA1)
-    algorithm = read_identifier(fields.next())
-    bits = fields.take(der.BIT_STRING).value
+def _read_other(element: Element) -> Recipient:
+    """OtherRecipientInfo (RFC 5652 §6.2.5), and the KEMRecipientInfo that it may be."""
+    fields = Fields(element, OTHER)
+    if fields.next().oid() != _KEM[2:]:
+        return Recipient(OTHER)
+    info = Fields(fields.next())
     fields.end()
-    if algorithm.oid != _ORIGINATOR_KEYS.get(certificate.key_kind, der.oid("0.0"))[2:] or bits[:1] != b"\0":
-        raise unsupported("the originator's key is not of the kind of the recipient's")
-    return bits[1:]
-
-
-def _peer(certificate: Certificate, public: bytes) -> AgreementKey:
-    """Load the originator's key on the recipient's curve. Raises ``ValueError`` for points off it."""
-    recipient = certificate.public_key
-    if isinstance(recipient, ec.EllipticCurvePublicKey):
-        return ec.EllipticCurvePublicKey.from_encoded_point(recipient.curve, public)
-    if isinstance(recipient, x25519.X25519PublicKey):
-        return x25519.X25519PublicKey.from_public_bytes(public)
-    return x448.X448PublicKey.from_public_bytes(public)
-
-
-def decrypt_failed() -> Rejected:
-    """Return the one exception for everything that fails after a key was used."""
-    return Rejected(Reason.DECRYPT_FAILED, "the content could not be decrypted")
+    info.next().integer()
+    identity = read_identity(info.next())
+    mechanism = read_identifier(info.next())
+    ciphertext = info.next().octets()
+    derivation = read_identifier(info.next())
+    size = info.next().integer()
+    ukm = info.optional(0xA0)
+    material = None if ukm is None else ukm.only().octets()
+    wrap = read_identifier(info.next())
+    wrapped = info.next().octets()
+    info.end()
+    kem = Kem(mechanism, ciphertext, derivation, size, material, wrap)
+    return Recipient(OTHER, identity, mechanism, wrapped, kem=kem)

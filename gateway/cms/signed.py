@@ -1,33 +1,44 @@
 """SignedData: making it (``sign_detached``, ``sign_opaque``) and reading it (``read_signed``, ``verify``). RFC 5652 §5.
 
-What we make has one signer, signed attributes and the certificates handed in. ``verify`` is mathematics and the rules
-of the signed attributes; it returns or raises. Whether the certificate behind the key deserves trust, or belongs to
-the sender, is not asked here.
+What we make has one signer, signed attributes and the certificates handed in. ``verify`` and ``verify_signer`` are
+mathematics and the rules of the signed attributes; they return facts or raise. Whether the certificate behind the key
+deserves trust, or belongs to the sender, is not asked here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields, members
-from gateway.cms.algorithm import DIGEST_BY_OID, DIGESTS, SIGNATURE_BY_OID, Digest, unsupported
-from gateway.cms.attribute import CONTENT_TYPE, MESSAGE_DIGEST, read_attributes, retag, signed_attributes, single
+from gateway.cms.algorithm import DIGEST_BY_OID, DIGESTS, Digest, unsupported
+from gateway.cms.attribute import (
+    CONTENT_TYPE,
+    MESSAGE_DIGEST,
+    announced,
+    binds,
+    check_unsigned,
+    read_attributes,
+    retag,
+    signed_attributes,
+    signing_time,
+    single,
+)
 from gateway.cms.content import DATA, SIGNED_DATA, Content, Octets, content_info, read_content_info, slices
 from gateway.cms.identity import Identity, issuer_and_serial, read_identity
-from gateway.cms.parameter import Identifier, read_identifier, read_pss, signature_identifier
+from gateway.cms.parameter import Identifier, read_identifier, signature_identifier
 from gateway.cms.rejected import Rejected
+from gateway.cms.signature import Scheme, read_scheme
 from gateway.errors import Malformed
 from gateway.pki.certificate import Certificate
-from gateway.pki.key import HASHES, PrivateKey, SignatureScheme
+from gateway.pki.key import PrivateKey, SignatureScheme
 from gateway.reason import Reason
 
 SIGNERS = 10
 CERTIFICATES = 50
+REVOCATION_LISTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +110,33 @@ class SignerInfo:
     attributes: Element | None
     signature_algorithm: Identifier
     signature: bytes
+    unsigned: Element | None
     content_type: bytes
     """eContentType of the SignedData it stands in."""
+    announced: bool
+    """Whether digestAlgorithms holds its digest."""
 
     @property
     def digest(self) -> Digest:
         """The digest over the content. Raises ``Rejected``."""
         row = DIGEST_BY_OID.get(self.digest_algorithm.oid)
-        if row is None or not self.digest_algorithm.plain:
+        if row is None or not self.digest_algorithm.takes(row.parameters):
             raise unsupported("the digest algorithm of a signature is unknown")
         return row
 
 
 @dataclass(frozen=True, slots=True)
 class SignedData:
-    """A SignedData as read. ``content``: segments of the eContent, None where it is detached."""
+    """A SignedData as read. ``content``: segments of the eContent, None where it is detached.
+
+    Without ``signers`` it carries certificates, or content that nobody signed (RFC 5652 §5.1): it is no signature.
+    """
 
     content: list[memoryview] | None
     certificates: tuple[memoryview, ...]
     """X.509 certificates as they stand; other kinds are left out."""
+    revocation_lists: tuple[memoryview, ...]
+    """CRLs as they stand; other kinds of revocation information are left out."""
     signers: tuple[SignerInfo, ...]
 
 
@@ -135,14 +154,12 @@ def signed_data(element: Element) -> SignedData:
     fields.next().integer()
     digests = {read_identifier(item).oid for item in members(fields.next(), SIGNERS)}
     content_type, content = _encapsulated(fields.next())
-    certificates = fields.optional(0xA0)
-    fields.optional(0xA1)
+    certificates = _sequences(fields.optional(0xA0), CERTIFICATES)
+    revocation_lists = _sequences(fields.optional(0xA1), REVOCATION_LISTS)
     infos = members(fields.next(), SIGNERS)
     fields.end()
-    signers = tuple(_read_signer(info, content_type) for info in infos)
-    if any(signer.digest_algorithm.oid not in digests for signer in signers):
-        raise Malformed("the digest of a signature is not announced in digestAlgorithms")
-    return SignedData(content, _certificates(certificates), signers)
+    signers = tuple(_read_signer(info, content_type, digests) for info in infos)
+    return SignedData(content, certificates, revocation_lists, signers)
 
 
 def _encapsulated(element: Element) -> tuple[bytes, list[memoryview] | None]:
@@ -156,13 +173,14 @@ def _encapsulated(element: Element) -> tuple[bytes, list[memoryview] | None]:
     return content_type, explicit.only().chunks()
 
 
-def _certificates(element: Element | None) -> tuple[memoryview, ...]:
+def _sequences(element: Element | None, limit: int) -> tuple[memoryview, ...]:
+    """The members of a set that are plain sequences: X.509 certificates and CRLs (RFC 5652 §10.2.1, §10.2.2)."""
     if element is None:
         return ()
-    return tuple(item.raw for item in members(element, CERTIFICATES, 0xA0) if item.tag == der.SEQUENCE)
+    return tuple(item.raw for item in members(element, limit, element.tag) if item.tag == der.SEQUENCE)
 
 
-def _read_signer(element: Element, content_type: bytes) -> SignerInfo:
+def _read_signer(element: Element, content_type: bytes, digests: set[bytes]) -> SignerInfo:
     """SignerInfo (RFC 5652 §5.3)."""
     fields = Fields(element)
     fields.next().integer()
@@ -171,53 +189,108 @@ def _read_signer(element: Element, content_type: bytes) -> SignerInfo:
     attributes = fields.optional(0xA0)
     signature_algorithm = read_identifier(fields.next())
     signature = fields.next().octets()
-    fields.optional(0xA1)
+    unsigned = fields.optional(0xA1)
     fields.end()
-    return SignerInfo(signer, digest_algorithm, attributes, signature_algorithm, signature, content_type)
+    announced = digest_algorithm.oid in digests
+    return SignerInfo(
+        signer, digest_algorithm, attributes, signature_algorithm, signature, unsigned, content_type, announced
+    )
 
 
-def verify(info: SignerInfo, digest: bytes, key: PublicKeyTypes) -> None:
+def content_digests(signers: Iterable[SignerInfo], content: Content) -> dict[str, bytes]:
+    """Return the hash of ``content`` under every digest of ``signers`` that is known, by name; one pass over it."""
+    rows = {row.name: row for signer in signers if (row := DIGEST_BY_OID.get(signer.digest_algorithm.oid)) is not None}
+    hashers = {name: row.new() for name, row in rows.items()}
+    for piece in slices(content):
+        for hasher in hashers.values():
+            hasher.update(piece)
+    return {name: hasher.digest() for name, hasher in hashers.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What holds of a signature whose mathematics is right: facts apart from one another, for policy to judge.
+
+    Whether the certificate is trusted and belongs to the sender is not among them.
+    """
+
+    digest: str
+    algorithm: str
+    """``rsa-pkcs1v15``, ``rsa-pss``, ``ecdsa``, ``ed25519``, ``ed448``, ``ml-dsa-44`` …, ``dsa``."""
+    weak: bool
+    """SHA-1 or DSA; the size of the key is the certificate's matter."""
+    attributes: bool
+    """Whether attributes were signed. RFC 5652 §5.3 lets them be absent, S/MIME does not (RFC 8551 §2.5)."""
+    bound: bool
+    """Whether a signed signingCertificate attribute names the certificate; always False for a bare key."""
+    signing_time: datetime | None
+    """What the signer says; information only."""
+    capabilities: tuple[str, ...]
+    """What the signer announces to open, best first: names of content ciphers, ``oaep``; information only."""
+
+    def reasons(self, accept_legacy: bool) -> list[Reason]:
+        """Return what keeps such a signature from passing, in the order of the record; none: nothing in CMS does."""
+        malformed = [] if self.attributes else [Reason.MALFORMED]
+        return malformed + ([Reason.WEAK_ALGORITHM] if self.weak and not accept_legacy else [])
+
+
+def verify(info: SignerInfo, digest: bytes, key: PublicKeyTypes) -> Verified:
     """Check one signature: that it covers content of this ``digest`` (under ``info.digest``) and was made by ``key``.
 
-    Raises ``Malformed`` where the signed attributes break RFC 5652 §5.3, §5.4 and §11, and ``Rejected``:
+    Raises ``Malformed`` where the attributes break RFC 5652 §5.3, §5.4 and §11, and ``Rejected``:
     unsupported-algorithm, altered (the content is another one), bad-signature.
     """
+    return _verify(info, digest, key, None)
+
+
+def verify_signer(info: SignerInfo, digest: bytes, certificate: Certificate) -> Verified:
+    """Check one signature like ``verify``, by the key of ``certificate`` and under what that certificate says.
+
+    ``certificate`` must be the one that the signature names, by ``info.signer`` and in its signingCertificate
+    attribute where there is one (RFC 5035); a key for RSASSA-PSS makes nothing else (RFC 4055 §1.2). Raises as
+    ``verify``; ``Rejected`` bad-signature too where the certificate is another one.
+    """
+    if not info.signer.names(certificate):
+        raise Rejected(Reason.BAD_SIGNATURE, "the signature names another certificate")
+    verified = _verify(info, digest, certificate.public_key, certificate)
+    if certificate.key_kind == "rsa-pss" and verified.algorithm != "rsa-pss":
+        raise Rejected(Reason.BAD_SIGNATURE, "the signature is of a kind that its certificate does not allow")
+    return verified
+
+
+def _verify(info: SignerInfo, digest: bytes, key: PublicKeyTypes, certificate: Certificate | None) -> Verified:
+    if info.content_type != DATA[2:]:
+        raise Malformed("the signed content type is not id-data")
+    if not info.announced:
+        raise Malformed("the digest of a signature is not announced in digestAlgorithms")
+    if info.unsigned is not None:
+        check_unsigned(info.unsigned)
+    scheme = read_scheme(info.signature_algorithm, info.digest)
     if info.attributes is None:
-        raise Malformed("a signature without signed attributes")
+        scheme.check_digest(key, info.signature, digest)
+        return Verified(info.digest.name, scheme.kind, scheme.legacy, False, False, None, ())
     attributes = read_attributes(info.attributes)
-    if single(attributes, CONTENT_TYPE).oid() != DATA[2:] or info.content_type != DATA[2:]:
+    if single(attributes, CONTENT_TYPE).oid() != DATA[2:]:
         raise Malformed("the signed content type is not id-data")
     covered = single(attributes, MESSAGE_DIGEST).octets()
-    try:
-        _verify(info, retag(info.attributes.raw, der.SET), key)
-    except (InvalidSignature, ValueError) as error:
-        raise Rejected(Reason.BAD_SIGNATURE, "the signature does not verify") from error
+    _check_attributes(scheme, info, info.attributes, key)
     if covered != digest:
         raise Rejected(Reason.ALTERED, "the content is not what was signed")
+    bound = certificate is not None and binds(attributes, certificate)
+    known = signing_time(attributes), announced(attributes)
+    return Verified(info.digest.name, scheme.kind, scheme.legacy, True, bound, *known)
 
 
-def _verify(info: SignerInfo, data: bytes, key: PublicKeyTypes) -> None:
-    """Raises ``InvalidSignature`` or ``ValueError`` where ``data`` was not signed by ``key``, ``Rejected``."""
-    row = SIGNATURE_BY_OID.get(info.signature_algorithm.oid)
-    if row is None or row.digest not in (None, info.digest.name):
-        raise unsupported("the signature algorithm is unknown, or goes with another digest than the one named")
-    hashed = HASHES[info.digest.name]
-    match row.kind, key:
-        case "rsa-pkcs1v15", rsa.RSAPublicKey():
-            key.verify(info.signature, data, padding.PKCS1v15(), hashed)
-        case "rsa-pss", rsa.RSAPublicKey():
-            key.verify(info.signature, data, _pss(info), hashed)
-        case "ecdsa", ec.EllipticCurvePublicKey():
-            key.verify(info.signature, data, ec.ECDSA(hashed))
-        case "eddsa", ed25519.Ed25519PublicKey():
-            key.verify(info.signature, data)
-        case _:
-            raise InvalidSignature("the key is not of the kind that the signature algorithm asks for")
+def _check_attributes(scheme: Scheme, info: SignerInfo, attributes: Element, key: PublicKeyTypes) -> None:
+    """Check the signature over the attributes as they stand, else over their DER (RFC 5652 §5.4).
 
-
-def _pss(info: SignerInfo) -> padding.PSS:
-    """The padding that the parameters name; their digest must be that of the signer info (RFC 4056 §3)."""
-    digest, salt = read_pss(info.signature_algorithm.parameters)
-    if digest != info.digest.name:
-        raise unsupported("RSASSA-PSS with another digest than the one named")
-    return padding.PSS(padding.MGF1(HASHES[digest]), salt)
+    The two differ where a writer signed a sorted SET and sent it unsorted, or sorted nothing at all.
+    """
+    sent = retag(attributes.raw, der.SET)
+    try:
+        scheme.check(key, info.signature, sent)
+    except Rejected as rejected:
+        ordered = der.set_of(bytes(item.raw) for item in attributes.children)
+        if rejected.reason is not Reason.BAD_SIGNATURE or ordered == sent:
+            raise
+        scheme.check(key, info.signature, ordered)

@@ -7,7 +7,7 @@ from datetime import datetime
 from gateway.engine.inbound import Inbound
 from gateway.engine.outbound import Outbound
 from gateway.engine.record import DeliveryRecord, Record
-from gateway.engine.transaction import Direction, Outcome, Receipt, Transaction
+from gateway.engine.transaction import Direction, Outcome, Receipt, Transaction, Verdict
 from gateway.reply import Reply
 
 
@@ -38,10 +38,10 @@ def make_record(
         direction=transaction.direction,
         front_end=transaction.front_end,
         door=transaction.door,
-        verdict=outcome.verdict,
+        verdict=_verdict(outcome, reply),
         sender=transaction.envelope.sender,
         recipients=transaction.envelope.addresses,
-        size=len(transaction.content),
+        size=len(transaction.content) if transaction.size is None else transaction.size,
         queue_id=transaction.client.queue_id,
         client=transaction.client.address,
         auth=transaction.client.login,
@@ -50,6 +50,13 @@ def make_record(
         duration_ms=round(duration * 1000, 3),
         **outcome.facts,
     )
+
+
+def _verdict(outcome: Outcome, reply: Reply | None) -> Verdict:
+    """What became of the message: the next hop has the last word."""
+    if outcome.verdict is not Verdict.RELAY or reply is None or reply.positive:
+        return outcome.verdict
+    return Verdict.DEFER if reply.temporary else Verdict.REJECT
 
 
 def _delivery(receipt: Receipt) -> DeliveryRecord:

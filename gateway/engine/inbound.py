@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from gateway.engine.results import forged_fields
+from gateway.engine.submission import author_of
 from gateway.engine.transaction import Delivery, Outcome, Transaction, Verdict
 from gateway.errors import Malformed
 from gateway.mail.header import edit, read_header
@@ -29,6 +30,9 @@ class Inbound:
         except Malformed:
             facts["signature"] = {"status": "neutral", "reason": Reason.MALFORMED}
         else:
+            ids = header.named("message-id")
+            facts["message_id"] = header.value(ids[0]).decode("utf-8", "replace") if ids else None
+            facts["from_"] = author_of(header)
             forged = forged_fields(header, self.authserv_ids)
             content = edit(content, header, drop=forged) if forged else content
         return Outcome(Verdict.RELAY, deliveries=(Delivery(transaction.envelope.recipients, content),), facts=facts)

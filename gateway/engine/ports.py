@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from gateway.cms.identity import Identity
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding as Holding
 from gateway.pki.key import PrivateKey
+from gateway.pki.revocation import Evidence as RevocationEvidence
+from gateway.pki.trust import Trust
 
 
 class Certificates(Protocol):
@@ -20,6 +23,19 @@ class Certificates(Protocol):
 
     def chain(self, certificate: Certificate) -> Sequence[Certificate]:
         """Return the stored CA certificates above ``certificate``, nearest first, self-signed ones left out."""
+
+
+class Evidence(Protocol):
+    """What the store knows that judges inbound mail. All methods raise ``Fault``."""
+
+    def named(self, identities: Iterable[Identity]) -> Mapping[Identity, Sequence[Holding]]:
+        """Return the stored certificates that each identity names; one round trip."""
+
+    def trust(self, leaf: Certificate) -> Trust:
+        """Return whom an administrator trusts, as far as it matters for ``leaf``."""
+
+    def revocation(self) -> RevocationEvidence:
+        """Return the stored evidence of revocation."""
 
 
 class Keys(Protocol):

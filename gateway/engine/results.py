@@ -1,15 +1,34 @@
-"""Result fields: which fields of a message claim to be ours (RFC 8601 §5)."""
+"""Result fields: what a message may not claim for itself, and what we say of it (RFC 8601, RFC 7281).
+
+Values from certificates are data: controls never get through, everything is ASCII, what is long is cut and marked, and
+what is no token is a quoted string. An address stands in ``smime-identifier`` only where the mathematics of a signature
+bind it; nothing unverified is reported as fact.
+"""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from gateway.mail.address import folded
 from gateway.mail.header import Field, Header
+from gateway.smime.finding import (
+    MATHEMATICS,
+    Encryption,
+    EncryptionFinding,
+    SignatureFinding,
+    SignerFinding,
+    Status,
+)
 
 PREFIX = "x-smime-gateway-"
 """Every field of the gateway begins so, in any spelling."""
 
+VALUE_LIMIT = 200
+"""Characters of one value from a certificate."""
+CUT = "..."
+LINE = 78
+
 _COMMENT = re.compile(rb"\([^()\\]*(?:\\.[^()\\]*)*\)")
+_MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+./=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 
 
 def forged_fields(header: Header, authserv_ids: Collection[str]) -> list[Field]:
@@ -23,15 +42,104 @@ def _claims(header: Header, field: Field, ours: Collection[str]) -> bool:
 
 
 def _authserv_id(value: bytes) -> str:
-    """Return the compared form of the id: comments, quotes, version and case do not count."""
+    """Return the compared form of the id: comments, quotes, version and case do not count (RFC 8601 §2.2, §5)."""
     count = 1
     while count:
         value, count = _COMMENT.subn(b" ", value)
-    first = value.partition(b";")[0].strip()
-    token = first[1:].partition(b'"')[0].replace(b"\\", b"") if first.startswith(b'"') else first.split(maxsplit=1)[:1]
-    text = token if isinstance(token, bytes) else b"".join(token)
-    return _domain(text.decode("utf-8", "replace"))
+    text = value.decode("utf-8", "replace").strip()
+    if text.startswith('"'):
+        return _domain(re.sub(r"\\(.)", r"\1", text[1:].partition('"')[0]))
+    return _domain(re.split(r"[;\s]", text, maxsplit=1)[0])
 
 
 def _domain(text: str) -> str:
     return folded(f"x@{text}").partition("@")[2]
+
+
+def result_fields(
+    authserv_id: str, record_id: str, signature: SignatureFinding, encryption: EncryptionFinding
+) -> tuple[bytes, ...]:
+    """Return our result fields in the order in which they stand on top of a message, the seal excepted."""
+    return (
+        _field("Authentication-Results", [authserv_id, *_results(signature)]),
+        _field("X-SMIME-Gateway-Signature", _signature_words(signature)),
+        _field("X-SMIME-Gateway-Encryption", _encryption_words(encryption)),
+        _field("X-SMIME-Gateway-Id", [record_id]),
+    )
+
+
+def _results(finding: SignatureFinding) -> Iterable[str]:
+    """One result per signer; of a message without a signer, one for the message."""
+    if not finding.signers:
+        yield _result(finding.status, finding.reason, None)
+    for signer in finding.signers:
+        status, reason = signer.status, signer.reason
+        if finding.status is not Status.PASS and status is Status.PASS:
+            # A good signer beside a bad one, or around ciphertext, must not be read as the message's result.
+            status, reason = finding.status, finding.reason
+        yield _result(status, reason, signer)
+
+
+def _result(status: Status, reason: str | None, signer: SignerFinding | None) -> str:
+    words = [f"smime={status}"]
+    if reason is not None:
+        words.append(f'reason="{reason}"')
+    if signer is not None and signer.certificate is not None and not MATHEMATICS & set(signer.reasons):
+        certificate = signer.certificate
+        if signer.addresses:
+            words.append(f"body.smime-identifier={_mailbox(signer.addresses[0])}")
+        words.append(f"body.smime-serial={certificate.serial:x}")
+        words.append(f"body.smime-issuer={_quoted(certificate.issuer)}")
+    return " ".join(words)
+
+
+def _signature_words(finding: SignatureFinding) -> list[str]:
+    words: list[str] = [finding.status]
+    first = finding.signers[0] if finding.signers else None
+    if finding.status is Status.PASS and first is not None:
+        words += [f"signer={_mailbox(address)}" for address in first.addresses[:1]]
+    elif finding.reason is not None:
+        words.append(f"reason={finding.reason}")
+    if first is not None and first.certificate is not None:
+        words.append(f"fingerprint={first.certificate.fingerprint}")
+        if first.anchor is not None:
+            words.append(f"anchor={_quoted(first.anchor.subject)}")
+    return words
+
+
+def _encryption_words(finding: EncryptionFinding) -> list[str]:
+    words: list[str] = [finding.status]
+    if finding.reason is not None:
+        words.append(f"reason={finding.reason}")
+    if finding.status is Encryption.DECRYPTED:
+        words += [f"cipher={finding.cipher}", f"authenticated={'yes' if finding.authenticated else 'no'}"]
+    return words
+
+
+def _field(name: str, words: Iterable[str]) -> bytes:
+    """Return one field, its parts separated by semicolons, folded between words."""
+    lines = [f"{name}:"]
+    for word in "; ".join(words).split(" "):
+        if len(lines[-1]) + 1 + len(word) > LINE and lines[-1].strip():
+            lines.append("       ")
+        lines[-1] += f" {word}"
+    return "\r\n".join(lines).encode("ascii") + b"\r\n"
+
+
+def _mailbox(address: str) -> str:
+    return address if _MAILBOX.fullmatch(address) and len(address) <= VALUE_LIMIT else _quoted(address)
+
+
+def _quoted(value: str) -> str:
+    """Return a quoted string in ASCII without blanks at which it could be folded apart by anybody else's parser."""
+    text = "".join(_visible(character) for character in value)
+    if len(text) > VALUE_LIMIT:
+        text = text[: VALUE_LIMIT - len(CUT)].rstrip("\\") + CUT
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _visible(character: str) -> str:
+    """Return a character as it is, or by its UTF-8 octets as RFC 4514 §2.4 writes them."""
+    if " " <= character <= "~":
+        return character
+    return "".join(f"\\{octet:02X}" for octet in character.encode("utf-8", "surrogatepass"))

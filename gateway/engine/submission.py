@@ -43,7 +43,7 @@ def read_submission(transaction: Transaction, rules: Rules) -> Submission:
     content = _without(transaction.content, header, tags)
     if content is not transaction.content:
         header = read_header(content)
-    author = _author(header)
+    author = author_of(header)
     layer = root_layer(content, header) if author and rules.group_of(author) else None
     envelope, client = transaction.envelope, transaction.client
     question = Question(
@@ -110,7 +110,7 @@ def _without(content: bytes, header: Header, replaced: dict[Field, bytes]) -> by
     return edit(content, header, drop=ours, replace=replaced)
 
 
-def _author(header: Header) -> str | None:
+def author_of(header: Header) -> str | None:
     """Return the one mailbox of the one From field, or None where that is not what stands there."""
     fields = header.named("from")
     if len(fields) != 1:

@@ -63,6 +63,8 @@ class Transaction:
     content: bytes
     received_at: datetime
     can_split: bool = True
+    size: int | None = None
+    """Bytes that came, where the content was not kept because it is refused; None: those of ``content``."""
 
 
 @dataclass(frozen=True, slots=True)

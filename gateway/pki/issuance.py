@@ -19,6 +19,8 @@ from gateway.pki.certificate import RSA_BITS, Certificate
 
 NameKey = tuple[frozenset[tuple[bytes, bytes | str]], ...]
 
+Signed = x509.Certificate | x509.CertificateRevocationList
+
 _TEXT = {0x0C: "utf-8", 0x12: "ascii", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1A: "ascii", 0x1E: "utf-16-be"}
 """Character sets by string type; what does not decode is compared octet by octet."""
 _MAX_EXPONENT = 64
@@ -40,7 +42,9 @@ def _as_it_stands(der: bytes) -> NameKey:
 @lru_cache(maxsize=1024)
 def _folded(der: bytes) -> NameKey:
     try:
-        return tuple(frozenset(map(_attribute, rdn.expect(SET).children)) for rdn in read(der).expect(SEQUENCE).children)
+        return tuple(
+            frozenset(map(_attribute, rdn.expect(SET).children)) for rdn in read(der).expect(SEQUENCE).children
+        )
     except Malformed:
         return _as_it_stands(der)
 
@@ -94,17 +98,24 @@ class Issuances:
         return self._known[pair]
 
     def _verified(self, certificate: Certificate, issuer: Certificate) -> bool:
-        if _is_costly(issuer):
-            self.unsupported = True
-            return False
         try:
-            _verify(x509.load_der_x509_certificate(certificate.der), issuer)
+            parsed = x509.load_der_x509_certificate(certificate.der)
+            return is_signed_by(parsed, parsed.tbs_certificate_bytes, issuer)
         except UnsupportedAlgorithm:
             self.unsupported = True
             return False
-        except (InvalidSignature, Malformed, ValueError, TypeError):
-            return False
-        return True
+
+
+def is_signed_by(signed: Signed, body: bytes, signer: Certificate) -> bool:
+    """Whether ``signer``'s key made the signature over ``body``. Raises ``UnsupportedAlgorithm``."""
+    if _is_costly(signer):
+        raise UnsupportedAlgorithm("a key whose use would take long")
+    try:
+        _check_outline(signed, body)
+        _verify(signed, body, signer)
+    except (InvalidSignature, Malformed, ValueError, TypeError):
+        return False
+    return True
 
 
 def _is_costly(issuer: Certificate) -> bool:
@@ -119,16 +130,17 @@ def _is_costly(issuer: Certificate) -> bool:
             return False
 
 
-def _verify(parsed: x509.Certificate, issuer: Certificate) -> None:
-    """Raises ``InvalidSignature``, ``UnsupportedAlgorithm``, ``Malformed``, ``ValueError`` or ``TypeError``."""
-    _check_outline(parsed)
-    signature, body, parameters = parsed.signature, parsed.tbs_certificate_bytes, parsed.signature_algorithm_parameters
-    hashed = parsed.signature_hash_algorithm
+def _verify(signed: Signed, body: bytes, issuer: Certificate) -> None:
+    """Raises ``InvalidSignature``, ``UnsupportedAlgorithm``, ``ValueError`` or ``TypeError``."""
+    signature, parameters = signed.signature, signed.signature_algorithm_parameters
+    hashed = signed.signature_hash_algorithm
     match issuer.public_key, parameters:
         case rsa.RSAPublicKey() as key, padding.PSS() as scheme if hashed:
             key.verify(signature, body, scheme, hashed)
         case rsa.RSAPublicKey() as key, padding.PKCS1v15() as scheme if hashed and issuer.key_kind == "rsa":
             key.verify(signature, body, scheme, hashed)
+        case rsa.RSAPublicKey(), None:
+            raise UnsupportedAlgorithm("an RSA signature of a kind that is not checked, such as one with MD5")
         case ec.EllipticCurvePublicKey() as key, ec.ECDSA() as scheme:
             key.verify(signature, body, scheme)
         case dsa.DSAPublicKey() as key, None if hashed:
@@ -141,11 +153,8 @@ def _verify(parsed: x509.Certificate, issuer: Certificate) -> None:
             raise InvalidSignature("the key is not of the kind that the signature algorithm asks for")
 
 
-def _check_outline(parsed: x509.Certificate) -> None:
-    """The algorithm inside the signed part must be the one outside (RFC 5280 §4.1.1.2)."""
-    fields = Fields(read(parsed.tbs_certificate_bytes))
-    fields.optional(0xA0)
-    fields.next()
-    outside = parsed.signature_algorithm_oid.dotted_string
-    if Fields(fields.next()).next().dotted() != outside:
-        raise Malformed("the signature algorithm inside the certificate is not the one outside")
+def _check_outline(signed: Signed, body: bytes) -> None:
+    """The algorithm inside the signed part must be the one outside (RFC 5280 §4.1.1.2, §5.1.1.2)."""
+    inside = next(field for field in read(body).expect(SEQUENCE).children if field.tag == SEQUENCE)
+    if Fields(inside).next().dotted() != signed.signature_algorithm_oid.dotted_string:
+        raise Malformed("the signature algorithm inside the signed part is not the one outside")

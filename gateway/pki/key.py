@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa, x448, x25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mlkem, padding, rsa, x448, x25519
 
 from gateway.pki.certificate import public_key_id
 
@@ -51,12 +51,19 @@ class PrivateKey(Protocol):
     def agree(self, peer: AgreementKey) -> bytes:
         """Return the raw shared secret with ``peer`` (ECDH, X25519, X448). Raises ``ValueError``."""
 
+    def decapsulate(self, ciphertext: bytes) -> bytes:
+        """Return the secret that was encapsulated to this ML-KEM key. Raises ``ValueError``."""
+
 
 HASHES: dict[str, hashes.HashAlgorithm] = {
-    "sha1": hashes.SHA1(),  # noqa: S303  inside OAEP and key derivation only, which do not rest on collisions
+    "sha1": hashes.SHA1(),  # noqa: S303  OAEP and key derivation do not rest on collisions; signatures with it are weak
+    "sha224": hashes.SHA224(),
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
+    "sha3-256": hashes.SHA3_256(),
+    "sha3-384": hashes.SHA3_384(),
+    "sha3-512": hashes.SHA3_512(),
 }
 
 
@@ -81,6 +88,8 @@ SoftwarePrivateKey = (
     | ed448.Ed448PrivateKey
     | x25519.X25519PrivateKey
     | x448.X448PrivateKey
+    | mlkem.MLKEM768PrivateKey
+    | mlkem.MLKEM1024PrivateKey
 )
 
 
@@ -126,3 +135,12 @@ class SoftwareKey:
         if isinstance(key, x448.X448PrivateKey) and isinstance(peer, x448.X448PublicKey):
             return key.exchange(peer)
         raise ValueError("the two keys of an agreement are not of one kind")
+
+    def decapsulate(self, ciphertext: bytes) -> bytes:
+        """Return the secret that was encapsulated to this ML-KEM key. Raises ``ValueError``.
+
+        A ciphertext that was not made for this key gives another secret instead (implicit rejection), by design.
+        """
+        if not isinstance(self._key, mlkem.MLKEM768PrivateKey | mlkem.MLKEM1024PrivateKey):
+            raise ValueError("only an ML-KEM key can open an encapsulated secret")
+        return self._key.decapsulate(ciphertext)

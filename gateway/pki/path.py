@@ -115,7 +115,8 @@ class _Search:
             self._carried.setdefault(name_key(certificate.subject_der), []).append(certificate)
 
     def run(self) -> Paths:
-        found, open_ends = _Found(), deque([(self._leaf,)])
+        found = _Found()
+        open_ends: deque[Path] = deque([(self._leaf,)])
         if self._trust.is_trusted_itself(self._leaf) or self._trust.is_anchor(self._leaf):
             found.complete.append((self._leaf,))
         for _ in range(MAX_STEPS):

@@ -57,6 +57,8 @@ class Group:
     sign: Level
     encrypt: Level
     submitters: Submitters = Submitters()
+    recipients: tuple[str, ...] = ()
+    """Further mailboxes to which the group's mail is delivered; addresses or ``@domain``."""
 
 
 @dataclass(frozen=True, slots=True)

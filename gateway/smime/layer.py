@@ -40,7 +40,7 @@ def root_layer(content: bytes, header: Header) -> Layer | None:
     try:
         if _type(header) == "multipart/signed":
             return _clear_signed(content)
-        if not _may_be_cms(content, header):
+        if not may_be_cms(content, header.body):
             return None
         return _LAYERS.get(cms_type(decoded_body(read_entity(content))) or "")
     except Malformed:
@@ -54,9 +54,9 @@ def _type(header: Header) -> str:
     return content_type(value).type if b"multipart" in value.lower() else "text/plain"
 
 
-def _may_be_cms(content: bytes, header: Header) -> bool:
-    """A cheap look at the first byte of the body, so that ordinary mail is never decoded."""
-    return content[header.body : header.body + 1] == b"\x30" or bool(_BASE64_SEQUENCE.match(content, header.body))
+def may_be_cms(content: bytes, body: int) -> bool:
+    """A cheap look at the first bytes of the body, which begins at ``body``, so that ordinary mail is never decoded."""
+    return content[body : body + 1] == b"\x30" or bool(_BASE64_SEQUENCE.match(content, body))
 
 
 def _clear_signed(content: bytes) -> Layer | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from gateway.engine.ports import Ledger
+from gateway.smtp.budget import Budget
 from gateway.smtp.credentials import Logins
 from gateway.smtp.door import Door, Limits, TlsMode
 from gateway.smtp.next_hop import Pool
@@ -79,10 +80,12 @@ async def open_door(
     waiting: Callable[[], bool],
     new_id: Callable[[], str],
     now: Callable[[], datetime],
+    copies: Budget | None = None,
 ) -> OpenDoor:
     """Listen at a door and serve every client that comes.
 
     ``instance`` names this gateway, all of its processes alike: a next hop that greets with it is ourselves.
+    ``copies`` is what this process may prepare at once, over all its doors; None: this door for itself.
     ``waiting`` says whether the ledger holds any entry; it is called in a thread, at most once a second.
     Raises ``OSError`` where the address cannot be had or the certificate cannot be read.
     """
@@ -94,6 +97,7 @@ async def open_door(
         instance=instance,
         pool=Pool(door.next_hop, limits.timeouts, hostname, instance),
         books=Books(ledger, waiting),
+        copies=copies or Budget(limits.copies),
         process=process,
         report=report,
         new_id=new_id,

@@ -177,6 +177,10 @@ class HopTransaction:
         except HopFault:
             self.abandon()
             return
+        except asyncio.CancelledError:
+            # The session is over, and with it whoever would let the connection go.
+            self.abandon()
+            raise
         self._end(reusable=answer.code == 250)
 
     def give_back(self) -> None:
@@ -215,7 +219,8 @@ class HopTransaction:
 
     async def _final(self) -> Reply:
         answer = await self._current.reply(self._current.timeouts.final)
-        self._end(reusable=answer.code != 421)
+        # Postfix keeps a transaction open that its smtpd_end_of_data_restrictions refused: the next MAIL would be 503.
+        self._end(reusable=200 <= answer.code < 300)
         return answer
 
     def _end(self, *, reusable: bool) -> None:

@@ -22,6 +22,7 @@ from gateway.engine.transaction import Delivery, Outcome, Receipt, Transaction
 from gateway.errors import Fault
 from gateway.mail.envelope import Recipient
 from gateway.reply import Reply, reply, trouble
+from gateway.smtp.budget import Budget
 from gateway.smtp.command import forwarded, path_line, xforward_lines
 from gateway.smtp.connection import HopFault, HopLoop
 from gateway.smtp.next_hop import HopTransaction, Pool, begin
@@ -80,12 +81,12 @@ class Handover:
 
 
 class Relay:
-    """Hands messages over to one pool, at most ``copies`` transactions at once for each."""
+    """Hands messages over to one pool; the transactions that are prepared at once come out of ``budget``."""
 
-    def __init__(self, pool: Pool, books: Books, copies: int) -> None:
+    def __init__(self, pool: Pool, books: Books, budget: Budget) -> None:
         self._pool = pool
         self._books = books
-        self._copies = copies
+        self._budget = budget
 
     async def hand_over(self, transaction: Transaction, outcome: Outcome, hop: HopTransaction) -> Handover:
         """Deliver every copy of a RELAY outcome. ``hop`` is the transaction opened while the client spoke.
@@ -134,18 +135,28 @@ class Relay:
 
     async def _deliver_all(self, transaction: Transaction, copies: list[_Copy], page: Page) -> None:
         waiting = [copy for copy in copies if not copy.committed]
-        for start in range(0, len(waiting), self._copies):
-            batch = waiting[start : start + self._copies]
-            try:
-                await _all(self._prepare(transaction, copy) for copy in batch)
-                for copy in batch:
-                    if _failed(copies) and not any(other.committed for other in copies):
-                        return
-                    await self._commit(transaction, copy, page)
-            finally:
-                for copy in batch:
-                    if copy.hop is not None:
-                        copy.hop.abandon()
+        size = self._budget.size
+        for start in range(0, len(waiting), size):
+            batch = waiting[start : start + size]
+            async with self._budget.taken(len(batch)):
+                if not await self._deliver_batch(transaction, batch, copies, page):
+                    return
+
+    async def _deliver_batch(
+        self, transaction: Transaction, batch: list[_Copy], copies: list[_Copy], page: Page
+    ) -> bool:
+        """Prepare all copies of a batch, then commit them; return whether it is worth going on."""
+        try:
+            await _all(self._prepare(transaction, copy) for copy in batch)
+            for copy in batch:
+                if _failed(copies) and not any(other.committed for other in copies):
+                    return False
+                await self._commit(transaction, copy, page)
+        finally:
+            for copy in batch:
+                if copy.hop is not None:
+                    copy.hop.abandon()
+        return True
 
     async def _prepare(self, transaction: Transaction, copy: _Copy) -> None:
         try:

@@ -16,6 +16,7 @@ from gateway.engine.transaction import Client, FrontEnd, Outcome, Receipt, Trans
 from gateway.errors import Fault
 from gateway.mail.envelope import Envelope
 from gateway.reply import Reply, reply, trouble
+from gateway.smtp.budget import Budget
 from gateway.smtp.content import Content, looping
 from gateway.smtp.credentials import Logins
 from gateway.smtp.dialogue import CLOSING, Dialogue
@@ -44,6 +45,7 @@ class Service:
     instance: str
     pool: Pool
     books: Books
+    copies: Budget
     process: Process
     report: Report
     new_id: Callable[[], str]
@@ -100,6 +102,7 @@ class Service:
             envelope=envelope,
             content=b"" if refusal else content.take(),
             received_at=self.now(),
+            size=content.size if refusal else None,
         )
         if refusal is None and looping(transaction.content):
             refusal = LOOP
@@ -125,7 +128,7 @@ class Service:
     ) -> tuple[Outcome, Handover]:
         if outcome.verdict is Verdict.RELAY:
             try:
-                return outcome, await Relay(pool, self.books, self.limits.copies).hand_over(transaction, outcome, hop)
+                return outcome, await Relay(pool, self.books, self.copies).hand_over(transaction, outcome, hop)
             except Exception:
                 _logger.exception("%s: handing over failed", transaction.id)
                 outcome = Outcome(Verdict.DEFER, trouble(transaction.id), facts=outcome.facts)

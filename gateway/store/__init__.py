@@ -1,4 +1,4 @@
-"""The store: certificates, private keys, journal and ledger in one database, SQLite or PostgreSQL.
+"""The store: certificates, private keys, journal, ledger and held mail in one database, SQLite or PostgreSQL.
 
 ``open_store`` gives a ``Store``; its ``certificates``, ``keys`` and ``ledger`` are the engine's and the doors' ports.
 
@@ -8,7 +8,12 @@
 ``schema`` ``migrate``      the tables, and bringing an older store up to date
 ``wrapping``                the key-encryption key
 ``certificates`` ``keys``   what is stored and found; ``importing`` takes files in
+``revocation_lists``        CRLs that were imported
 ``journal`` ``ledger``      what became of messages; which copies were taken without our 250
+``held``                    mail that waits for a certificate or key: ``held_message`` one of it, ``held_content`` its
+                            bytes, ``needs`` what would help
+``replies``                 Message-IDs of mail that arrived encrypted
+``owner``                   which process holds an entry of ledger or held mail, and whether it still runs
 """
 
 from gateway.store.opening import Store, StoreOptions, open_store

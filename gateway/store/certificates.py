@@ -21,7 +21,7 @@ from gateway.pki.certificate import Certificate, read_certificate
 from gateway.pki.holding import Holding
 from gateway.pki.path import chain_for
 from gateway.reason import Reason
-from gateway.store import schema
+from gateway.store import needs, schema
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import Cache, Generation
 
@@ -162,6 +162,7 @@ def add(connection: Connection, certificate: Certificate, addresses: Iterable[st
     names = () if certificate.is_ca else sorted({folded(address) for address in addresses})
     index = [{"address": name, "fingerprint": certificate.fingerprint} for name in names]
     insert_new(connection, schema.addresses, index)
+    _wake(connection, certificate)
     return True
 
 
@@ -176,6 +177,16 @@ def mark(connection: Connection, certificate: Certificate, trust: Trust) -> None
     """Say of a stored certificate whether it is trusted."""
     table = schema.certificates
     connection.execute(update(table).where(table.c.fingerprint == certificate.fingerprint).values(trust=trust))
+    if trust is Trust.TRUSTED:
+        _wake(connection, certificate)
+
+
+def with_key(connection: Connection, public_key_id: str) -> list[Certificate]:
+    """Return the certificates with that public key."""
+    table = schema.certificates.c
+    return list(
+        map(read_certificate, connection.scalars(select(table.der).where(table.public_key_id == public_key_id)))
+    )
 
 
 def plain_name(name: str) -> str:
@@ -184,6 +195,13 @@ def plain_name(name: str) -> str:
     if not plain or len(plain) > 64 or plain.strip("0123456789abcdef"):
         raise Refused(f"{name!r} is no SHA-256 fingerprint and no beginning of one")
     return plain
+
+
+def _wake(connection: Connection, certificate: Certificate) -> None:
+    """Make ready the held mail that a certificate helps, now that it is stored or trusted."""
+    keys = schema.keys.c.public_key_id
+    stored = select(keys).where(keys == certificate.public_key_id)
+    needs.wake(connection, certificate, connection.scalar(stored) is not None)
 
 
 def _one(connection: Connection, name: str) -> Holding:

@@ -1,4 +1,5 @@
-"""Taking files in: what a file holds is read, judged, and stored in one transaction.
+"""Taking files in: what a file holds is read, judged, and stored in one transaction. Held mail that waited for it is
+made ready in the same.
 
 What cannot be read (``malformed``, ``limit``) is a fault of the file: then nothing of it is stored. An object that may
 not be stored, or that no passphrase opens, is refused by itself. Keys and certificates come in any order, in one file
@@ -6,7 +7,7 @@ or several; a key without a certificate waits, and serves every certificate with
 
 Trust: a leaf is trusted for itself. A CA certificate is an anchor if its file holds no leaf; one that came along with
 a leaf is an intermediate. A certificate that is known keeps its trust, except that an import that makes it trusted
-lifts one that nobody had said anything of. CRLs are not stored yet.
+lifts one that nobody had said anything of. A CRL is stored in the place of an older one of its series.
 """
 
 from collections.abc import Sequence
@@ -17,12 +18,20 @@ from sqlalchemy import Connection
 
 from gateway.errors import LimitExceeded, Malformed
 from gateway.pki.acceptance import key_refusal, mail_addresses, refusal
-from gateway.pki.bundle import BundledCertificate, BundledKey, BundledObject, BundleFault, read_bundle
+from gateway.pki.bundle import (
+    BundledCertificate,
+    BundledKey,
+    BundledObject,
+    BundledRevocationList,
+    read_bundle,
+)
 from gateway.pki.certificate import Certificate, UnsupportedKey, key_facts, public_key_id, read_certificate
+from gateway.pki.revocation import RevocationList, read_revocation_list
 from gateway.reason import Reason
-from gateway.store import certificates, keys
+from gateway.store import certificates, keys, revocation_lists
 from gateway.store.certificates import Trust
 from gateway.store.opening import Store
+from gateway.store.revocation_lists import Filed
 from gateway.store.wrapping import KeyEncryptionKey
 
 FILE_FAULTS = frozenset({Reason.MALFORMED, Reason.LIMIT})
@@ -64,7 +73,7 @@ class _Key:
     passphrase: bytes | None
 
 
-_Judged = Imported | Certificate | _Key
+_Judged = Imported | Certificate | RevocationList | _Key
 
 
 def import_file(store: Store, data: bytes, passphrases: Sequence[bytes], options: ImportOptions) -> list[Imported]:
@@ -95,9 +104,9 @@ def _judge(item: BundledObject, options: ImportOptions) -> _Judged:
             if refused
             else _Key(item.key, item.passphrase)
         )
-    if isinstance(item, BundleFault):
-        return Imported(item.name, "refused", reason=item.reason, text=item.text)
-    return Imported("crl", "refused", reason=Reason.NOT_ENABLED, text="CRLs are not in this version")
+    if isinstance(item, BundledRevocationList):
+        return _judge_revocation_list(item)
+    return Imported(item.name, "refused", reason=item.reason, text=item.text)
 
 
 def _judge_certificate(item: BundledCertificate, options: ImportOptions) -> Imported | Certificate:
@@ -106,10 +115,32 @@ def _judge_certificate(item: BundledCertificate, options: ImportOptions) -> Impo
     except UnsupportedKey as error:
         return Imported("certificate", "refused", reason=Reason.UNSUPPORTED_ALGORITHM, text=str(error))
     except Malformed as error:
-        reason = Reason.LIMIT if isinstance(error, LimitExceeded) else Reason.MALFORMED
-        return Imported(item.name, "refused", reason=reason, text=str(error))
+        return _unreadable(item.name, error)
     refused = refusal(found, subject_email=options.subject_email, accept_legacy=options.accept_legacy)
     return _result(found, "refused", *refused) if refused else found
+
+
+def _judge_revocation_list(item: BundledRevocationList) -> Imported | RevocationList:
+    try:
+        found = read_revocation_list(item.der)
+        _check_entries(found)
+    except Malformed as error:
+        return _unreadable(item.name, error)
+    return found
+
+
+def _check_entries(found: RevocationList) -> None:
+    """They are read one by one, and only when somebody looks. Raises ``Malformed``."""
+    try:
+        for _ in found.parsed:
+            pass
+    except ValueError as error:
+        raise Malformed(f"the CRL has an entry that does not parse: {error}") from error
+
+
+def _unreadable(name: str, error: Malformed) -> Imported:
+    reason = Reason.LIMIT if isinstance(error, LimitExceeded) else Reason.MALFORMED
+    return Imported(name, "refused", reason=reason, text=str(error))
 
 
 def _makes_anchors(judged: Sequence[_Judged], options: ImportOptions) -> bool:
@@ -149,6 +180,8 @@ class _Filing:
     def _one(self, item: _Judged) -> Imported:
         if isinstance(item, Certificate):
             return self._certificate(item)
+        if isinstance(item, RevocationList):
+            return self._revocation_list(item)
         return self._key(item) if isinstance(item, _Key) else item
 
     def _certificate(self, found: Certificate) -> Imported:
@@ -163,6 +196,12 @@ class _Filing:
             return _result(found, "known", Reason.DUPLICATE, f"now trusted: {_standing(found, wanted)}")
         return _result(found, "known", Reason.DUPLICATE, _standing(found, before))
 
+    def _revocation_list(self, found: RevocationList) -> Imported:
+        filed = revocation_lists.add(self.connection, found)
+        result, reason = ("added", None) if filed.new else ("known", Reason.DUPLICATE)
+        text = _beside(found, filed)
+        return Imported("crl", result, found.fingerprint, subject=found.issuer, reason=reason, text=text)
+
     def _key(self, item: _Key) -> Imported:
         assert self.wrapping_key is not None
         name = public_key_id(item.key.public_key())
@@ -176,6 +215,13 @@ class _Filing:
 
 def _result(found: Certificate, result: str, reason: Reason | None, text: str) -> Imported:
     return Imported("certificate", result, found.fingerprint, found.addresses, found.subject, reason, text)
+
+
+def _beside(found: RevocationList, filed: Filed) -> str:
+    if filed.other is None or filed.other.fingerprint == found.fingerprint:
+        return ""
+    day = f"{filed.other.this_update:%Y-%m-%d}"
+    return f"in the place of the one of {day}" if filed.new else f"a newer one, of {day}, is stored"
 
 
 def _standing(found: Certificate, trust: Trust) -> str:

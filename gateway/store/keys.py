@@ -26,8 +26,8 @@ from gateway.errors import Fault, Refused
 from gateway.pki.certificate import key_facts, public_key_id
 from gateway.pki.key import PrivateKey, SoftwareKey
 from gateway.reason import Reason
-from gateway.store import schema
-from gateway.store.certificates import plain_name
+from gateway.store import needs, schema
+from gateway.store.certificates import plain_name, with_key
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import Cache, Generation
 from gateway.store.refusal import Misconfigured, NotPermitted
@@ -135,7 +135,11 @@ def add(connection: Connection, kek: KeyEncryptionKey, key: PrivateKeyTypes, pas
     if passphrase:
         leaving = _pkcs8(key, Encoding.PEM, BestAvailableEncryption(passphrase))
         row["protected"] = kek.wrap(leaving, _LEAVING, name)
-    return insert_new(connection, schema.keys, [row]) == 1
+    if not insert_new(connection, schema.keys, [row]):
+        return False
+    for certificate in with_key(connection, name):
+        needs.wake(connection, certificate, has_key=True)
+    return True
 
 
 def serves(connection: Connection, public_key_id: str) -> bool:

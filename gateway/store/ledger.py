@@ -3,21 +3,17 @@
 A client that got no 250 sends the same bytes again; copies already taken must then not be made twice, and none be
 lost. A row is one copy, kept from the moment the next hop took it until the client has its 250. It is *open* while the
 transaction runs, *released* when the client got no 250. A new attempt may claim rows that are released, or whose owner
-is dead: on this host a process that is gone (its id and its start time together name it, proc(5)), elsewhere a row
-older than ``FOREIGN_AGE``. Rows of a live transaction are never claimed: the same bytes sent twice on purpose are two
-mails.
+is dead: on this host a process that has ended (``owner``), elsewhere a row older than ``FOREIGN_AGE``. Rows of a live
+transaction are never claimed: the same bytes sent twice on purpose are two mails.
 
 Owners are processes. Where two identical mails run in one process at once, a failure of one may repeat a copy, but
 lose none: nothing is released while the other still runs. So each ``claim`` must end in one ``release`` or ``forget``.
 """
 
-import os
-import socket
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -25,16 +21,10 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, select, u
 
 from gateway.store import schema
 from gateway.store.database import Database, insert_new
+from gateway.store.owner import has_ended
 
 FOREIGN_AGE = timedelta(minutes=15)
 _TABLE = schema.ledger
-_START_FIELD = 22  # proc(5), /proc/PID/stat: starttime, in clock ticks since boot
-
-
-def this_owner() -> str:
-    """Return what names this process among all processes of all hosts: ``host/pid/start``."""
-    pid = os.getpid()
-    return f"{socket.gethostname()}/{pid}/{_start(pid)}"
 
 
 class StoredLedger:
@@ -117,20 +107,8 @@ class StoredLedger:
         return [row for row in rows if row.recipient in names and (row.released or self._is_dead(row.owner, row.at))]
 
     def _is_dead(self, owner: str, at: datetime) -> bool:
-        host, pid, start = owner.split("/")
-        if host != self._owner.split("/")[0]:
-            return at < self._now() - FOREIGN_AGE
-        return start != _start(int(pid))
-
-
-def _start(pid: int) -> str:
-    """When the process was started, in ticks since its host's boot; empty: there is none, or only its remains."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return ""
-    fields = stat.rpartition(b")")[2].split()  # from the third on; the name before ")" may hold anything
-    return "" if fields[0] in b"ZX" else fields[_START_FIELD - 3].decode()
+        ended = has_ended(owner, self._owner)
+        return at < self._now() - FOREIGN_AGE if ended is None else ended
 
 
 def _mail(digest: bytes, door: str, sender: str) -> bytes:

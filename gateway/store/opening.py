@@ -9,11 +9,15 @@ from gateway.store import files
 from gateway.store.certificates import StoredCertificates
 from gateway.store.database import SQLITE_NAME, Damaged, Database, open_database
 from gateway.store.generation import Clock, Generation
+from gateway.store.held import StoredHeld
 from gateway.store.journal import Journal
 from gateway.store.keys import StoredKeys
-from gateway.store.ledger import StoredLedger, this_owner
+from gateway.store.ledger import StoredLedger
 from gateway.store.migrate import bring_up_to_date
+from gateway.store.owner import this_owner
 from gateway.store.refusal import Misconfigured
+from gateway.store.replies import StoredReplies
+from gateway.store.revocation_lists import StoredRevocationLists
 from gateway.store.wrapping import Wrapping
 
 
@@ -31,14 +35,17 @@ class Store:
     """One open store. Safe for threads; each process opens its own, after a fork, not before."""
 
     def __init__(self, database: Database, wrapping: Wrapping, clock: Clock) -> None:
-        generation = Generation(database, clock)
+        generation, owner = Generation(database, clock), this_owner()
         self.database = database
         self.generation = generation
         self.wrapping = wrapping
         self.certificates = StoredCertificates(database, generation)
         self.keys = StoredKeys(database, generation, wrapping)
         self.journal = Journal(database)
-        self.ledger = StoredLedger(database, this_owner())
+        self.ledger = StoredLedger(database, owner)
+        self.held = StoredHeld(database, generation, wrapping, owner)
+        self.replies = StoredReplies(database, clock)
+        self.revocation_lists = StoredRevocationLists(database, generation)
 
     def check(self) -> None:
         """Look for damage (SQLite: every page is read, so seconds for a large store). Raises ``Misconfigured``."""

@@ -2,8 +2,10 @@
 
 Times are microseconds since 1970 in UTC, the same on SQLite and PostgreSQL. Addresses stand in the form of
 ``mail.address.folded``. What identifies a copy in the ledger is hashed, so that no odd byte of an envelope matters.
+Other foreign text is kept as ASCII JSON, for not every database takes every character.
 """
 
+import json
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import (
@@ -22,7 +24,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration: what ``alembic_version`` says in a store that is up to date."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,6 +44,21 @@ class Moment(TypeDecorator[datetime]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """From the database."""
         return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+class ForeignText(TypeDecorator[str]):
+    """Any text at all, kept as an ASCII JSON string."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """To the database."""
+        return None if value is None else json.dumps(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """From the database."""
+        return None if value is None else str(json.loads(value))
 
 
 metadata = MetaData()
@@ -128,3 +145,67 @@ ledger = Table(
 )
 """Copies taken in transactions without our 250. ``mail``: hash of content digest, door and sender. ``owner``: the
 process, host/pid/start."""
+
+held = Table(
+    "held",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("received_at", Moment, nullable=False, index=True),
+    Column("sender", LargeBinary(32), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("due", Moment, nullable=False),
+    Column("owner", String(320)),
+    Column("attempts", Integer, nullable=False),
+    Column("crashes", Integer, nullable=False),
+    Column("asked", Boolean, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("note", ForeignText),
+    Index("ix_held_state_due", "state", "due"),
+    Index("ix_held_sender_size", "sender", "size"),
+)
+"""Mail kept to be tried again. ``sender``: hash, for counting. ``facts``: what does not change, as JSON; the content is
+bound to it. ``due``: when a ``ready`` one may be tried, and until when one is leased to its ``owner``. ``generation``:
+the one it was last judged under."""
+
+held_content = Table(
+    "held_content",
+    metadata,
+    Column("held", ForeignKey("held.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+"""The content in pieces, each under the key-encryption key."""
+
+held_needs = Table(
+    "held_needs",
+    metadata,
+    Column("held", ForeignKey("held.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("value", String(64), primary_key=True),
+    Column("text", ForeignText, nullable=False),
+    Index("ix_held_needs_value", "value", "kind"),
+)
+"""What would help each (``pki.need``)."""
+
+message_ids = Table(
+    "message_ids",
+    metadata,
+    Column("id", LargeBinary(16), primary_key=True),
+    Column("encrypted", Boolean, nullable=False),
+    Column("at", Moment, nullable=False),
+    Index("ix_message_ids_at", "encrypted", "at"),
+    sqlite_with_rowid=False,
+)
+"""Hashes of Message-IDs, each with how it was first seen."""
+
+revocation_lists = Table(
+    "revocation_lists",
+    metadata,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("scope", String(64), nullable=False, unique=True),
+    Column("der", LargeBinary, nullable=False),
+)
+"""CRLs; ``scope`` names the series of which only the newest is kept."""

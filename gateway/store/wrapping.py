@@ -70,7 +70,7 @@ class KeyEncryptionKey:
         """Return what recognises this key and tells nothing about it."""
         return self.derive("check value").hex()
 
-    def wrap(self, plain: bytes, purpose: str, name: str) -> bytes:
+    def wrap(self, plain: bytes | memoryview, purpose: str, name: str) -> bytes:
         """Encrypt ``plain``, bound to ``purpose`` and ``name``."""
         nonce = os.urandom(NONCE_SIZE)
         return nonce + AESGCM(self.derive(purpose)).encrypt(nonce, plain, name.encode())

@@ -1,4 +1,4 @@
-"""The helpdesk's side: letters with a Message-ID of their own, one way to submit them, and a socket for rough clients."""
+"""The helpdesk's side: letters with a Message-ID of their own, one way to submit them, a socket for rough clients."""
 
 import itertools
 import os
@@ -95,9 +95,9 @@ def send(
         return answer
     refused = {}
     for recipient in recipients or ("alice@example.com",):
-        said = _answer(client.rcpt(recipient, rcpt))
-        if said.code >= 400:
-            refused[recipient] = (said.code, said.text)
+        each = _answer(client.rcpt(recipient, rcpt))
+        if each.code >= 400:
+            refused[recipient] = (each.code, each.text)
     if len(refused) == len(recipients or "1"):
         client.rset()
         code, text = next(iter(refused.values()))
@@ -105,7 +105,8 @@ def send(
     try:
         answer = _answer(client.data(content))
     except smtplib.SMTPDataError as error:
-        answer = Answer(error.smtp_code, bytes(error.smtp_error).decode())
+        said = error.smtp_error
+        answer = Answer(error.smtp_code, said if isinstance(said, str) else said.decode(errors="replace"))
     answer.refused = refused
     return answer
 

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -139,10 +140,8 @@ class Daemon:
         """End the whole process group at once, as a power failure would."""
         if self._process is None:
             return
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._group, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait(PATIENCE)
         # The workers are not our children: they are gone when their group is.
         poll(self._group_is_gone)
@@ -188,6 +187,8 @@ class Daemon:
 
     def record(self, message_id: str) -> dict[str, Any]:
         """The one record of a message; waits for it."""
-        records: Sequence[dict[str, Any]] = poll(lambda: self.records(message_id), message=f"no record: {self.log[-3000:]}")
+        records: Sequence[dict[str, Any]] = poll(
+            lambda: self.records(message_id), message=f"no record: {self.log[-3000:]}"
+        )
         assert len(records) == 1
         return records[0]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.client import letter, submit
+from tests.e2e.client import Rough, letter, submit
 from tests.e2e.conftest import ALICE, BOB
 from tests.e2e.daemon import PLAIN, SUPPORT, Daemon
 from tests.e2e.postfix import BUSY, DISLIKED, SMALL, UNKNOWN, Postfix
@@ -95,9 +95,7 @@ def test_message_that_grows_too_large(recipients: tuple[str, ...], relayed: Daem
 
 def test_internationalised_address(relayed: Daemon, sink: Sink) -> None:
     sent = letter(to="grüße@example.com")
-    answer = submit(
-        relayed.doors["outbound"], sent.content, "grüße@example.com", mail=("SMTPUTF8", "BODY=8BITMIME")
-    )
+    answer = submit(relayed.doors["outbound"], sent.content, "grüße@example.com", mail=("SMTPUTF8", "BODY=8BITMIME"))
     assert answer.code == 250
     (mail,) = sink.by_id(sent.id)
     assert mail.recipients == ("grüße@example.com",)
@@ -105,8 +103,20 @@ def test_internationalised_address(relayed: Daemon, sink: Sink) -> None:
 
 
 def test_internationalised_address_without_smtputf8(relayed: Daemon) -> None:
-    with pytest.raises(UnicodeEncodeError):
-        submit(relayed.doors["outbound"], letter().content, "grüße@example.com")
+    with Rough(relayed.doors["outbound"]) as client:
+        client.reply()
+        client.say("EHLO desk.example.org")
+        client.say(f"MAIL FROM:<{PLAIN}>")
+        assert client.say("RCPT TO:<grüße@example.com>").startswith("550 5.6.7")
+
+
+def test_a_refusal_at_the_dot_leaves_nothing_behind(relayed: Daemon, sink: Sink) -> None:
+    """Postfix keeps such a transaction open: the next message on that connection must not pay for it."""
+    for _ in range(6):
+        assert submit(relayed.doors["outbound"], letter().content, sender=DISLIKED).code == 554
+        sent = letter()
+        assert submit(relayed.doors["outbound"], sent.content).code == 250
+        assert len(sink.by_id(sent.id)) == 1
 
 
 def test_too_many_received_fields(relayed: Daemon) -> None:
@@ -126,9 +136,7 @@ def test_inbound_door_removes_forged_results_only(relayed: Daemon, sink: Sink) -
     )
     kept = "Authentication-Results: mx.example.org; dkim=pass"
     sent = letter(*forged, kept, sender="ceo@example.com", to=SUPPORT, body="Grüße\r\n..\r\n")
-    answer = submit(
-        relayed.doors["inbound"], sent.content, SUPPORT, sender="ceo@example.com", mail=("BODY=8BITMIME",)
-    )
+    answer = submit(relayed.doors["inbound"], sent.content, SUPPORT, sender="ceo@example.com", mail=("BODY=8BITMIME",))
     assert answer.code == 250
     (mail,) = sink.by_id(sent.id)
     expected = sent.content

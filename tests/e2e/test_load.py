@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.conftest import ALICE, People
 from tests.e2e.daemon import SUPPORT, Daemon, free_port, poll
+from tests.e2e.postfix import Postfix
 from tests.e2e.sink import Mail, Sink
 from tests.openssl import Witness
 
@@ -19,7 +20,19 @@ SESSIONS, MESSAGES = 8, 300
 
 def generate(port: int, recipient: str, *options: str) -> None:
     """Send ``MESSAGES`` messages of 10 kB over ``SESSIONS`` sessions."""
-    command = ["smtp-source", "-s", str(SESSIONS), "-m", str(MESSAGES), "-l", "10000", "-f", SUPPORT, "-t", recipient]
+    command = [
+        "/usr/sbin/smtp-source",
+        "-s",
+        str(SESSIONS),
+        "-m",
+        str(MESSAGES),
+        "-l",
+        "10000",
+        "-f",
+        SUPPORT,
+        "-t",
+        recipient,
+    ]
     done = subprocess.run(
         [*command, *options, f"127.0.0.1:{port}"], capture_output=True, text=True, timeout=100, check=False
     )
@@ -50,14 +63,12 @@ def test_through_postfix(
 
 
 @pytest.fixture
-def dump(postfix: object, tmp_path: Path) -> Iterator[tuple[int, Path]]:
+def dump(postfix: Postfix) -> Iterator[tuple[int, Path]]:
     """smtp-sink, with the port it listens on and the file it writes all mail to."""
-    port, folder = free_port(), tmp_path / "dump"
+    port, folder = free_port(), postfix.folder / "dump"
     folder.mkdir()
     shutil.chown(folder, "postfix")
-    for parent in (folder, *folder.parents):
-        parent.chmod(parent.stat().st_mode | 0o011)
-    command = ["smtp-sink", "-u", "postfix", "-D", str(folder / "mail"), f"127.0.0.1:{port}", "100"]
+    command = ["/usr/sbin/smtp-sink", "-u", "postfix", "-D", str(folder / "mail"), f"127.0.0.1:{port}", "100"]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         try:
             yield port, folder / "mail"

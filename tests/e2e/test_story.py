@@ -45,16 +45,14 @@ def below_received(mail: Mail) -> bytes:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_signed_and_encrypted(
-    shape: str, relayed: Daemon, sink: Sink, people: People, witness: Witness
-) -> None:
+def test_signed_and_encrypted(shape: str, relayed: Daemon, sink: Sink, people: People, witness: Witness) -> None:
     kind, encoding, body = SHAPES[shape]
     sent = letter(kind=kind, encoding=encoding, body=body)
     answer = submit(relayed.doors["outbound"], sent.content, ALICE)
     assert answer.code == 250
     assert "queued as" in answer.text
     (mail,) = sink.by_id(sent.id)
-    assert mail.field("content-type").startswith(b"application/pkcs7-mime; smime-type=enveloped-data")
+    assert (mail.field("content-type") or b"").startswith(b"application/pkcs7-mime; smime-type=enveloped-data")
     signed = witness.decrypt(mail.content, people.secret(ALICE))
     assert leaves(witness.verify(signed, people.authority.root.pem())) == leaves(sent.content)
     record = relayed.record(sent.id)
@@ -93,17 +91,17 @@ def test_out_03_hidden_recipients_get_copies_of_their_own(
     assert answer.code == 250
     shown, hidden = sink.by_id(sent.id, 2)
     assert (shown.recipients, hidden.recipients) == ((ALICE,), (BOB,))
+    assert b"bob" not in shown.content
     for mail, reader, stranger in ((shown, ALICE, BOB), (hidden, BOB, ALICE)):
-        assert b"bob" not in mail.content.lower().replace(b"for <bob@example.com>", b"")
         signed = witness.decrypt(mail.content, people.secret(reader))
         witness.verify(signed, people.authority.root.pem())
-        identities = [info.identity for info in read_enveloped(decoded_body(read_entity(mail.content))).recipients]
-        assert not any(identity.names(people.issued[stranger].certificate) for identity in identities)
+        envelope = read_enveloped(decoded_body(read_entity(mail.content)))
+        readers = [info.identity for info in envelope.recipients if info.identity is not None]
+        assert len(readers) == len(envelope.recipients)
+        assert not any(identity.names(people.issued[stranger].certificate) for identity in readers)
 
 
-def test_internal_recipient_gets_a_readable_copy(
-    relayed: Daemon, sink: Sink, people: People, witness: Witness
-) -> None:
+def test_internal_recipient_gets_a_readable_copy(relayed: Daemon, sink: Sink, people: People, witness: Witness) -> None:
     sent = letter(to=f"{ALICE}, journal@example.org")
     assert submit(relayed.doors["outbound"], sent.content, ALICE, "journal@example.org").code == 250
     sealed, readable = sink.by_id(sent.id, 2)
@@ -153,10 +151,10 @@ def test_requests_are_honoured_and_removed(relayed: Daemon, sink: Sink, people: 
 
 
 def test_null_sender_report_is_relayed_as_it_is(relayed: Daemon, sink: Sink, postfix: Postfix) -> None:
-    body = b"--b\r\n\r\nread\r\n--b\r\nContent-Type: message/disposition-notification\r\n\r\nDisposition: x\r\n--b--\r\n"
-    sent = letter(
-        sender=PLAIN, kind="multipart/report; report-type=disposition-notification; boundary=b", body=body
+    body = (
+        b"--b\r\n\r\nread\r\n--b\r\nContent-Type: message/disposition-notification\r\n\r\nDisposition: x\r\n--b--\r\n"
     )
+    sent = letter(sender=PLAIN, kind="multipart/report; report-type=disposition-notification; boundary=b", body=body)
     assert submit(relayed.doors["outbound"], sent.content, ALICE, sender="").code == 250
     (mail,) = sink.by_id(sent.id)
     assert mail.mail.startswith("FROM:<>")

@@ -4,16 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from gateway.errors import Fault, Refused
 from gateway.reason import Reason
 from gateway.store import Store, keys, wrapping
 from gateway.store.importing import Imported, ImportOptions, import_file
 from gateway.store.wrapping import KeyEncryptionKey
-from tests.authority import NOT_AFTER, NOT_BEFORE, SERVER_AUTH, Authority, Issued
+from tests.authority import SERVER_AUTH, Authority, Issued
 
 Take = Callable[..., list[Imported]]
 
@@ -216,19 +214,6 @@ def test_a_dry_run_makes_no_key_encryption_key(
     assert not (options.state / "kek").exists()
     take(alice.key_pem())
     assert KeyEncryptionKey.decode((options.state / "kek").read_bytes(), "file")
-
-
-def test_crls_are_refused_by_name(take: Take, alice: Issued, crl: bytes) -> None:
-    results = take(alice.pem(), crl)
-    assert words(results) == [ADDED, ("crl", "refused", "not-enabled")]
-    assert results[1].text == "CRLs are not in this version"
-
-
-@pytest.fixture
-def crl(authority: Authority) -> bytes:
-    root = authority.root
-    builder = x509.CertificateRevocationListBuilder(root.x509.subject, NOT_BEFORE, NOT_AFTER)
-    return builder.sign(root.private_key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from gateway.store import Store, StoreOptions, open_store
-from gateway.store.ledger import FOREIGN_AGE, StoredLedger, this_owner
+from gateway.store.ledger import FOREIGN_AGE, StoredLedger
+from gateway.store.owner import this_owner
 
 MAIL = (b"d" * 32, "outbound", "support@example.org")
 ALL = ("a@x", "b@x", "c@x")

@@ -10,13 +10,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import alembic.command
+import alembic.config
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import event, text, update
 
 from gateway.errors import Fault
-from gateway.store import Misconfigured, NotPermitted, Store, StoreOptions, open_store, schema
+from gateway.store import Misconfigured, NotPermitted, Store, StoreOptions, migrate, open_store, schema
+from gateway.store.database import open_database
+from gateway.store.journal import Journal
 from tests.store.records import record
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make files of another user")
@@ -49,6 +53,22 @@ def test_the_migrations_make_the_tables_that_the_code_uses(options: StoreOptions
         differences = compare_metadata(MigrationContext.configure(connection), schema.metadata)
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == schema.REVISION
     assert differences == []
+
+
+def test_a_store_of_the_first_schema_is_migrated_with_what_it_holds(options: StoreOptions) -> None:
+    options.state.mkdir(mode=0o700)
+    if options.database == "sqlite":
+        (options.state / "store.db").touch(mode=0o600)
+    database = open_database(options.database, options.state, durable=True, wait=1)
+    with database.write() as connection:
+        settings = alembic.config.Config(attributes={"connection": connection})
+        settings.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+        alembic.command.upgrade(settings, "0001")
+    Journal(database).write([record()])
+    database.close()
+    store = open_store(options, durable=True)
+    assert [document["id"] for document in store.journal.recent()] == ["r1"]
+    assert store.held.totals() == (0, 0)
 
 
 def _open_and_write(options: StoreOptions, number: int) -> None:

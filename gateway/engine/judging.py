@@ -1,0 +1,150 @@
+"""Judging the signers of one signed layer: mathematics, path, algorithm and address, each a fact of its own.
+
+``pass`` needs all of them. Sender, Reply-To, display names and common names never count (rows SIG-05, SIG-07..09).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from gateway.cms.rejected import Rejected
+from gateway.cms.signed import SignerInfo, Verified, content_digests, verify_signer
+from gateway.engine.ports import Evidence
+from gateway.errors import LimitExceeded, Malformed
+from gateway.mail.address import same_mailbox
+from gateway.mail.content_type import content_type
+from gateway.mail.header import read_header
+from gateway.mail.mailbox import mailboxes
+from gateway.pki.certificate import Certificate, read_certificate
+from gateway.pki.validation import Strictness
+from gateway.pki.verdicts import Verdicts
+from gateway.reason import Reason
+from gateway.smime.finding import SignerFinding, ordered
+from gateway.smime.open import SignedLayer
+
+CANDIDATES = 4
+"""Certificates of one name that are tried for a signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges signers by the store's evidence. ``subject_email``: see ``addresses`` in the configuration."""
+
+    evidence: Evidence
+    verdicts: Verdicts
+    strictness: Strictness
+    subject_email: bool = True
+
+    def signers(self, layer: SignedLayer, author: str | None, at: datetime) -> tuple[SignerFinding, ...]:
+        """Return a finding for every signer of ``layer``; of one without signers, a finding that says so."""
+        if not layer.data.signers:
+            return (SignerFinding((Reason.NO_SIGNER,)),)
+        carried = _carried(layer)
+        digests = content_digests(layer.data.signers, layer.content)
+        return tuple(self._signer(info, layer, digests, carried, author, at) for info in layer.data.signers)
+
+    def _signer(
+        self,
+        info: SignerInfo,
+        layer: SignedLayer,
+        digests: dict[str, bytes],
+        carried: Sequence[Certificate],
+        author: str | None,
+        at: datetime,
+    ) -> SignerFinding:
+        candidates = self._candidates(info, carried)
+        if not candidates:
+            return SignerFinding((Reason.NO_CERTIFICATE,), info.signer)
+        certificate, verified, fault = _verified(info, digests, candidates)
+        path = self.verdicts.judge(
+            certificate, carried, self.evidence.trust(certificate), at, self.evidence.revocation(), self.strictness
+        )
+        addresses = self._addresses(certificate)
+        reasons = [*path.reasons, *_address_faults(author, addresses, layer)]
+        reasons += [fault] if fault else []
+        reasons += verified.reasons(self.strictness.accept_legacy) if verified else []
+        reasons += [Reason.ALTERED] if layer.contradicted else []
+        return SignerFinding(
+            reasons=ordered(reasons),
+            identity=info.signer,
+            certificate=certificate,
+            anchor=path.anchor,
+            addresses=_author_first(addresses, author),
+            digest=verified.digest if verified else None,
+            algorithm=verified.algorithm if verified else None,
+            signing_time=verified.signing_time if verified else None,
+            notes=path.notes,
+            issuers_missing=(path.path[-1].issuer_der,) if Reason.NO_PATH in path.reasons else (),
+        )
+
+    def _candidates(self, info: SignerInfo, carried: Sequence[Certificate]) -> Sequence[Certificate]:
+        named = [certificate for certificate in carried if info.signer.names(certificate)]
+        if not named:
+            stored = self.evidence.named((info.signer,)).get(info.signer, ())
+            named = [holding.certificate for holding in stored]
+        return named[:CANDIDATES]
+
+    def _addresses(self, certificate: Certificate) -> tuple[str, ...]:
+        """The mail names a certificate binds (RFC 8550 §3): the SAN's, else those of its subject where allowed."""
+        if certificate.addresses or not self.subject_email:
+            return certificate.addresses
+        return certificate.subject_addresses
+
+
+def _verified(
+    info: SignerInfo, digests: dict[str, bytes], candidates: Sequence[Certificate]
+) -> tuple[Certificate, Verified | None, Reason | None]:
+    """Return the candidate whose key made the signature and what holds of it; else the first and what is wrong."""
+    faults: list[Reason] = []
+    for certificate in candidates:
+        try:
+            return certificate, verify_signer(info, digests[info.digest.name], certificate), None
+        except Rejected as error:
+            faults.append(error.reason)
+        except LimitExceeded:
+            faults.append(Reason.LIMIT)
+        except Malformed:
+            faults.append(Reason.MALFORMED)
+    return candidates[0], None, faults[0]
+
+
+def _address_faults(author: str | None, addresses: Sequence[str], layer: SignedLayer) -> list[Reason]:
+    if author is None:
+        return [Reason.FROM_AMBIGUOUS]
+    if not any(same_mailbox(author, address) for address in addresses):
+        return [Reason.ADDRESS_MISMATCH]
+    return [] if _inner_author_agrees(layer.content, author) else [Reason.ADDRESS_MISMATCH]
+
+
+def _inner_author_agrees(content: bytes, author: str) -> bool:
+    """Where the payload protects its header (RFC 9788, ``hp=``), its From must be the message's (row SIG-19)."""
+    try:
+        header = read_header(content)
+        types = header.named("content-type")
+        if not types or "hp" not in content_type(header.value(types[0])).parameters:
+            return True
+        fields = header.named("from")
+        found = mailboxes(header.value(fields[0])) if len(fields) == 1 else ()
+    except Malformed:
+        return False
+    return len(found) == 1 and same_mailbox(found[0].address, author)
+
+
+def _author_first(addresses: Sequence[str], author: str | None) -> tuple[str, ...]:
+    mine = [address for address in addresses if author is not None and same_mailbox(author, address)]
+    return tuple(dict.fromkeys((*mine, *addresses)))
+
+
+def _carried(layer: SignedLayer) -> list[Certificate]:
+    """The certificates of a signature that can be read; they serve to build paths and are never trusted."""
+    found = (_read(bytes(der)) for der in layer.data.certificates)
+    return [certificate for certificate in found if certificate is not None]
+
+
+@lru_cache(maxsize=512)
+def _read(der: bytes) -> Certificate | None:
+    try:
+        return read_certificate(der)
+    except Malformed:
+        return None

@@ -1,0 +1,258 @@
+"""Unwrapping a message layer by layer, and what was found on the way.
+
+Only layers at the root count, one inside the other, up to a limit. The innermost signature gives the verdict; one that
+covers ciphertext which was then opened says nothing about what the reader sees. A layer deeper in the tree is an errant
+one: it is left as it is and makes the message ``partial``, in an attached message not even that.
+
+A key is chosen by the recipient identifier and used once, only where its owner is addressed; after it was used every
+failure looks the same. Nothing of a failed decryption is kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from gateway.cms.compressed import Compressed, decompress
+from gateway.cms.enveloped import Enveloped, decrypt
+from gateway.cms.identity import Identity
+from gateway.cms.rejected import Rejected
+from gateway.engine.judging import Judge
+from gateway.engine.ports import Evidence, Keys
+from gateway.engine.rate import FailureRate
+from gateway.errors import LimitExceeded, Malformed
+from gateway.mail.entity import Entity, read_entity
+from gateway.pki.holding import Holding
+from gateway.policy.entitlement import Entitlement
+from gateway.reason import Reason
+from gateway.smime.finding import (
+    Coverage,
+    Encryption,
+    EncryptionFinding,
+    RecipientFinding,
+    SignatureFinding,
+    Status,
+    status_of,
+    verdict,
+)
+from gateway.smime.layer import Layer
+from gateway.smime.open import CMS_TYPES, AnyLayer, SignedLayer, layer_name, read_layer, with_crlf
+
+MAX_LAYERS = 5
+"""Layers in one another (row LIM-02); triple wrapping needs three."""
+
+
+@dataclass(slots=True)
+class Opened:
+    """What became of a message, filled in while it is unwrapped.
+
+    ``inner``: the entity to put in the place of the message's own; None: it stays. ``entitled``: for whom it was
+    opened; None: nothing was decrypted.
+    """
+
+    signature: SignatureFinding = field(default_factory=SignatureFinding)
+    encryption: EncryptionFinding = field(default_factory=EncryptionFinding)
+    layers: list[Layer] = field(default_factory=list)
+    inner: bytes | None = None
+    entitled: frozenset[str] | None = None
+    identities: tuple[Identity, ...] = ()
+    """Recipient identifiers of an envelope that stayed closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """Opens messages with the store's keys; ``size_limit`` in bytes bounds what compressed content may become."""
+
+    judge: Judge
+    keys: Keys
+    evidence: Evidence
+    entitlement: Entitlement
+    failures: FailureRate
+    size_limit: int
+    open_opaque: bool = True
+    accept_legacy: bool = False
+
+    def open(
+        self, content: bytes, author: str | None, recipients: Sequence[str], at: datetime, *, decrypting: bool = True
+    ) -> Opened:
+        """Unwrap a message. ``decrypting`` False: as somebody sees it who is entitled to nothing. Raises ``Fault``."""
+        opened = Opened()
+        signed: list[SignedLayer] = []
+        covered: list[SignedLayer] = []
+        current = content
+        try:
+            while (layer := read_layer(read_entity(current))) is not None:
+                if len(opened.layers) == MAX_LAYERS:
+                    raise LimitExceeded(f"more than {MAX_LAYERS} layers")
+                opened.layers.append(layer_name(layer))
+                if isinstance(layer, SignedLayer):
+                    signed.append(layer)
+                    current = layer.content
+                    if not layer.clear and self.open_opaque:
+                        opened.inner = current = with_crlf(current)
+                    continue
+                current = self._unwrapped(layer, opened, recipients if decrypting else (), at)
+                if isinstance(layer, Enveloped):
+                    covered += signed
+                    signed.clear()
+        except _Closed:
+            pass
+        except LimitExceeded:
+            return self._unreadable(opened, Reason.LIMIT)
+        except Malformed:
+            return self._unreadable(opened, Reason.MALFORMED, read_label(current))
+        self._sum_up(opened, signed, covered, author, at)
+        if not signed and not covered and opened.encryption.status is Encryption.NONE:
+            _look_for_errant_layers(opened, current)
+        return opened
+
+    def _unwrapped(
+        self, layer: Enveloped | Compressed, opened: Opened, recipients: Sequence[str], at: datetime
+    ) -> bytes:
+        """Return the content of a layer; raises ``_Closed`` where it stays closed."""
+        if isinstance(layer, Compressed):
+            inner = with_crlf(decompress(layer, self.size_limit))
+        else:
+            inner = self._decrypted(layer, opened, recipients, at)
+        opened.inner = inner
+        return inner
+
+    def _decrypted(self, layer: Enveloped, opened: Opened, recipients: Sequence[str], at: datetime) -> bytes:
+        finding = _described(layer)
+        identities = tuple(item.identity for item in layer.recipients if item.identity is not None)
+        held = self.evidence.named(identities)
+        opened.encryption = finding = _with_fingerprints(finding, held)
+        try:
+            holding, entitled = self._key_for(layer, held, identities, recipients)
+            if opened.entitled is not None:
+                entitled &= opened.entitled
+            plain = self._open(layer, holding, at)
+        except Rejected as error:
+            if opened.entitled is None:
+                opened.encryption = replace(finding, status=Encryption.FAILED, reason=error.reason)
+                opened.identities = identities
+            raise _Closed from error
+        row = layer.cipher
+        opened.encryption = replace(
+            finding, status=Encryption.DECRYPTED, key=holding.certificate.fingerprint, authenticated=row.aead
+        )
+        opened.entitled = entitled
+        return with_crlf(plain)
+
+    def _key_for(
+        self,
+        layer: Enveloped,
+        held: dict[Identity, Sequence[Holding]] | object,
+        identities: Sequence[Identity],
+        recipients: Sequence[str],
+    ) -> tuple[Holding, frozenset[str]]:
+        """Return our certificate to open with, and for whom. Raises ``Rejected`` no-key, not-addressed and others."""
+        ours = [holding for identity in identities for holding in held[identity] if holding.has_key]  # type: ignore[index]
+        if not ours:
+            raise layer.unreadable()
+        for holding in ours:
+            certificate = holding.certificate
+            entitled = self.entitlement.entitled((*certificate.addresses, *certificate.subject_addresses), recipients)
+            if entitled:
+                return holding, entitled
+        raise Rejected(Reason.NOT_ADDRESSED, "the key's owner is no recipient of this message")
+
+    def _open(self, layer: Enveloped, holding: Holding, at: datetime) -> bytearray:
+        certificate = holding.certificate
+        if not self.failures.allows(certificate.public_key_id, at):
+            raise Rejected(Reason.RATE, "too many failures with this key")
+        key = self.keys.key(certificate.public_key_id)
+        if key is None:
+            raise Rejected(Reason.NO_KEY, "the key has just been deleted")
+        try:
+            return decrypt(layer, certificate, key, self.accept_legacy)
+        except Rejected as error:
+            if error.reason is Reason.DECRYPT_FAILED:
+                self.failures.note(certificate.public_key_id, at)
+            raise
+        except LimitExceeded as error:
+            raise Rejected(Reason.LIMIT, str(error)) from error
+        except Malformed as error:
+            raise Rejected(Reason.MALFORMED, str(error)) from error
+
+    def _sum_up(
+        self,
+        opened: Opened,
+        signed: Sequence[SignedLayer],
+        covered: Sequence[SignedLayer],
+        author: str | None,
+        at: datetime,
+    ) -> None:
+        over_ciphertext = [finding for layer in covered for finding in self.judge.signers(layer, author, at)]
+        if signed:
+            opened.signature = verdict(self.judge.signers(signed[-1], author, at), over_ciphertext)
+        else:
+            opened.signature = SignatureFinding(signers=tuple(over_ciphertext))
+        if opened.encryption.status is Encryption.DECRYPTED and opened.signature.status is Status.PASS:
+            opened.encryption = replace(opened.encryption, authenticated=True)
+
+    def _unreadable(self, opened: Opened, reason: Reason, label: str = "") -> Opened:
+        """A layer that is labelled or begins as S/MIME and cannot be read."""
+        if "enveloped" in label and opened.encryption.status is Encryption.NONE:
+            opened.encryption = EncryptionFinding(Encryption.FAILED, reason)
+            return opened
+        opened.signature = SignatureFinding(status_of(reason), (reason,), Coverage.NONE)
+        return opened
+
+
+class _Closed(Exception):
+    """A layer stays closed; why stands in the finding."""
+
+
+def read_label(content: bytes) -> str:
+    """Return the smime-type that an entity claims, lower-case; empty: none, or it does not parse."""
+    try:
+        return read_entity(content).content_type.parameters.get("smime-type", "").lower()
+    except Malformed:
+        return ""
+
+
+def _described(layer: Enveloped) -> EncryptionFinding:
+    try:
+        cipher = layer.cipher.name
+    except Rejected:
+        cipher = None
+    recipients = tuple(RecipientFinding(item.identity, item.method) for item in layer.recipients)
+    return EncryptionFinding(cipher=cipher, key_algorithm=recipients[0].algorithm, recipients=recipients)
+
+
+def _with_fingerprints(finding: EncryptionFinding, held: object) -> EncryptionFinding:
+    def known(recipient: RecipientFinding) -> RecipientFinding:
+        holdings = held.get(recipient.identity, ()) if recipient.identity is not None else ()  # type: ignore[attr-defined]
+        return replace(recipient, fingerprint=holdings[0].certificate.fingerprint) if holdings else recipient
+
+    return replace(finding, recipients=tuple(map(known, finding.recipients)))
+
+
+def _look_for_errant_layers(opened: Opened, content: bytes) -> None:
+    """A signed or encrypted part below the root protects only itself (RFC 9787 §6.2; rows SIG-01, DEC-14)."""
+    try:
+        errant = {kind for entity in _below_root(read_entity(content)) if (kind := _errant(entity)) is not None}
+    except Malformed:
+        return
+    if Layer.SIGNED in errant:
+        reasons = (Reason.PARTIAL,)
+        opened.signature = SignatureFinding(status_of(Reason.PARTIAL), reasons, Coverage.PARTIAL)
+    if Layer.ENCRYPTED in errant:
+        opened.encryption = EncryptionFinding(Encryption.PARTIAL, Reason.PARTIAL)
+
+
+def _below_root(entity: Entity) -> list[Entity]:
+    """The parts of a multipart at any depth; what stands in an attached message is that message's affair."""
+    if not entity.content_type.type.startswith("multipart/"):
+        return []
+    return [part for child in entity.children for part in (child, *_below_root(child))]
+
+
+def _errant(entity: Entity) -> Layer | None:
+    if entity.content_type.type != "multipart/signed" and entity.content_type.type not in CMS_TYPES:
+        return None
+    try:
+        layer: AnyLayer | None = read_layer(entity)
+    except Malformed:
+        return None
+    return None if layer is None else layer_name(layer)

@@ -1,0 +1,212 @@
+"""The judgement of a signer's certificate: may it be believed, and if not, for which reasons (RFC 5280 §6, RFC 8550).
+
+Each fact is found by itself and all that are wrong are named: whether a path leads to an anchor, whether it holds, the
+dates, usages, algorithms and keys of its certificates, and their revocation. Of several paths the best one counts. A
+leaf that an administrator trusts for itself needs no path, but its own dates, usage, key and revocation count.
+
+``judge`` is pure: time is ``at``, evidence is what the caller has. Certificates from the mail (``carried``) serve to
+build paths and are never trusted. A finding says between which times it stays the same, for ``Verdicts`` to keep it.
+
+Not here: the signature over the message, and to whom the certificate belongs.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from gateway.pki.acceptance import LEGACY_RSA_BITS
+from gateway.pki.certificate import RSA_BITS, Certificate
+from gateway.pki.issuance import name_key
+from gateway.pki.path import MAX_CARRIED, Path, build_paths, is_root
+from gateway.pki.pkix import fault_of
+from gateway.pki.revocation import NO_EVIDENCE, Evidence
+from gateway.pki.status import SKEW, Status, moments, statuses
+from gateway.pki.trust import Trust
+from gateway.reason import Reason
+
+REVOCATION_UNKNOWN = "revocation=unknown"
+"""The note of ``Revocation.SOFT``."""
+
+_BROKEN = {Reason.NO_PATH, Reason.UNTRUSTED, Reason.LIMIT, Reason.UNSUPPORTED_ALGORITHM, Reason.MALFORMED}
+_WEAK_DIGESTS = frozenset({"sha1", "md5"})
+_LEGACY_DIGESTS = frozenset({"sha1"})
+
+
+class Revocation(Enum):
+    """What an unknown status means: nothing, a note, or a reason. Evidence at hand counts under every setting."""
+
+    OFF = "off"
+    SOFT = "soft"
+    HARD = "hard"
+
+
+@dataclass(frozen=True, slots=True)
+class Strictness:
+    """The settings of a judgement. ``accept_legacy``: SHA-1, RSA 1024 and DSA are good enough."""
+
+    revocation: Revocation = Revocation.OFF
+    accept_legacy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PathFinding:
+    """What was found about a signer's certificate; no reasons: it may be believed.
+
+    ``path``: leaf first, as far as it goes. ``anchor``: the trusted end of a path that holds, else None.
+    ``notes``: words (``revocation=unknown``) and short texts in printable ASCII for the record.
+    ``since``, ``until``: for every time strictly between them the finding is the same.
+    """
+
+    reasons: tuple[Reason, ...]
+    path: Path
+    anchor: Certificate | None
+    notes: tuple[str, ...]
+    since: datetime
+    until: datetime
+
+
+def judge(
+    leaf: Certificate,
+    carried: Iterable[Certificate],
+    trust: Trust,
+    at: datetime,
+    evidence: Evidence = NO_EVIDENCE,
+    strictness: Strictness | None = None,
+) -> PathFinding:
+    """Judge ``leaf`` as a signer of mail at ``at`` (aware). At most ``MAX_CARRIED`` of ``carried`` are looked at."""
+    at_hand = tuple(dict.fromkeys(carried))[:MAX_CARRIED]
+    return _Case(leaf, at_hand, trust, at, evidence, strictness or Strictness()).finding()
+
+
+class _Case:
+    """One judgement."""
+
+    def __init__(
+        self,
+        leaf: Certificate,
+        carried: Sequence[Certificate],
+        trust: Trust,
+        at: datetime,
+        evidence: Evidence,
+        strictness: Strictness,
+    ) -> None:
+        self._carried, self._trust, self._at = carried, trust, at
+        self._evidence, self._strictness = evidence, strictness
+        self._paths = build_paths(leaf, carried, trust, at)
+
+    def finding(self) -> PathFinding:
+        judged: list[tuple[Path, set[Reason], list[str]]] = []
+        for path in self._paths.complete:
+            judged.append((path, *self._judged(path)))
+            if not judged[-1][1]:
+                break
+        path, reasons, notes = min(judged, key=_gravity) if judged else self._stranded()
+        holds = bool(judged) and not reasons & _BROKEN
+        since, until = _window(self._at, self._times())
+        ordered = tuple(reason for reason in Reason if reason in reasons)
+        return PathFinding(ordered, path, path[-1] if holds else None, tuple(notes), since, until)
+
+    def _stranded(self) -> tuple[Path, set[Reason], list[str]]:
+        path = self._paths.stranded
+        return path, self._facts(path) | {self._paths.cause}, []
+
+    def _judged(self, path: Path) -> tuple[set[Reason], list[str]]:
+        """Judge a path that ends at an anchor, or a leaf that is trusted for itself."""
+        reasons, notes = self._facts(path), []
+        fault = fault_of(path) if len(path) > 1 else None
+        if fault is not None:
+            reasons.add(fault[0])
+            notes.append(fault[1])
+        if not reasons & _BROKEN:
+            found = self._statuses(path)
+            reasons |= {Reason.REVOKED} if Status.REVOKED in found else set()
+            if Status.UNKNOWN in found and self._strictness.revocation is Revocation.HARD:
+                reasons.add(Reason.REVOCATION_UNKNOWN)
+            elif Status.UNKNOWN in found and self._strictness.revocation is Revocation.SOFT:
+                notes.append(REVOCATION_UNKNOWN)
+        return reasons, notes
+
+    def _statuses(self, path: Path) -> tuple[Status, ...]:
+        """Of a leaf that is trusted for itself only one thing matters: whether its issuer, if known, revoked it."""
+        if len(path) > 1:
+            return statuses(path, self._signers(), self._evidence, self._at)
+        longer = next((way for way in (*self._paths.complete, self._paths.stranded) if len(way) > 1), None)
+        found = () if longer is None else statuses(longer[:2], self._signers(), self._evidence, self._at)
+        return tuple(status for status in found if status is Status.REVOKED)
+
+    def _signers(self) -> list[Certificate]:
+        """Stored certificates first, then those of the mail."""
+        stored = [signer for item in self._evidence.lists for signer in self._trust.named(name_key(item.issuer_der))]
+        return [*stored, *self._carried]
+
+    def _facts(self, path: Path) -> set[Reason]:
+        """What the certificates of a path say by themselves."""
+        found = {fault for certificate in path if (fault := certificate.fault_at(self._at))}
+        found |= {fault for certificate in path for fault in self._key_faults(certificate)}
+        found |= {fault for certificate in self._signed(path) if (fault := self._digest_fault(certificate))}
+        if any(map(self._trust.is_distrusted, path)):
+            found.add(Reason.UNTRUSTED)
+        if not path[0].may_sign:
+            found.add(Reason.WRONG_USAGE)
+        return found
+
+    def _signed(self, path: Path) -> Path:
+        """Return the certificates whose signature counts: below an anchor, and below a root, which signed itself."""
+        end = path[-1]
+        stored = self._trust.is_anchor(end) or self._trust.is_trusted_itself(end)
+        return path[:-1] if stored or is_root(end) else path
+
+    def _key_faults(self, certificate: Certificate) -> set[Reason]:
+        kind, size, legacy = certificate.key_kind, certificate.key_size, self._strictness.accept_legacy
+        found = set()
+        if kind.startswith("rsa") and size < (LEGACY_RSA_BITS if legacy else RSA_BITS.start):
+            found.add(Reason.WEAK_KEY)
+        if kind.startswith("rsa") and size >= RSA_BITS.stop:
+            found.add(Reason.UNSUPPORTED_ALGORITHM)
+        if kind == "dsa" and not legacy:
+            found.add(Reason.WEAK_ALGORITHM)
+        return found
+
+    def _digest_fault(self, certificate: Certificate) -> Reason | None:
+        try:
+            digest = x509.load_der_x509_certificate(certificate.der).signature_hash_algorithm
+        except UnsupportedAlgorithm:
+            return Reason.UNSUPPORTED_ALGORITHM
+        weak = _WEAK_DIGESTS - (_LEGACY_DIGESTS if self._strictness.accept_legacy else frozenset())
+        return Reason.WEAK_ALGORITHM if digest is not None and digest.name in weak else None
+
+    def _times(self) -> Iterator[datetime]:
+        """Every time at which a fact may change."""
+        for certificate in self._paths.examined.union(self._carried):
+            yield certificate.not_before
+            yield certificate.not_after
+        judged = {certificate for path in self._paths.complete for certificate in path}
+        yield from moments(judged, self._evidence)
+
+
+def _gravity(judged: tuple[Path, set[Reason], list[str]]) -> tuple[bool, int]:
+    reasons = judged[1]
+    return bool(reasons & _BROKEN), len(reasons)
+
+
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def _window(at: datetime, times: Iterable[datetime]) -> tuple[datetime, datetime]:
+    """Return the times, give or take ``SKEW``, next before and after ``at``; ``at`` twice where it is one of them."""
+    edges = {edge for time in times for edge in (_moved(time, -SKEW), time, _moved(time, SKEW))}
+    if at in edges:
+        return at, at
+    before = max((edge for edge in edges if edge < at), default=_FIRST)
+    return before, min((edge for edge in edges if edge > at), default=_LAST)
+
+
+def _moved(time: datetime, by: timedelta) -> datetime:
+    try:
+        return time + by
+    except OverflowError:
+        return time

@@ -1,0 +1,74 @@
+"""Held mail, Message-IDs of mail that arrived encrypted, CRLs."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Create the tables that inbound mail needs."""
+    _held()
+    _parts_of_held()
+    _message_ids()
+    _revocation_lists()
+
+
+def _held() -> None:
+    op.create_table(
+        "held",
+        sa.Column("id", sa.String(32), primary_key=True),
+        sa.Column("received_at", sa.BigInteger, nullable=False, index=True),
+        sa.Column("sender", sa.LargeBinary(32), nullable=False),
+        sa.Column("size", sa.BigInteger, nullable=False),
+        sa.Column("facts", sa.Text, nullable=False),
+        sa.Column("reason", sa.String(32), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("due", sa.BigInteger, nullable=False),
+        sa.Column("owner", sa.String(320)),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("crashes", sa.Integer, nullable=False),
+        sa.Column("asked", sa.Boolean, nullable=False),
+        sa.Column("generation", sa.BigInteger, nullable=False),
+        sa.Column("note", sa.Text),
+    )
+    op.create_index("ix_held_state_due", "held", ["state", "due"])
+    op.create_index("ix_held_sender_size", "held", ["sender", "size"])
+
+
+def _parts_of_held() -> None:
+    op.create_table(
+        "held_content",
+        sa.Column("held", sa.String(32), sa.ForeignKey("held.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("wrapped", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "held_needs",
+        sa.Column("held", sa.String(32), sa.ForeignKey("held.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("kind", sa.String(16), primary_key=True),
+        sa.Column("value", sa.String(64), primary_key=True),
+        sa.Column("text", sa.Text, nullable=False),
+    )
+    op.create_index("ix_held_needs_value", "held_needs", ["value", "kind"])
+
+
+def _message_ids() -> None:
+    op.create_table(
+        "message_ids",
+        sa.Column("id", sa.LargeBinary(16), primary_key=True),
+        sa.Column("encrypted", sa.Boolean, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_message_ids_at", "message_ids", ["encrypted", "at"])
+
+
+def _revocation_lists() -> None:
+    op.create_table(
+        "revocation_lists",
+        sa.Column("fingerprint", sa.String(64), primary_key=True),
+        sa.Column("scope", sa.String(64), nullable=False, unique=True),
+        sa.Column("der", sa.LargeBinary, nullable=False),
+    )

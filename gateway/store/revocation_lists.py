@@ -1,0 +1,107 @@
+"""The stored CRLs: evidence for path validation, imported and deleted by administrators (RFC 5280 §5).
+
+Of each series (issuer, its key, distribution point and scope, complete or delta) only the newest is kept. A CRL is
+stored unverified, for its issuer's certificate may come later; whether it may be believed is asked when it is used
+(``pki.status``). Not here: fetching.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from cryptography import x509
+from sqlalchemy import Connection, delete, select
+
+from gateway.errors import Refused
+from gateway.pki.issuance import name_key
+from gateway.pki.need import name_id
+from gateway.pki.revocation import RevocationList, read_revocation_list
+from gateway.store import schema
+from gateway.store.certificates import plain_name
+from gateway.store.database import Database, insert_new
+from gateway.store.generation import Cache, Generation
+
+_TABLE = schema.revocation_lists
+_SERIES = (x509.AuthorityKeyIdentifier, x509.IssuingDistributionPoint)
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What became of a CRL: ``new``: it is stored now; ``other``: the older one it replaced, or the newer one kept."""
+
+    new: bool
+    other: RevocationList | None
+
+
+class StoredRevocationLists:
+    """The evidence, and the administrator's verbs. All methods raise ``Fault``."""
+
+    def __init__(self, database: Database, generation: Generation) -> None:
+        self._database = database
+        self._generation = generation
+        self._all: Cache[None, tuple[RevocationList, ...]] = Cache(generation, 1)
+
+    def evidence(self, issuers: Iterable[bytes]) -> tuple[RevocationList, ...]:
+        """Return the CRLs of these issuers (DER of their Names), and all that may speak for other issuers."""
+        names = {name_key(issuer) for issuer in issuers}
+        kept = self._all.one(None, lambda _: tuple(self.list()))
+        return tuple(item for item in kept if item.is_indirect or name_key(item.issuer_der) in names)
+
+    def list(self) -> list[RevocationList]:
+        """Return all CRLs by issuer, the newest first."""
+        with self._database.read() as connection:
+            found = [read_revocation_list(der) for der in connection.scalars(select(_TABLE.c.der))]
+        return sorted(found, key=lambda item: (item.issuer, -item.this_update.timestamp(), item.fingerprint))
+
+    def delete(self, name: str) -> RevocationList:
+        """Delete the CRL with that fingerprint or unambiguous prefix; return it. Raises ``Refused``."""
+        with self._database.change() as connection:
+            gone = _one(connection, name)
+            connection.execute(delete(_TABLE).where(_TABLE.c.fingerprint == gone.fingerprint))
+        self._generation.expire()
+        return gone
+
+
+# inside a transaction, for imports
+
+
+def add(connection: Connection, item: RevocationList) -> Filed:
+    """Store a CRL in the place of an older one of its series, unless a newer one is there."""
+    scope = _scope(item)
+    der = connection.scalar(select(_TABLE.c.der).where(_TABLE.c.scope == scope))
+    other = None if der is None else read_revocation_list(der)
+    if other is not None and (other.der == item.der or _age(other) > _age(item)):
+        return Filed(False, other)
+    connection.execute(delete(_TABLE).where(_TABLE.c.scope == scope))
+    insert_new(
+        connection, schema.revocation_lists, [{"fingerprint": item.fingerprint, "scope": scope, "der": item.der}]
+    )
+    return Filed(True, other)
+
+
+def _age(item: RevocationList) -> tuple[int, datetime]:
+    """Numbers only grow in a series (RFC 5280 §5.2.3); where there is none, the date decides."""
+    return item.number or 0, item.this_update
+
+
+def _scope(item: RevocationList) -> str:
+    """Return what names the series of a CRL."""
+    parts = [name_id(item.issuer_der), str(item.is_delta)]
+    for kind in _SERIES:
+        try:
+            parts.append(item.parsed.extensions.get_extension_for_class(kind).value.public_bytes().hex())
+        except x509.ExtensionNotFound:
+            parts.append("")
+    return sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _one(connection: Connection, name: str) -> RevocationList:
+    prefix = plain_name(name)
+    query = select(_TABLE.c.der).where(_TABLE.c.fingerprint.startswith(prefix)).limit(2)
+    found = connection.scalars(query).all()
+    if not found:
+        raise Refused(f"no stored CRL has a fingerprint that begins with {prefix}")
+    if len(found) > 1:
+        raise Refused(f"several fingerprints begin with {prefix}: write more of it")
+    return read_revocation_list(found[0])

@@ -1,0 +1,167 @@
+"""Result fields: forged ones are found in every spelling, ours parse back, and no value from a certificate injects."""
+
+import pytest
+from authres import AuthenticationResultsHeader
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.engine.results import VALUE_LIMIT, _quoted, forged_fields, result_fields
+from gateway.mail.header import read_header
+from gateway.reason import Reason
+from gateway.smime.finding import (
+    Coverage,
+    Encryption,
+    EncryptionFinding,
+    SignatureFinding,
+    SignerFinding,
+    Status,
+    verdict,
+)
+from tests.authority import Authority
+
+OURS = "smime.gw.example.org"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"{OURS}; smime=pass",
+        f"{OURS.upper()}; smime=pass",
+        f'"{OURS}"; smime=pass',
+        f"(comment) {OURS} 1; smime=pass",
+        f"(a (nested) comment){OURS}(again);smime=pass",
+        f"\r\n {OURS}\r\n ; smime=pass",
+        f"{OURS}",
+        f'"smime.gw\\.example.org"; none',
+        f"{OURS};",
+    ],
+)
+@pytest.mark.parametrize("name", ["Authentication-Results", "AUTHENTICATION-results", "authentication-results "])
+def test_hdr_01_our_id_in_every_spelling(name: str, value: str) -> None:
+    """HDR-01: an Authentication-Results field that claims to be ours is found."""
+    content = f"{name}: {value}\r\nSubject: x\r\n\r\n".encode()
+    assert len(forged_fields(read_header(content), [OURS])) == 1
+
+
+@pytest.mark.parametrize("id_", ["smime.gw.example.com", "gw.example.org", "xsmime.gw.example.org", "other; x=smime.gw"])
+def test_hdr_01_other_ids_stay(id_: str) -> None:
+    """HDR-01: others' results are not ours to remove."""
+    content = f"Authentication-Results: {id_}; dkim=pass\r\n\r\n".encode()
+    assert forged_fields(read_header(content), [OURS]) == []
+
+
+def test_hdr_01_internationalised_ids_compare_as_a_labels() -> None:
+    """HDR-01: U-label and A-label are one id."""
+    content = "Authentication-Results: smime.bücher.example; smime=pass\r\n\r\n".encode()
+    assert len(forged_fields(read_header(content), ["smime.xn--bcher-kva.example"])) == 1
+
+
+@pytest.mark.parametrize("name", ["X-SMIME-Gateway-Id", "x-smime-gateway-anything", "X-Smime-Gateway-Seal\t", "X-SMIME-GATEWAY-"])
+def test_hdr_02_our_prefix_in_every_spelling(name: str) -> None:
+    """HDR-02: no field of our prefix survives."""
+    assert len(forged_fields(read_header(f"{name}: x\r\n\r\n".encode()), [OURS])) == 1
+
+
+def parsed(fields: tuple[bytes, ...]) -> AuthenticationResultsHeader:
+    return AuthenticationResultsHeader.parse(fields[0].decode().strip())
+
+
+def test_hdr_07_an_explicit_result_even_where_there_is_none() -> None:
+    """HDR-07: the fields are always there."""
+    fields = result_fields(OURS, "0123", SignatureFinding(), EncryptionFinding())
+    header = parsed(fields)
+    assert header.authserv_id == OURS
+    assert [(result.method, result.result) for result in header.results] == [("smime", "none")]
+    assert fields[1:] == (
+        b"X-SMIME-Gateway-Signature: none\r\n",
+        b"X-SMIME-Gateway-Encryption: none\r\n",
+        b"X-SMIME-Gateway-Id: 0123\r\n",
+    )
+
+
+def test_a_pass_names_signer_fingerprint_and_anchor(authority: Authority) -> None:
+    alice = authority.leaf("alice@example.com", kind="p256").certificate
+    root = authority.root.certificate
+    signer = SignerFinding((), certificate=alice, anchor=root, addresses=alice.addresses)
+    fields = result_fields(OURS, "0123", verdict([signer]), EncryptionFinding())
+    (result,) = parsed(fields).results
+    properties = {(p.type, p.name): p.value for p in result.properties}
+    assert result.result == "pass"
+    assert properties[("body", "smime-identifier")] == "alice@example.com"
+    assert properties[("body", "smime-serial")] == f"{alice.serial:x}"
+    assert properties[("body", "smime-issuer")] == alice.issuer
+    text = b"".join(fields[1].split(b"\r\n")).decode()
+    assert "pass; signer=alice@example.com;" in text
+    assert alice.fingerprint in text
+    assert f'anchor="{root.subject}"' in " ".join(text.split())
+
+
+@pytest.mark.parametrize("reason", [Reason.BAD_SIGNATURE, Reason.ALTERED, Reason.MALFORMED, Reason.NO_CERTIFICATE])
+def test_hdr_05_no_identity_without_mathematics(authority: Authority, reason: Reason) -> None:
+    """HDR-05: what does not verify carries no identity; ``signer=`` stands with pass only."""
+    certificate = None if reason is Reason.NO_CERTIFICATE else authority.leaf("alice@example.com").certificate
+    signer = SignerFinding((reason,), certificate=certificate, addresses=("alice@example.com",))
+    fields = result_fields(OURS, "0123", verdict([signer]), EncryptionFinding())
+    assert b"alice@example.com" not in b"".join(fields)
+    assert b"reason=" + reason.encode() in fields[1]
+
+
+def test_a_good_signer_beside_a_bad_one_never_reads_as_pass(authority: Authority) -> None:
+    good = SignerFinding((), certificate=authority.leaf("a@example.com").certificate, addresses=("a@example.com",))
+    bad = SignerFinding((Reason.UNTRUSTED,), certificate=authority.leaf("b@example.com").certificate)
+    fields = result_fields(OURS, "0123", verdict([good, bad]), EncryptionFinding())
+    assert {result.result for result in parsed(fields).results} == {"policy"}
+    assert b"signer=" not in fields[1]
+
+
+def test_the_encryption_field() -> None:
+    def words(finding: EncryptionFinding) -> bytes:
+        return result_fields(OURS, "0", SignatureFinding(), finding)[2]
+
+    opened = EncryptionFinding(Encryption.DECRYPTED, cipher="aes-256-gcm", authenticated=True)
+    assert words(opened) == b"X-SMIME-Gateway-Encryption: decrypted; cipher=aes-256-gcm; authenticated=yes\r\n"
+    failed = EncryptionFinding(Encryption.FAILED, Reason.NO_KEY, cipher="aes-256-gcm")
+    assert words(failed) == b"X-SMIME-Gateway-Encryption: failed; reason=no-key\r\n"
+
+
+HOSTILE = ['CN="evil"; smime=pass', "CN=x\r\nBcc: y", "CN=\x00", "CN=\\", "CN=" + "x" * 70_000, "CN=\u202eabc", "CN=Grüße"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hdr_04_values_from_certificates_do_not_inject(name: str) -> None:
+    """HDR-04: a quoted ASCII string on one logical line, short, whatever the certificate says."""
+    text = _quoted(name)
+    assert text.isascii()
+    assert text.isprintable()
+    assert len(text) <= 2 * VALUE_LIMIT + 2
+    field = f"{OURS}; smime=policy reason=\"untrusted\" body.smime-serial=1 body.smime-issuer={text}"
+    (result,) = AuthenticationResultsHeader.parse_value(field).results
+    assert result.result == "policy"
+    assert [p.name for p in result.properties] == ["smime-serial", "smime-issuer"]
+
+
+@given(st.text(max_size=300))
+def test_hdr_04_any_text_is_one_quoted_string(text: str) -> None:
+    """HDR-04: the closing quote is the last character, and the first that is not escaped."""
+    quoted = _quoted(text)
+    inner = quoted[1:-1].replace("\\\\", "").replace('\\"', "")
+    assert '"' not in inner
+    assert "\\" not in inner
+    assert quoted.isascii()
+    assert quoted.isprintable()
+
+
+def test_verdict_of_nobody_is_none() -> None:
+    assert SignatureFinding().coverage is Coverage.NONE
+    assert SignatureFinding().status is Status.NONE
+
+
+def test_hdr_03_fields_stand_in_order_and_fold() -> None:
+    """HDR-03: Authentication-Results first; no line is over 78 characters where it can be folded."""
+    fields = result_fields(OURS, "0123", SignatureFinding(), EncryptionFinding())
+    assert [field.partition(b":")[0] for field in fields] == [
+        b"Authentication-Results",
+        b"X-SMIME-Gateway-Signature",
+        b"X-SMIME-Gateway-Encryption",
+        b"X-SMIME-Gateway-Id",
+    ]
