@@ -5,8 +5,16 @@ from pathlib import Path
 
 from gateway.config import Listener, Options, load
 from gateway.engine.engine import Engine
-from gateway.engine.inbound import Inbound
+from gateway.engine.inbound import Inbound, InboundRules
+from gateway.engine.judging import Judge
+from gateway.engine.mark import Sealer
+from gateway.engine.opening import Opener
 from gateway.engine.outbound import Algorithms, Outbound
+from gateway.engine.rate import FailureRate
+from gateway.mail.address import folded
+from gateway.pki.validation import Revocation, Strictness
+from gateway.pki.verdicts import Verdicts
+from gateway.policy.entitlement import Entitlement
 from gateway.policy.rule import Group, Level, Rules, Submitters, Tags
 from gateway.smtp.door import Auth, Credentials, Door, HopTls, Limits, NextHop, TlsMode
 from gateway.store import Store, StoreOptions, open_store
@@ -55,7 +63,41 @@ def build_engine(options: Options, store: Store) -> Engine:
         certificates=store.certificates,
         keys=store.keys,
     )
-    return Engine(outbound, Inbound((options.authserv_id, *options.authserv_ids_removed)))
+    return Engine(outbound, build_inbound(options, store, outbound.rules))
+
+
+def build_inbound(options: Options, store: Store, rules: Rules) -> Inbound:
+    """Return what judges and opens inbound mail; ``rules`` say who belongs to which group."""
+    settings, legacy = options.inbound, options.algorithms.accept_legacy
+    judge = Judge(
+        evidence=store.evidence,
+        verdicts=Verdicts(),
+        strictness=Strictness(Revocation(settings.revocation), legacy),
+        subject_email=options.addresses.subject_email != "never",
+    )
+    opener = Opener(
+        judge=judge,
+        keys=store.keys,
+        evidence=store.evidence,
+        entitlement=Entitlement(rules, anybody=settings.decrypt_for == "any"),
+        failures=FailureRate(settings.failed_decrypts_per_hour),
+        size_limit=options.limits.message_size,
+        open_opaque=settings.opaque == "open",
+        accept_legacy=legacy,
+    )
+    authserv_ids = (options.authserv_id, *options.authserv_ids_removed)
+    return Inbound(
+        rules=InboundRules(
+            enabled=options.enabled,
+            domains=frozenset(folded(f"x@{domain}").partition("@")[2] for domain in settings.domains),
+            reject_signature_fail=settings.on_signature_fail == "reject",
+            reject_signature_policy=settings.on_signature_policy == "reject",
+            reject_undecryptable=settings.on_undecryptable == "reject",
+        ),
+        opener=opener,
+        sealer=Sealer(store.wrapping.key().derive("seal"), authserv_ids),
+        authserv_id=options.authserv_id,
+    )
 
 
 def build_rules(options: Options) -> Rules:

@@ -113,9 +113,10 @@ def _time(element: Element) -> datetime:
     text = element.expect(der.UTC_TIME, der.GENERALIZED_TIME).value.decode("ascii")
     if element.tag == der.UTC_TIME:
         text = ("20" if text < "50" else "19") + text
-    if len(text) != len("YYYYMMDDHHMMSSZ") or not text[:-1].isdecimal():
+    if not (len(text) == len("YYYYMMDDHHMMSSZ") and text[:-1].isdecimal() and text[-1] == "Z"):
         raise Malformed("a time in another form than a certificate's")
-    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+    month, day, hour, minute, second = (int(text[at : at + 2]) for at in range(4, 14, 2))
+    return datetime(int(text[:4]), month, day, hour, minute, second, tzinfo=UTC)
 
 
 def announced(attributes: Attributes) -> tuple[str, ...]:

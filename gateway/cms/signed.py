@@ -17,6 +17,7 @@ from gateway.cms.algorithm import DIGEST_BY_OID, DIGESTS, Digest, unsupported
 from gateway.cms.attribute import (
     CONTENT_TYPE,
     MESSAGE_DIGEST,
+    Attributes,
     announced,
     binds,
     check_unsigned,
@@ -223,10 +224,17 @@ class Verified:
     """Whether attributes were signed. RFC 5652 §5.3 lets them be absent, S/MIME does not (RFC 8551 §2.5)."""
     bound: bool
     """Whether a signed signingCertificate attribute names the certificate; always False for a bare key."""
-    signing_time: datetime | None
-    """What the signer says; information only."""
-    capabilities: tuple[str, ...]
-    """What the signer announces to open, best first: names of content ciphers, ``oaep``; information only."""
+    _signed: Attributes
+
+    @property
+    def signing_time(self) -> datetime | None:
+        """What the signer says (aware, UTC); information only."""
+        return signing_time(self._signed)
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """What the signer announces to open, best first: names of content ciphers, ``oaep``; information only."""
+        return announced(self._signed)
 
     def reasons(self, accept_legacy: bool) -> list[Reason]:
         """Return what keeps such a signature from passing, in the order of the record; none: nothing in CMS does."""
@@ -268,7 +276,7 @@ def _verify(info: SignerInfo, digest: bytes, key: PublicKeyTypes, certificate: C
     scheme = read_scheme(info.signature_algorithm, info.digest)
     if info.attributes is None:
         scheme.check_digest(key, info.signature, digest)
-        return Verified(info.digest.name, scheme.kind, scheme.legacy, False, False, None, ())
+        return Verified(info.digest.name, scheme.kind, scheme.legacy, False, False, {})
     attributes = read_attributes(info.attributes)
     if single(attributes, CONTENT_TYPE).oid() != DATA[2:]:
         raise Malformed("the signed content type is not id-data")
@@ -277,8 +285,7 @@ def _verify(info: SignerInfo, digest: bytes, key: PublicKeyTypes, certificate: C
     if covered != digest:
         raise Rejected(Reason.ALTERED, "the content is not what was signed")
     bound = certificate is not None and binds(attributes, certificate)
-    known = signing_time(attributes), announced(attributes)
-    return Verified(info.digest.name, scheme.kind, scheme.legacy, True, bound, *known)
+    return Verified(info.digest.name, scheme.kind, scheme.legacy, True, bound, attributes)
 
 
 def _check_attributes(scheme: Scheme, info: SignerInfo, attributes: Element, key: PublicKeyTypes) -> None:

@@ -23,9 +23,10 @@ class Engine:
 
         Raises ``Fault`` for the surroundings; any other exception is a bug, and the caller defers the message.
         """
+        moment = at or transaction.received_at
         if transaction.direction is Direction.OUTBOUND:
-            return self.outbound.process(transaction, at or transaction.received_at)
-        return self.inbound.process(transaction)
+            return self.outbound.process(transaction, moment)
+        return self.inbound.process(transaction, moment)
 
 
 def make_record(

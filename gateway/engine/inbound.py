@@ -1,38 +1,196 @@
-"""The story of a message arriving: forged results are removed, the rest is relayed as it came.
+"""The story of a message arriving: forged results go, layers are opened and judged, what was found stands on top.
 
-Nothing is opened or judged in this version; the record says ``not-enabled``.
+Never loses a message: what is malformed, hostile, unsupported or over a limit is delivered as it came, tagged. A fault
+of the surroundings defers; a bug while opening delivers the original with ``neutral; reason=internal``. Refusing is
+only for findings that tell an attacker nothing: none that a key was used for.
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from gateway.engine.results import forged_fields
+from gateway.engine.findings import facts_of
+from gateway.engine.mark import Sealer
+from gateway.engine.opening import Opened, Opener
+from gateway.engine.results import cut_forged, forged_fields, result_fields
 from gateway.engine.submission import author_of
 from gateway.engine.transaction import Delivery, Outcome, Transaction, Verdict
-from gateway.errors import Malformed
-from gateway.mail.header import edit, read_header
+from gateway.engine.wanting import hold_of
+from gateway.errors import Fault, LimitExceeded, Malformed
+from gateway.mail.address import folded
+from gateway.mail.envelope import Recipient
+from gateway.mail.header import Field, Header, edit, read_header
 from gateway.reason import Reason
+from gateway.reply import reply
+from gateway.smime.finding import Encryption, SignatureFinding, Status, status_of
+from gateway.smime.open import put_in_place
+
+BEFORE_A_KEY = frozenset(
+    {
+        Reason.NO_KEY,
+        Reason.NOT_ADDRESSED,
+        Reason.UNSUPPORTED_ALGORITHM,
+        Reason.WEAK_ALGORITHM,
+        Reason.WEAK_KEY,
+        Reason.MALFORMED,
+        Reason.LIMIT,
+    }
+)
+"""Why an envelope stays closed, as can be told before a key is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboundRules:
+    """The ``inbound`` settings that are no matter of opening."""
+
+    enabled: bool = True
+    domains: frozenset[str] = frozenset()
+    """Recipients' domains that are ours, folded; empty: all."""
+    reject_signature_fail: bool = False
+    reject_signature_policy: bool = False
+    reject_undecryptable: bool = False
+
+    def concerns(self, recipients: Collection[str]) -> bool:
+        """Whether a message is for anybody of ours."""
+        if not self.domains:
+            return True
+        return any(folded(recipient).rpartition("@")[2] in self.domains for recipient in recipients)
 
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """Inbound mail. ``authserv_ids``: the ids whose Authentication-Results only we may write."""
+    """Inbound mail under one set of rules. Its methods are called from many threads at once."""
 
-    authserv_ids: Collection[str]
+    rules: InboundRules
+    opener: Opener
+    sealer: Sealer
+    authserv_id: str
 
-    def process(self, transaction: Transaction) -> Outcome:
-        """Return what becomes of an inbound message."""
-        finding = {"status": "none", "reason": Reason.NOT_ENABLED}
-        facts: dict[str, object] = {"signature": finding, "encryption": finding}
-        content = transaction.content
+    def process(self, transaction: Transaction, at: datetime) -> Outcome:
+        """Return what becomes of an inbound message; ``at`` is when certificates must hold. Raises ``Fault``."""
+        content, recipients = transaction.content, transaction.envelope.recipients
         try:
             header = read_header(content)
-        except Malformed:
-            facts["signature"] = {"status": "neutral", "reason": Reason.MALFORMED}
+        except Malformed as error:
+            return self._without_header(transaction, error)
+        author, message_id = author_of(header), _message_id(header)
+        earlier = self.sealer.judged_as(content, header)
+        if earlier is not None:
+            facts = {**_untouched(None), "from_": author, "message_id": message_id, "pass_of": earlier}
+            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, content),), facts=facts)
+        forged = forged_fields(header, self.sealer.authserv_ids)
+        reason = self._not_ours(transaction)
+        if reason is not None:
+            plain = edit(content, header, drop=forged) if forged else content
+            facts = {**_untouched(reason), "from_": author, "message_id": message_id}
+            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, plain),), facts=facts)
+        return self._judged(transaction, header, forged, author, message_id, at)
+
+    def _without_header(self, transaction: Transaction, error: Malformed) -> Outcome:
+        """A header over its limits is not read; what claims to be ours is cut out of it all the same."""
+        opened = Opened(signature=_not_judged(Reason.LIMIT if isinstance(error, LimitExceeded) else Reason.MALFORMED))
+        fields = result_fields(self.authserv_id, transaction.id, opened.signature, opened.encryption)
+        made = b"".join((*fields, cut_forged(transaction.content, self.sealer.authserv_ids)))
+        delivery = Delivery(transaction.envelope.recipients, made)
+        return Outcome(Verdict.RELAY, deliveries=(delivery,), facts=facts_of(opened, None, None))
+
+    def _not_ours(self, transaction: Transaction) -> Reason | None:
+        if not self.rules.enabled:
+            return Reason.NOT_ENABLED
+        return None if self.rules.concerns(transaction.envelope.addresses) else Reason.TRANSIT
+
+    def _judged(
+        self,
+        transaction: Transaction,
+        header: Header,
+        forged: list[Field],
+        author: str | None,
+        message_id: str | None,
+        at: datetime,
+    ) -> Outcome:
+        opened = self._open(transaction, author, at)
+        facts = facts_of(opened, author, message_id)
+        refused = self._refusal(opened)
+        if refused is not None:
+            return Outcome(Verdict.REJECT, reply(550, "5.7.1", refused), facts=facts)
+        recipients = transaction.envelope.recipients
+        entitled = opened.entitled
+        others = tuple(to for to in recipients if entitled is not None and to.address not in entitled)
+        if not others:
+            return Outcome(
+                Verdict.RELAY,
+                deliveries=(self._tagged(transaction, header, forged, opened, recipients),),
+                hold=hold_of(opened),
+                facts=facts,
+            )
+        closed = self._open(transaction, author, at, decrypting=False)
+        if not transaction.can_split:
+            return Outcome(
+                Verdict.RELAY,
+                deliveries=(self._tagged(transaction, header, forged, closed, recipients),),
+                facts=facts_of(closed, author, message_id),
+            )
+        readers = tuple(to for to in recipients if to not in others)
+        deliveries = (
+            self._tagged(transaction, header, forged, opened, readers),
+            self._tagged(transaction, header, forged, closed, others),
+        )
+        return Outcome(Verdict.RELAY, deliveries=deliveries, facts=facts)
+
+    def _open(self, transaction: Transaction, author: str | None, at: datetime, *, decrypting: bool = True) -> Opened:
+        recipients = transaction.envelope.addresses
+        try:
+            return self.opener.open(transaction.content, author, recipients, at, decrypting=decrypting)
+        except Fault:
+            raise
+        except Exception:  # noqa: BLE001 - a bug in opening must not cost the message; it is tagged and counted
+            return Opened(signature=_not_judged(Reason.INTERNAL))
+
+    def _refusal(self, opened: Opened) -> str | None:
+        """Return why policy refuses the message, told in words that are no oracle."""
+        signature, encryption = opened.signature, opened.encryption
+        closed = encryption.status is Encryption.FAILED and encryption.reason in BEFORE_A_KEY
+        if closed and self.rules.reject_undecryptable:
+            return f"{encryption.reason}: the message cannot be decrypted here"
+        if encryption.status is not Encryption.NONE:
+            return None
+        if signature.status is Status.FAIL and self.rules.reject_signature_fail:
+            return f"{signature.reason}: the signature is wrong"
+        if signature.status is Status.POLICY and self.rules.reject_signature_policy:
+            return f"{signature.reason}: the signature is not acceptable"
+        return None
+
+    def _tagged(
+        self,
+        transaction: Transaction,
+        header: Header,
+        forged: Collection[Field],
+        opened: Opened,
+        recipients: tuple[Recipient, ...],
+    ) -> Delivery:
+        """Return one copy with our results on top, sealed."""
+        if opened.inner is None:
+            body = edit(transaction.content, header, drop=forged)
         else:
-            ids = header.named("message-id")
-            facts["message_id"] = header.value(ids[0]).decode("utf-8", "replace") if ids else None
-            facts["from_"] = author_of(header)
-            forged = forged_fields(header, self.authserv_ids)
-            content = edit(content, header, drop=forged) if forged else content
-        return Outcome(Verdict.RELAY, deliveries=(Delivery(transaction.envelope.recipients, content),), facts=facts)
+            body = put_in_place(transaction.content, header, forged, opened.inner)
+        fields = result_fields(self.authserv_id, transaction.id, opened.signature, opened.encryption)
+        made = b"".join((*fields, body))
+        with suppress(Malformed):  # a header that our fields bring over its limits would not be recognised either
+            made = self.sealer.seal(made, read_header(made)) + made
+        return Delivery(recipients, made, opened=opened.entitled is not None)
+
+
+def _not_judged(reason: Reason) -> SignatureFinding:
+    return SignatureFinding(status_of(reason), (reason,))
+
+
+def _message_id(header: Header) -> str | None:
+    fields = header.named("message-id")
+    return header.value(fields[0]).decode("utf-8", "replace") if fields else None
+
+
+def _untouched(reason: Reason | None) -> dict[str, Any]:
+    finding = {"status": "none", "reason": reason}
+    return {"signature": finding, "encryption": finding}

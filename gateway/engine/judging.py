@@ -17,7 +17,7 @@ from gateway.mail.content_type import content_type
 from gateway.mail.header import read_header
 from gateway.mail.mailbox import mailboxes
 from gateway.pki.certificate import Certificate, read_certificate
-from gateway.pki.validation import Strictness
+from gateway.pki.validation import PathFinding, Strictness
 from gateway.pki.verdicts import Verdicts
 from gateway.reason import Reason
 from gateway.smime.finding import SignerFinding, ordered
@@ -75,7 +75,7 @@ class Judge:
             algorithm=verified.algorithm if verified else None,
             signing_time=verified.signing_time if verified else None,
             notes=path.notes,
-            issuers_missing=(path.path[-1].issuer_der,) if Reason.NO_PATH in path.reasons else (),
+            issuers_wanted=_wanted(path),
         )
 
     def _candidates(self, info: SignerInfo, carried: Sequence[Certificate]) -> Sequence[Certificate]:
@@ -129,6 +129,13 @@ def _inner_author_agrees(content: bytes, author: str) -> bool:
     except Malformed:
         return False
     return len(found) == 1 and same_mailbox(found[0].address, author)
+
+
+def _wanted(path: PathFinding) -> tuple[bytes, ...]:
+    """The issuers that an administrator might import or trust; none where the path holds."""
+    if path.anchor is not None or not path.path:
+        return ()
+    return tuple(dict.fromkeys(certificate.issuer_der for certificate in path.path))
 
 
 def _author_first(addresses: Sequence[str], author: str | None) -> tuple[str, ...]:

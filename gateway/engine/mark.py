@@ -2,7 +2,8 @@
 
 It covers our own fields (all that claim to be), From, Message-ID, the Content-* fields and the body, in DKIM's relaxed
 manner (RFC 6376 §3.4.2: field values unfolded, blanks collapsed; §3.4.3: empty lines at the end do not count), so that
-a mail server in between may fold and trace, but nobody may change what we vouched for. A message with a valid seal keeps its results.
+a mail server in between may fold and trace, but nobody may change what we vouched for. A message with a valid seal
+keeps its results.
 """
 
 import hmac

@@ -8,7 +8,7 @@ A key is chosen by the recipient identifier and used once, only where its owner 
 failure looks the same. Nothing of a failed decryption is kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -141,12 +141,12 @@ class Opener:
     def _key_for(
         self,
         layer: Enveloped,
-        held: dict[Identity, Sequence[Holding]] | object,
+        held: Mapping[Identity, Sequence[Holding]],
         identities: Sequence[Identity],
         recipients: Sequence[str],
     ) -> tuple[Holding, frozenset[str]]:
         """Return our certificate to open with, and for whom. Raises ``Rejected`` no-key, not-addressed and others."""
-        ours = [holding for identity in identities for holding in held[identity] if holding.has_key]  # type: ignore[index]
+        ours = [holding for identity in identities for holding in held.get(identity, ()) if holding.has_key]
         if not ours:
             raise layer.unreadable()
         for holding in ours:
@@ -220,9 +220,9 @@ def _described(layer: Enveloped) -> EncryptionFinding:
     return EncryptionFinding(cipher=cipher, key_algorithm=recipients[0].algorithm, recipients=recipients)
 
 
-def _with_fingerprints(finding: EncryptionFinding, held: object) -> EncryptionFinding:
+def _with_fingerprints(finding: EncryptionFinding, held: Mapping[Identity, Sequence[Holding]]) -> EncryptionFinding:
     def known(recipient: RecipientFinding) -> RecipientFinding:
-        holdings = held.get(recipient.identity, ()) if recipient.identity is not None else ()  # type: ignore[attr-defined]
+        holdings = held.get(recipient.identity, ()) if recipient.identity is not None else ()
         return replace(recipient, fingerprint=holdings[0].certificate.fingerprint) if holdings else recipient
 
     return replace(finding, recipients=tuple(map(known, finding.recipients)))

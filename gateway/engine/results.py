@@ -37,6 +37,19 @@ def forged_fields(header: Header, authserv_ids: Collection[str]) -> list[Field]:
     return [field for field in header.fields if field.name.startswith(PREFIX) or _claims(header, field, ours)]
 
 
+_OUR_LINES = re.compile(rb"(?im)^x-smime-gateway-[^\n]*\n(?:[ \t][^\n]*\n)*")
+_RESULT_LINES = re.compile(rb"(?im)^authentication-results[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*")
+
+
+def cut_forged(content: bytes, authserv_ids: Collection[str]) -> bytes:
+    """Return a message whose header cannot be read, without the lines that claim to be ours, or seem to."""
+    end = content.find(b"\r\n\r\n")
+    block, rest = (content, b"") if end < 0 else (content[: end + 2], content[end + 2 :])
+    names = [id_.lower().encode() for id_ in authserv_ids]
+    block = _RESULT_LINES.sub(lambda field: b"" if any(name in field[0].lower() for name in names) else field[0], block)
+    return _OUR_LINES.sub(b"", block) + rest
+
+
 def _claims(header: Header, field: Field, ours: Collection[str]) -> bool:
     return field.name == "authentication-results" and _authserv_id(header.value(field)) in ours
 

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from gateway.mail.envelope import Envelope, Recipient
+from gateway.pki.need import Need
+from gateway.reason import Reason
 from gateway.reply import Reply
 
 
@@ -75,6 +77,17 @@ class Delivery:
     content: bytes | bytearray
     signed: bool = False
     encrypted: bool = False
+    opened: bool = False
+    """Holds what was encrypted when it came: a bounce must not quote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a message that was delivered as it came should be tried again, and what would help."""
+
+    reason: Reason
+    needs: frozenset[Need]
+    unreadable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +97,7 @@ class Outcome:
     verdict: Verdict
     reply: Reply | None = None
     deliveries: tuple[Delivery, ...] = ()
+    hold: Hold | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the record says of the message, by the record's field names (``engine.record``)."""
 

@@ -1,12 +1,14 @@
-"""The mail addresses in a certificate's subjectAltName (RFC 5280 §4.2.1.6, RFC 9598).
+"""The mail addresses in a certificate's subjectAltName (RFC 5280 §4.2.1.6, RFC 9598), and Names as text.
 
-Two forms of name count: rfc822Name, ASCII only, and SmtpUTF8Mailbox, only with a non-ASCII local part and only with
-an A-label domain. A name that is not exactly one plain addr-spec is left out: control characters, NUL, blanks, a
+Two forms of mail name count: rfc822Name, ASCII only, and SmtpUTF8Mailbox, only with a non-ASCII local part and only
+with an A-label domain. A name that is not exactly one plain addr-spec is left out: control characters, NUL, blanks, a
 second ``@``, display names and the like never take part in a comparison. Names are kept as written; who compares
 folds them.
 """
 
 import re
+
+from cryptography import x509
 
 from gateway.asn1.ber import Element, Fields, read
 from gateway.asn1.der import SEQUENCE, UTF8_STRING
@@ -15,6 +17,11 @@ from gateway.errors import LimitExceeded, Malformed
 MAX_NAMES = 1000
 MAX_ADDRESS = 64 + 1 + 255
 """Bytes: local part, ``@`` and domain at their largest (RFC 5321 §4.5.3.1)."""
+
+MAX_DISTINGUISHED = 1024
+"""Octets of a Name that is given as text; real ones have some 200."""
+_SHOWN = 64
+"""Octets of any other."""
 
 RFC822_NAME, OTHER_NAME = 0x81, 0xA0
 SMTP_UTF8_MAILBOX = "1.3.6.1.5.5.7.8.9"
@@ -49,6 +56,16 @@ def mail_names(value: bytes | None) -> tuple[str, ...]:
         if address is not None and address not in found:
             found.append(address)
     return tuple(found)
+
+
+def rfc4514(name: bytes) -> str:
+    """Return a Name (DER) as text, like ``Certificate.issuer``; one that is huge or does not parse as ``#`` and hex."""
+    try:
+        if len(name) <= MAX_DISTINGUISHED:
+            return x509.Name.from_bytes(name).rfc4514_string()
+    except (ValueError, TypeError):
+        pass  # shown as it stands: it came in somebody's mail, and nothing rests on it
+    return f"#{name[:_SHOWN].hex()}{'...' if len(name) > _SHOWN else ''}"
 
 
 def _address(name: Element) -> str | None:

@@ -89,8 +89,8 @@ class SignerFinding:
     algorithm: str | None = None
     signing_time: datetime | None = None
     notes: tuple[str, ...] = ()
-    issuers_missing: tuple[bytes, ...] = ()
-    """Names (DER) of issuers that would have helped."""
+    issuers_wanted: tuple[bytes, ...] = ()
+    """Names (DER) of issuers that would help, were they stored and trusted."""
 
     @property
     def reason(self) -> Reason | None:
@@ -133,7 +133,7 @@ class RecipientFinding:
     identity: Identity | None
     algorithm: str | None = None
     fingerprint: str | None = None
-    """Of our certificate, where it is one."""
+    """Of the certificate, where it is stored."""
 
 
 class Encryption(StrEnum):

@@ -1,6 +1,7 @@
 """The store: certificates, private keys, journal, ledger and held mail in one database, SQLite or PostgreSQL.
 
-``open_store`` gives a ``Store``; its ``certificates``, ``keys`` and ``ledger`` are the engine's and the doors' ports.
+``open_store`` gives a ``Store``; its ``certificates``, ``evidence``, ``keys`` and ``ledger`` are the ports of the engine
+and the doors.
 
 ``opening``                 from options to an open store: folder, schema, key-encryption key
 ``files`` ``refusal``       ownership and modes of the state directory; what is refused at the door
@@ -9,6 +10,7 @@
 ``wrapping``                the key-encryption key
 ``certificates`` ``keys``   what is stored and found; ``importing`` takes files in
 ``revocation_lists``        CRLs that were imported
+``evidence`` ``identities`` what judges and opens inbound mail; by which names messages know certificates
 ``journal`` ``ledger``      what became of messages; which copies were taken without our 250
 ``held``                    mail that waits for a certificate or key: ``held_message`` one of it, ``held_content`` its
                             bytes, ``needs`` what would help

@@ -21,7 +21,7 @@ from gateway.pki.certificate import Certificate, read_certificate
 from gateway.pki.holding import Holding
 from gateway.pki.path import chain_for
 from gateway.reason import Reason
-from gateway.store import needs, schema
+from gateway.store import identities, needs, schema
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import Cache, Generation
 
@@ -72,14 +72,14 @@ class StoredCertificates:
         by_fold = {address: folded(address) for address in wanted if address.isprintable()}
         index = schema.addresses.c
         query = (
-            _holdings(index.address)
+            holdings(index.address)
             .join(schema.addresses, index.fingerprint == schema.certificates.c.fingerprint)
             .where(index.address.in_(sorted(set(by_fold.values()))))
             .order_by(index.address, index.fingerprint)
         )
         with self._database.read() as connection:
             rows = connection.execute(query).all()
-        found = {address: tuple(map(_holding, group)) for address, group in groupby(rows, lambda row: row.address)}
+        found = {address: tuple(map(holding, group)) for address, group in groupby(rows, lambda row: row.address)}
         return {address: found.get(by_fold.get(address, ""), ()) for address in wanted}
 
     def _load_chain(self, certificate: Certificate) -> tuple[Certificate, ...]:
@@ -102,7 +102,7 @@ class StoredCertificates:
         those that expire between the two times.
         """
         table, index = schema.certificates.c, schema.addresses.c
-        query = _holdings().order_by(table.not_after, table.fingerprint)
+        query = holdings().order_by(table.not_after, table.fingerprint)
         if expiring is not None:
             query = query.where(table.not_after.between(*expiring))
         if not text.isprintable():
@@ -113,7 +113,7 @@ class StoredCertificates:
             places = [func.lower(column).contains(text.lower(), autoescape=True) for column in columns]
             query = query.where(or_(*places, table.fingerprint.in_(holds)))
         with self._database.read() as connection:
-            return [_holding(row) for row in connection.execute(query)]
+            return [holding(row) for row in connection.execute(query)]
 
     def get(self, name: str) -> Holding:
         """Return the certificate with that fingerprint or unambiguous prefix. Raises ``Refused``."""
@@ -141,7 +141,7 @@ class StoredCertificates:
         return Deleted(gone, with_key)
 
 
-# inside a transaction, for imports
+# inside a transaction, for imports and for ``evidence``
 
 
 def add(connection: Connection, certificate: Certificate, addresses: Iterable[str], trust: Trust) -> bool:
@@ -162,6 +162,7 @@ def add(connection: Connection, certificate: Certificate, addresses: Iterable[st
     names = () if certificate.is_ca else sorted({folded(address) for address in addresses})
     index = [{"address": name, "fingerprint": certificate.fingerprint} for name in names]
     insert_new(connection, schema.addresses, index)
+    identities.add(connection, certificate)
     _wake(connection, certificate)
     return True
 
@@ -189,6 +190,24 @@ def with_key(connection: Connection, public_key_id: str) -> list[Certificate]:
     )
 
 
+def holdings(*columns: Column[Any]) -> Select[Any]:
+    """Return the query for certificates and their standing, to be narrowed; each row makes a ``holding``."""
+    table, keys = schema.certificates, schema.keys
+    has_key = keys.c.public_key_id.is_not(None).label("has_key")
+    joined = table.outerjoin(keys, keys.c.public_key_id == table.c.public_key_id)
+    return select(table.c.der, table.c.trust, has_key, *columns).select_from(joined)
+
+
+def holding(row: Row[Any]) -> Holding:
+    """Return what a row of ``holdings`` says."""
+    return Holding(
+        certificate=read_certificate(row.der),
+        trusted=row.trust == Trust.TRUSTED,
+        has_key=bool(row.has_key),
+        distrusted=row.trust == Trust.DISTRUSTED,
+    )
+
+
 def plain_name(name: str) -> str:
     """Return a fingerprint or prefix as stored: lower case, without colons and blanks. Raises ``Refused``."""
     plain = name.replace(":", "").replace(" ", "").lower()
@@ -206,13 +225,13 @@ def _wake(connection: Connection, certificate: Certificate) -> None:
 
 def _one(connection: Connection, name: str) -> Holding:
     prefix = plain_name(name)
-    query = _holdings().where(schema.certificates.c.fingerprint.startswith(prefix)).limit(2)
+    query = holdings().where(schema.certificates.c.fingerprint.startswith(prefix)).limit(2)
     rows = connection.execute(query).all()
     if not rows:
         raise Refused(f"no stored certificate has a fingerprint that begins with {prefix}", Reason.NO_CERTIFICATE)
     if len(rows) > 1:
         raise Refused(f"several fingerprints begin with {prefix}: write more of it")
-    return _holding(rows[0])
+    return holding(rows[0])
 
 
 def _issuers(connection: Connection, level: Iterable[Certificate]) -> list[Certificate]:
@@ -220,22 +239,6 @@ def _issuers(connection: Connection, level: Iterable[Certificate]) -> list[Certi
     names = {_name_id(certificate.issuer_der) for certificate in level}
     query = select(table.der).where(table.subject_id.in_(names), table.is_ca, table.trust != Trust.DISTRUSTED)
     return [read_certificate(der) for der in connection.scalars(query.order_by(table.fingerprint).limit(MAX_ISSUERS))]
-
-
-def _holdings(*columns: Column[Any]) -> Select[Any]:
-    table, keys = schema.certificates, schema.keys
-    has_key = keys.c.public_key_id.is_not(None).label("has_key")
-    joined = table.outerjoin(keys, keys.c.public_key_id == table.c.public_key_id)
-    return select(table.c.der, table.c.trust, has_key, *columns).select_from(joined)
-
-
-def _holding(row: Row[Any]) -> Holding:
-    return Holding(
-        certificate=read_certificate(row.der),
-        trusted=row.trust == Trust.TRUSTED,
-        has_key=bool(row.has_key),
-        distrusted=row.trust == Trust.DISTRUSTED,
-    )
 
 
 def _name_id(name: bytes) -> str:

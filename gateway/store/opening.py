@@ -8,6 +8,7 @@ from gateway.errors import GatewayError
 from gateway.store import files
 from gateway.store.certificates import StoredCertificates
 from gateway.store.database import SQLITE_NAME, Damaged, Database, open_database
+from gateway.store.evidence import StoredEvidence
 from gateway.store.generation import Clock, Generation
 from gateway.store.held import StoredHeld
 from gateway.store.journal import Journal
@@ -46,6 +47,7 @@ class Store:
         self.held = StoredHeld(database, generation, wrapping, owner)
         self.replies = StoredReplies(database, clock)
         self.revocation_lists = StoredRevocationLists(database, generation)
+        self.evidence = StoredEvidence(database, generation, self.revocation_lists)
 
     def check(self) -> None:
         """Look for damage (SQLite: every page is read, so seconds for a large store). Raises ``Misconfigured``."""

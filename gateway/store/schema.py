@@ -85,7 +85,7 @@ certificates = Table(
     Column("subject", Text, nullable=False),
     Column("issuer", Text, nullable=False),
     Column("not_after", Moment, nullable=False),
-    Column("is_ca", Boolean, nullable=False),
+    Column("is_ca", Boolean, nullable=False, index=True),
     Column("trust", String(16), nullable=False),
 )
 """``subject_id``: SHA-256 of the subject's DER, which issuers are looked up by."""
@@ -97,6 +97,14 @@ addresses = Table(
     Column("fingerprint", ForeignKey("certificates.fingerprint", ondelete="CASCADE"), primary_key=True, index=True),
 )
 """Which leaf holds which address."""
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("value", String(64), primary_key=True),
+    Column("fingerprint", ForeignKey("certificates.fingerprint", ondelete="CASCADE"), primary_key=True, index=True),
+)
+"""By which names messages may know each certificate (``identities``)."""
 
 keys = Table(
     "keys",

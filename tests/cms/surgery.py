@@ -30,13 +30,13 @@ def put(data: bytes, path: tuple[int, ...], *new: bytes) -> bytes:
 def streamed(data: bytes, segment: int = 7) -> bytes:
     """``data`` in BER as streaming writers make it: indefinite lengths, long OCTET STRINGs in segments.
 
-    Names of certificates stay as they are: every writer copies them.
+    Names of certificates stay as they are, for every writer copies them, and so do attributes, which must be DER.
     """
     element = read(data)
     if element.tag in (der.OCTET_STRING, 0x80) and len(element.value) > segment:
         parts = [element.value[n : n + segment] for n in range(0, len(element.value), segment)]
         return _endless(element.tag | der.CONSTRUCTED, map(der.octets, parts))
-    if not element.tag & der.CONSTRUCTED or _is_name(element):
+    if not element.tag & der.CONSTRUCTED or _is_name(element) or _is_attributes(element):
         return data
     return _endless(element.tag, (streamed(bytes(child.raw), segment) for child in element.children))
 
@@ -47,3 +47,8 @@ def _endless(tag: int, parts: Iterable[bytes]) -> bytes:
 
 def _is_name(element: Element) -> bool:
     return [child.tag for child in element.children] == [der.SEQUENCE, der.INTEGER]
+
+
+def _is_attributes(element: Element) -> bool:
+    kinds = [[part.tag for part in child.children] for child in element.children if child.tag == der.SEQUENCE]
+    return element.tag in (0xA0, 0xA1) and kinds == [[der.OID, der.SET]] * len(element.children)

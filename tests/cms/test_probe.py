@@ -5,11 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from gateway.asn1 import der
+from gateway.cms.compressed import Compressed
 from gateway.cms.content import COMPRESSED_DATA, DATA, ENVELOPED_DATA, SIGNED_DATA
-from gateway.cms.enveloped import encrypt
-from gateway.cms.probe import content_type
-from gateway.cms.signed import Signer, sign_detached, sign_opaque
+from gateway.cms.enveloped import Enveloped, decrypt, encrypt
+from gateway.cms.probe import content_type, read_cms
+from gateway.cms.signed import SignedData, Signer, sign_detached, sign_opaque
 from gateway.errors import Malformed
+from gateway.pki.key import SoftwareKey
 from tests.authority import Issued
 from tests.cms.conftest import AT
 from tests.cms.surgery import BODY, put, streamed
@@ -44,9 +46,30 @@ def test_each_kind_in_der_and_ber(samples: dict[str, list[bytes]], kind: str) ->
         assert content_type(bytearray(data)) == kind
 
 
-def test_other_content_is_none_of_them() -> None:
-    assert content_type(der.sequence(DATA, der.explicit(0, der.octets(b"x")))) is None
-    assert content_type(der.sequence(der.oid("1.2.840.113549.1.7.6"), der.explicit(0, der.sequence()))) is None
+def test_one_reading_gives_what_is_needed_next(samples: dict[str, list[bytes]], people: dict[str, Issued]) -> None:
+    detached, opaque = (read_cms(streamed(data)) for data in samples["signed-data"])
+    assert isinstance(detached, SignedData) and isinstance(opaque, SignedData)
+    assert (detached.content, b"".join(opaque.content or [])) == (None, b"content")
+    for kind in ("enveloped-data", "authenveloped-data"):
+        enveloped = read_cms(streamed(samples[kind][0]))
+        assert isinstance(enveloped, Enveloped)
+        for who in (people["rsa-2048"], people["p256"]):
+            assert decrypt(enveloped, who.certificate, SoftwareKey(who.private_key)) == b"content"
+    packed = read_cms(streamed(samples["compressed-data"][0]))
+    assert isinstance(packed, Compressed)
+    assert b"".join(packed.pieces) == b"x"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        der.sequence(DATA, der.explicit(0, der.octets(b"x"))),
+        der.sequence(der.oid("1.2.840.113549.1.7.6"), der.explicit(0, der.sequence())),
+    ],
+)
+def test_other_content_is_none_of_them(data: bytes) -> None:
+    assert content_type(data) is None
+    assert read_cms(data) is None
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"\x30\x80", der.sequence(), der.sequence(SIGNED_DATA)])

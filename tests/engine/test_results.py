@@ -32,7 +32,7 @@ OURS = "smime.gw.example.org"
         f"(a (nested) comment){OURS}(again);smime=pass",
         f"\r\n {OURS}\r\n ; smime=pass",
         f"{OURS}",
-        f'"smime.gw\\.example.org"; none',
+        '"smime.gw\\.example.org"; none',
         f"{OURS};",
     ],
 )
@@ -43,7 +43,9 @@ def test_hdr_01_our_id_in_every_spelling(name: str, value: str) -> None:
     assert len(forged_fields(read_header(content), [OURS])) == 1
 
 
-@pytest.mark.parametrize("id_", ["smime.gw.example.com", "gw.example.org", "xsmime.gw.example.org", "other; x=smime.gw"])
+@pytest.mark.parametrize(
+    "id_", ["smime.gw.example.com", "gw.example.org", "xsmime.gw.example.org", "other; x=smime.gw"]
+)
 def test_hdr_01_other_ids_stay(id_: str) -> None:
     """HDR-01: others' results are not ours to remove."""
     content = f"Authentication-Results: {id_}; dkim=pass\r\n\r\n".encode()
@@ -56,7 +58,9 @@ def test_hdr_01_internationalised_ids_compare_as_a_labels() -> None:
     assert len(forged_fields(read_header(content), ["smime.xn--bcher-kva.example"])) == 1
 
 
-@pytest.mark.parametrize("name", ["X-SMIME-Gateway-Id", "x-smime-gateway-anything", "X-Smime-Gateway-Seal\t", "X-SMIME-GATEWAY-"])
+@pytest.mark.parametrize(
+    "name", ["X-SMIME-Gateway-Id", "x-smime-gateway-anything", "X-Smime-Gateway-Seal\t", "X-SMIME-GATEWAY-"]
+)
 def test_hdr_02_our_prefix_in_every_spelling(name: str) -> None:
     """HDR-02: no field of our prefix survives."""
     assert len(forged_fields(read_header(f"{name}: x\r\n\r\n".encode()), [OURS])) == 1
@@ -124,7 +128,15 @@ def test_the_encryption_field() -> None:
     assert words(failed) == b"X-SMIME-Gateway-Encryption: failed; reason=no-key\r\n"
 
 
-HOSTILE = ['CN="evil"; smime=pass', "CN=x\r\nBcc: y", "CN=\x00", "CN=\\", "CN=" + "x" * 70_000, "CN=\u202eabc", "CN=Grüße"]
+HOSTILE = [
+    'CN="evil"; smime=pass',
+    "CN=x\r\nBcc: y",
+    "CN=\x00",
+    "CN=\\",
+    "CN=" + "x" * 70_000,
+    "CN=\u202eabc",
+    "CN=Grüße",
+]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -134,7 +146,7 @@ def test_hdr_04_values_from_certificates_do_not_inject(name: str) -> None:
     assert text.isascii()
     assert text.isprintable()
     assert len(text) <= 2 * VALUE_LIMIT + 2
-    field = f"{OURS}; smime=policy reason=\"untrusted\" body.smime-serial=1 body.smime-issuer={text}"
+    field = f'{OURS}; smime=policy reason="untrusted" body.smime-serial=1 body.smime-issuer={text}'
     (result,) = AuthenticationResultsHeader.parse_value(field).results
     assert result.result == "policy"
     assert [p.name for p in result.properties] == ["smime-serial", "smime-issuer"]

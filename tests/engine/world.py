@@ -4,20 +4,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from gateway.cms.identity import Identity
 from gateway.engine.engine import Engine
-from gateway.engine.inbound import Inbound
+from gateway.engine.inbound import Inbound, InboundRules
+from gateway.engine.judging import Judge
+from gateway.engine.mark import Sealer
+from gateway.engine.opening import Opener
 from gateway.engine.outbound import Algorithms, Outbound
+from gateway.engine.rate import FailureRate
 from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Transaction
 from gateway.mail.address import folded
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
 from gateway.pki.key import PrivateKey, SoftwareKey
+from gateway.pki.revocation import Evidence as RevocationEvidence
+from gateway.pki.trust import Trust
+from gateway.pki.validation import Strictness
+from gateway.pki.verdicts import Verdicts
+from gateway.policy.entitlement import Entitlement
 from gateway.policy.rule import Group, Level, Rules
 from tests.authority import Authority, Issued
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 HELPDESK = "support@example.org"
+AUTHSERV_ID = "smime.gw.example.org"
 
 
 class World:
@@ -31,6 +42,15 @@ class World:
         self.rules = Rules()
         self.algorithms = Algorithms()
         self.lookups = 0
+        self.anchors = [authority.root]
+        self.inbound_rules = InboundRules()
+        self.strictness = Strictness()
+        self.verdicts = Verdicts()
+        self.failures = FailureRate(100)
+        self.anybody = False
+        self.open_opaque = True
+        self.accept_legacy = False
+        self.sealer = Sealer(b"s" * 32, (AUTHSERV_ID,))
         self.levels("if-possible", "if-possible")
 
     def levels(self, sign: str, encrypt: str) -> "World":
@@ -59,7 +79,28 @@ class World:
 
     @property
     def engine(self) -> Engine:
-        return Engine(Outbound(self.rules, self.algorithms, self, self), Inbound(("smime.gw.example.org",)))
+        outbound = Outbound(self.rules, self.algorithms, self, self)
+        return Engine(outbound, Inbound(self.inbound_rules, self.opener, self.sealer, AUTHSERV_ID))
+
+    @property
+    def opener(self) -> Opener:
+        judge = Judge(self, self.verdicts, self.strictness)
+        entitlement = Entitlement(self.rules, self.anybody)
+        return Opener(judge, self, self, entitlement, self.failures, 50_000_000, self.open_opaque, self.accept_legacy)
+
+    def named(self, identities: Iterable[Identity]) -> Mapping[Identity, Sequence[Holding]]:
+        held = [holding for holdings in self.holdings.values() for holding in holdings]
+        return {
+            identity: [holding for holding in held if identity.names(holding.certificate)] for identity in identities
+        }
+
+    def trust(self, leaf: Certificate) -> Trust:
+        held = [holding for holdings in self.holdings.values() for holding in holdings]
+        itself = [holding.certificate for holding in held if holding.trusted and holding.certificate == leaf]
+        return Trust(trusted=[*(anchor.certificate for anchor in self.anchors), *itself])
+
+    def revocation(self) -> RevocationEvidence:
+        return RevocationEvidence()
 
     def send(
         self,

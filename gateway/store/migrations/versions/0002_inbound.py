@@ -1,7 +1,11 @@
-"""Held mail, Message-IDs of mail that arrived encrypted, CRLs."""
+"""Held mail, Message-IDs of mail that arrived encrypted, CRLs, by which names messages know certificates."""
 
 import sqlalchemy as sa
 from alembic import op
+
+from gateway.errors import Malformed
+from gateway.pki.certificate import read_certificate
+from gateway.store.identities import index_values
 
 revision = "0002"
 down_revision = "0001"
@@ -13,6 +17,8 @@ def upgrade() -> None:
     _parts_of_held()
     _message_ids()
     _revocation_lists()
+    _identities()
+    _fill_identities(op.get_bind())
 
 
 def _held() -> None:
@@ -72,3 +78,30 @@ def _revocation_lists() -> None:
         sa.Column("scope", sa.String(64), nullable=False, unique=True),
         sa.Column("der", sa.LargeBinary, nullable=False),
     )
+
+
+def _identities() -> None:
+    holder = sa.ForeignKey("certificates.fingerprint", ondelete="CASCADE")
+    op.create_table(
+        "identities",
+        sa.Column("value", sa.String(64), primary_key=True),
+        sa.Column("fingerprint", sa.String(64), holder, primary_key=True, index=True),
+    )
+    op.create_index("ix_certificates_is_ca", "certificates", ["is_ca"])
+
+
+def _fill_identities(connection: sa.Connection) -> None:
+    certificates = sa.table("certificates", sa.column("fingerprint"), sa.column("der", sa.LargeBinary))
+    identities = sa.table("identities", sa.column("value"), sa.column("fingerprint"))
+    stored = connection.execute(sa.select(certificates), execution_options={"yield_per": 500})
+    for some in stored.partitions():
+        rows = [{"value": value, "fingerprint": row.fingerprint} for row in some for value in _values(row.der)]
+        if rows:
+            connection.execute(sa.insert(identities), rows)
+
+
+def _values(der: bytes) -> frozenset[str]:
+    try:
+        return index_values(read_certificate(der))
+    except Malformed:  # one that cannot be read any more must not keep the store shut
+        return frozenset()

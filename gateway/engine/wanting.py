@@ -1,0 +1,40 @@
+"""What would help a message that could not be opened or judged: the reasons that pass when something is imported."""
+
+from collections.abc import Iterable, Iterator
+
+from gateway.cms.identity import Identity
+from gateway.engine.opening import Opened
+from gateway.engine.transaction import Hold
+from gateway.pki.need import Need, NeedKind, by_key_id, by_serial, by_subject
+from gateway.reason import Reason
+from gateway.smime.finding import Encryption, SignerFinding
+
+CURABLE = frozenset({Reason.NO_CERTIFICATE, Reason.NO_PATH, Reason.UNTRUSTED})
+"""Reasons of a signature that an import may cure."""
+
+
+def hold_of(opened: Opened) -> Hold | None:
+    """Return what to keep the message for; None: no import would change its result."""
+    encryption, signature = opened.encryption, opened.signature
+    if encryption.status is Encryption.FAILED and encryption.reason is Reason.NO_KEY:
+        needs = frozenset(_named(NeedKind.RECIPIENT, opened.identities))
+        return Hold(Reason.NO_KEY, needs, unreadable=True) if needs else None
+    if signature.reason not in CURABLE:
+        return None
+    needs = frozenset(need for signer in signature.signers for need in _of_signer(signer))
+    return Hold(signature.reason, needs, unreadable=False) if needs else None
+
+
+def _of_signer(signer: SignerFinding) -> Iterator[Need]:
+    if signer.identity is not None:
+        yield from _named(NeedKind.SIGNER, (signer.identity,))
+    for name in signer.issuers_wanted:
+        yield by_subject(name)
+
+
+def _named(kind: NeedKind, identities: Iterable[Identity]) -> Iterator[Need]:
+    for identity in identities:
+        if identity.key_id is not None:
+            yield by_key_id(kind, identity.key_id)
+        elif identity.issuer_der is not None and identity.serial is not None:
+            yield by_serial(kind, identity.issuer_der, identity.serial)

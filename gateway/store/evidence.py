@@ -1,0 +1,104 @@
+"""What judges and opens inbound mail: certificates by the names that messages have for them, trust, and CRLs.
+
+Everything is answered from memory (``generation``). Only CA certificates are loaded as a whole, for paths may lead
+through any of them; of leaves, however many are stored, only those that are asked for.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+
+from sqlalchemy import ColumnElement, and_
+
+from gateway.cms.identity import Identity
+from gateway.pki.certificate import Certificate
+from gateway.pki.holding import Holding
+from gateway.pki.revocation import Evidence
+from gateway.pki.trust import Trust
+from gateway.store import certificates, schema
+from gateway.store.database import Database
+from gateway.store.generation import Cache, Generation
+from gateway.store.identities import index_value
+from gateway.store.revocation_lists import StoredRevocationLists
+
+IDENTITIES_KEPT = 20_000
+LEAVES_KEPT = 500
+
+Holdings = tuple[Holding, ...]
+
+
+class StoredEvidence:
+    """Implements ``engine.ports.Evidence``. All methods raise ``Fault``."""
+
+    def __init__(self, database: Database, generation: Generation, revocation_lists: StoredRevocationLists) -> None:
+        self._database = database
+        self._revocation_lists = revocation_lists
+        # By hash, not by Identity: whoever writes a message chooses the size of those.
+        self._named: Cache[str, Holdings] = Cache(generation, IDENTITIES_KEPT)
+        self._authorities: Cache[None, tuple[Holdings, Trust]] = Cache(generation, 1)
+        self._trust: Cache[str, Trust] = Cache(generation, LEAVES_KEPT)
+        self._revocation: Cache[None, Evidence] = Cache(generation, 1)
+
+    def named(self, identities: Iterable[Identity]) -> Mapping[Identity, Sequence[Holding]]:
+        """Return the stored certificates that each identity names; one query for all that are not in memory.
+
+        Of several, trusted ones come first, distrusted ones last, and of equals those that expire last come first.
+        """
+        asked = {identity: index_value(identity) for identity in identities}
+        found = self._named.many((value for value in asked.values() if value is not None), self._load_named)
+        return {
+            identity: tuple(item for item in found.get(value or "", ()) if identity.names(item.certificate))
+            for identity, value in asked.items()
+        }
+
+    def trust(self, leaf: Certificate) -> Trust:
+        """Return all CA certificates as they are trusted, and what was said of ``leaf`` and of others with its key."""
+        return self._trust.one(leaf.fingerprint, lambda _: self._load_trust(leaf))
+
+    def revocation(self) -> Evidence:
+        """Return all stored CRLs."""
+        return self._revocation.one(None, lambda _: Evidence(tuple(self._revocation_lists.list())))
+
+    def _load_named(self, wanted: Sequence[str]) -> dict[str, Holdings]:
+        index = schema.identities.c
+        query = (
+            certificates.holdings(index.value)
+            .join(schema.identities, index.fingerprint == schema.certificates.c.fingerprint)
+            .where(index.value.in_(sorted(wanted)))
+            .order_by(index.value)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        found = {
+            value: tuple(sorted(map(certificates.holding, group), key=_preference, reverse=True))
+            for value, group in groupby(rows, lambda row: row.value)
+        }
+        return {value: found.get(value, ()) for value in wanted}
+
+    def _load_trust(self, leaf: Certificate) -> Trust:
+        authorities, trust = self._authorities.one(None, lambda _: self._load_authorities())
+        table = schema.certificates.c
+        same_key = and_(table.public_key_id == leaf.public_key_id, ~table.is_ca)
+        said = self._load(and_(same_key, table.trust != certificates.Trust.NONE))
+        return _snapshot((*authorities, *said)) if said else trust
+
+    def _load_authorities(self) -> tuple[Holdings, Trust]:
+        authorities = self._load(schema.certificates.c.is_ca)
+        return authorities, _snapshot(authorities)
+
+    def _load(self, condition: ColumnElement[bool]) -> Holdings:
+        with self._database.read() as connection:
+            return tuple(map(certificates.holding, connection.execute(certificates.holdings().where(condition))))
+
+
+def _preference(item: Holding) -> tuple[bool, bool, datetime, str]:
+    certificate = item.certificate
+    return item.trusted, not item.distrusted, certificate.not_after, certificate.fingerprint
+
+
+def _snapshot(holdings: Holdings) -> Trust:
+    return Trust(
+        trusted=(item.certificate for item in holdings if item.trusted),
+        known=(item.certificate for item in holdings),
+        distrusted=(item.certificate for item in holdings if item.distrusted),
+    )
