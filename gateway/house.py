@@ -15,7 +15,7 @@ from gateway.mail.address import folded
 from gateway.pki.validation import Revocation, Strictness
 from gateway.pki.verdicts import Verdicts
 from gateway.policy.entitlement import Entitlement
-from gateway.policy.rule import Group, Level, Rules, Submitters, Tags
+from gateway.policy.rule import Group, Level, Replies, Rules, Submitters, Tags
 from gateway.smtp.door import Auth, Credentials, Door, HopTls, Limits, NextHop, TlsMode
 from gateway.store import Store, StoreOptions, open_store
 
@@ -40,7 +40,7 @@ class House:
     @cached_property
     def engine(self) -> Engine:
         """The engine over this store."""
-        return build_engine(self.options, self.store)
+        return build_engine(self.options, self.store, remember=False)
 
 
 def store_options(options: Options) -> StoreOptions:
@@ -49,8 +49,8 @@ def store_options(options: Options) -> StoreOptions:
     return StoreOptions(options.state, options.database, None if source is None else str(source))
 
 
-def build_engine(options: Options, store: Store) -> Engine:
-    """Return an engine under the rules of ``options``."""
+def build_engine(options: Options, store: Store, *, remember: bool) -> Engine:
+    """Return an engine under the rules of ``options``; ``remember`` what arrives encrypted, or only try messages out."""
     algorithms = options.algorithms
     outbound = Outbound(
         rules=build_rules(options),
@@ -62,11 +62,12 @@ def build_engine(options: Options, store: Store) -> Engine:
         ),
         certificates=store.certificates,
         keys=store.keys,
+        replies=store.replies,
     )
-    return Engine(outbound, build_inbound(options, store, outbound.rules))
+    return Engine(outbound, build_inbound(options, store, outbound.rules, remember=remember))
 
 
-def build_inbound(options: Options, store: Store, rules: Rules) -> Inbound:
+def build_inbound(options: Options, store: Store, rules: Rules, *, remember: bool) -> Inbound:
     """Return what judges and opens inbound mail; ``rules`` say who belongs to which group."""
     settings, legacy = options.inbound, options.algorithms.accept_legacy
     judge = Judge(
@@ -97,6 +98,7 @@ def build_inbound(options: Options, store: Store, rules: Rules) -> Inbound:
         opener=opener,
         sealer=Sealer(store.wrapping.key().derive("seal"), authserv_ids),
         authserv_id=options.authserv_id,
+        replies=store.replies if remember else None,
     )
 
 
@@ -110,6 +112,7 @@ def build_rules(options: Options) -> Rules:
                 sign=Level(group.sign or options.defaults.sign),
                 encrypt=Level(group.encrypt or options.defaults.encrypt),
                 recipients=group.recipients,
+                replies=Replies(group.replies_to_encrypted),
                 submitters=Submitters(group.submitters.clients, frozenset(group.submitters.users)),
             )
             for group in options.groups

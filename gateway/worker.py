@@ -78,7 +78,7 @@ class Worker:
         self._share = share
         self._instance = instance
         self._store: Store = open_store(store_options(options), durable=False)
-        self._engine: Engine = build_engine(options, self._store)
+        self._engine: Engine = build_engine(options, self._store, remember=True)
         self._journal = JournalWriter(self._store.journal)
         self._threads = ThreadPoolExecutor(ENGINE_THREADS, "engine")
 

@@ -14,6 +14,7 @@ from typing import Any
 from gateway.engine.findings import facts_of
 from gateway.engine.mark import Sealer
 from gateway.engine.opening import Opened, Opener
+from gateway.engine.ports import Replies
 from gateway.engine.results import cut_forged, forged_fields, result_fields
 from gateway.engine.submission import author_of
 from gateway.engine.transaction import Delivery, Outcome, Transaction, Verdict
@@ -67,6 +68,8 @@ class Inbound:
     opener: Opener
     sealer: Sealer
     authserv_id: str
+    replies: Replies | None = None
+    """Remembers what arrived encrypted; None: nothing is remembered (a message is only tried out)."""
 
     def process(self, transaction: Transaction, at: datetime) -> Outcome:
         """Return what becomes of an inbound message; ``at`` is when certificates must hold. Raises ``Fault``."""
@@ -112,6 +115,9 @@ class Inbound:
     ) -> Outcome:
         opened = self._open(transaction, author, at)
         facts = facts_of(opened, author, message_id)
+        if self.replies is not None and message_id and opened.encryption.status is Encryption.DECRYPTED:
+            # Before anybody can read it: an answer may come at once (row DEC-13).
+            self.replies.remember(message_id, transaction.received_at)
         refused = self._refusal(opened)
         if refused is not None:
             return Outcome(Verdict.REJECT, reply(550, "5.7.1", refused), facts=facts)

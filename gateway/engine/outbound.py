@@ -3,13 +3,13 @@
 Fails closed: whatever cannot be read or made is refused or deferred; no path sends what a rule wanted protected.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from gateway.cms.algorithm import scheme_for
 from gateway.cms.signed import Signer
-from gateway.engine.ports import Certificates, Keys
+from gateway.engine.ports import Certificates, Keys, Replies
 from gateway.engine.submission import Submission, read_submission
 from gateway.engine.transaction import Delivery, Outcome, Transaction, Verdict
 from gateway.errors import Fault, Malformed
@@ -18,6 +18,7 @@ from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
 from gateway.pki.key import PrivateKey
 from gateway.policy.decide import Copy, Decision, addresses_needed, decide
+from gateway.policy.rule import Replies as ReplyRule
 from gateway.policy.rule import Rules
 from gateway.reason import Reason
 from gateway.reply import reply
@@ -42,6 +43,7 @@ class Outbound:
     algorithms: Algorithms
     certificates: Certificates
     keys: Keys
+    replies: Replies
 
     def process(self, transaction: Transaction, at: datetime) -> Outcome:
         """Return what becomes of an outbound message; ``at`` is the time certificates must serve.
@@ -63,9 +65,18 @@ class Outbound:
         return Outcome(Verdict.RELAY, deliveries=deliveries, facts=facts)
 
     def _decide(self, submission: Submission, at: datetime) -> Decision:
-        needed = addresses_needed(submission.question, self.rules)
+        question = replace(submission.question, answers_encrypted=self._answers_encrypted(submission))
+        needed = addresses_needed(question, self.rules)
         holdings = self.certificates.find(needed) if needed else {}
-        return decide(submission.question, self.rules, holdings, at)
+        return decide(question, self.rules, holdings, at)
+
+    def _answers_encrypted(self, submission: Submission) -> bool:
+        """Whether the group cares, and what is answered arrived encrypted (row DEC-13)."""
+        author = submission.question.author
+        group = self.rules.group_of(author) if author is not None else None
+        if group is None or group.replies is ReplyRule.IGNORE or not submission.answers:
+            return False
+        return bool(self.replies.known(submission.answers))
 
     def _deliveries(
         self, envelope: Envelope, submission: Submission, decision: Decision, at: datetime

@@ -1,6 +1,7 @@
 """What the engine asks of the world, as protocols. ``store`` implements them; tests use it, or a dictionary."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from gateway.cms.identity import Identity
@@ -36,6 +37,16 @@ class Evidence(Protocol):
 
     def revocation(self) -> RevocationEvidence:
         """Return the stored evidence of revocation."""
+
+
+class Replies(Protocol):
+    """The Message-IDs of mail that arrived encrypted. All methods raise ``Fault``."""
+
+    def remember(self, message_id: str, at: datetime) -> None:
+        """Note mail that arrived encrypted, unless it was seen on plain mail before."""
+
+    def known(self, message_ids: Iterable[str]) -> frozenset[str]:
+        """Return those that are remembered."""
 
 
 class Keys(Protocol):

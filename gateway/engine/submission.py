@@ -5,6 +5,7 @@ Our own fields (requests and forged results alike) and subject tags are taken ou
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 from gateway.engine.results import PREFIX
 from gateway.engine.transaction import FrontEnd, Transaction
@@ -23,6 +24,10 @@ ENCRYPT_FIELD = PREFIX + "encrypt"
 REPORT_TYPES = frozenset({"delivery-status", "disposition-notification"})
 """report-type of multipart/report (RFC 3464, RFC 8098)."""
 VISIBLE_FIELDS = ("to", "cc", "resent-to", "resent-cc")
+ANSWER_FIELDS = ("in-reply-to", "references", "message-id")
+ANSWERS = 200
+"""Message-IDs that are looked at."""
+_MESSAGE_ID = re.compile(rb"<[^<>\s]{1,998}>")
 CLAIMING_FIELDS = ("from", "sender", "resent-from")
 
 
@@ -34,6 +39,8 @@ class Submission:
     header: Header
     question: Question
     layer: Layer | None
+    answers: frozenset[str]
+    """Message-IDs of what it answers, and its own (the same mail may be sent on)."""
 
 
 def read_submission(transaction: Transaction, rules: Rules) -> Submission:
@@ -61,7 +68,7 @@ def read_submission(transaction: Transaction, rules: Rules) -> Submission:
         local=transaction.front_end is FrontEnd.CLI,
         can_split=transaction.can_split,
     )
-    return Submission(content, header, question, layer)
+    return Submission(content, header, question, layer, _message_ids(header))
 
 
 def _wishes(header: Header, rules: Rules) -> tuple[Wishes, dict[Field, bytes]]:
@@ -139,6 +146,12 @@ def _recipients(value: bytes) -> tuple[Mailbox, ...]:
         return mailboxes(value, groups=True)
     except Malformed:
         return ()
+
+
+def _message_ids(header: Header) -> frozenset[str]:
+    fields = [field for name in ANSWER_FIELDS for field in header.named(name)]
+    found = (each for field in fields for each in _MESSAGE_ID.findall(header.value(field)))
+    return frozenset(each.decode("utf-8", "replace") for each in islice(found, ANSWERS))
 
 
 def _is_report(header: Header) -> bool:

@@ -11,7 +11,7 @@ from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
 from gateway.policy.assess import Assessment, Holdings, RecipientAnswer, addresses_to_ask, assess
 from gateway.policy.question import Question
-from gateway.policy.rule import Group, Level, Rules
+from gateway.policy.rule import Group, Level, Replies, Rules
 from gateway.reason import Reason
 from gateway.reply import Reply, reply
 
@@ -62,7 +62,7 @@ class Demand:
     level: Level
     origin: str
     reason: Reason | None = None
-    """Why the level is ``never``."""
+    """Why the level is ``never``, or is ``required`` though nobody wrote so."""
 
 
 def addresses_needed(question: Question, rules: Rules) -> frozenset[str]:
@@ -92,10 +92,11 @@ def decide(question: Question, rules: Rules, holdings: Holdings, at: datetime) -
 def demands(question: Question, group: Group) -> tuple[Demand, Demand]:
     """Return what is demanded of signing and of encryption: the group's level, or the message's wish in its place."""
     wishes = question.wishes
-    return (
-        _demand(group.sign, wishes.sign, group, question.report),
-        _demand(group.encrypt, wishes.encrypt, group, question.report),
-    )
+    sign = _demand(group.sign, wishes.sign, group, question.report)
+    encrypt = _demand(group.encrypt, wishes.encrypt, group, question.report)
+    if question.answers_encrypted and group.replies is Replies.REQUIRE and encrypt.level is not Level.REQUIRED:
+        encrypt = Demand(Level.REQUIRED, "reply to encrypted mail", Reason.REPLY_TO_ENCRYPTED)
+    return sign, encrypt
 
 
 def _demand(level: Level, wish: Level | None, group: Group, report: bool) -> Demand:
@@ -166,7 +167,10 @@ def _protect(
     copies, encrypt_reason = _copies(question, encrypt, assessment)
     missing = assessment.missing if encrypt.level is not Level.NEVER else ()
     if encrypt.level is Level.REQUIRED and copies is None and encrypt_reason is not Reason.INTERNAL_RECIPIENT:
-        return _refuse(rule, "5.7.3", encrypt_reason, _impossible(missing, encrypt_reason), group, missing)
+        text = _impossible(missing, encrypt_reason)
+        return _refuse(rule, "5.7.3", encrypt.reason or encrypt_reason, text, group, missing)
+    if copies is None and question.answers_encrypted and group.replies is Replies.WARN:
+        encrypt_reason = Reason.REPLY_TO_ENCRYPTED
     return Decision(
         rule=rule,
         copies=copies or (Copy(question.recipients),),

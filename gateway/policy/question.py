@@ -38,6 +38,8 @@ class Question:
     report: bool = False
     signed: bool = False
     encrypted: bool = False
+    answers_encrypted: bool = False
+    """It answers, or is, mail that arrived encrypted."""
     client: str | None = None
     login: str | None = None
     local: bool = False

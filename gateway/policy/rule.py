@@ -32,6 +32,14 @@ def strictest(levels: Iterable[Level]) -> Level | None:
     return max(levels, key=STRICTNESS.__getitem__, default=None)
 
 
+class Replies(StrEnum):
+    """What an answer to mail that arrived encrypted must be: encrypted, noted when it is not, or nothing special."""
+
+    REQUIRE = "require"
+    WARN = "warn"
+    IGNORE = "ignore"
+
+
 @dataclass(frozen=True, slots=True)
 class Submitters:
     """Who may send as a group; both empty: every client of the door."""
@@ -57,6 +65,7 @@ class Group:
     sign: Level
     encrypt: Level
     submitters: Submitters = Submitters()
+    replies: Replies = Replies.WARN
     recipients: tuple[str, ...] = ()
     """Further mailboxes to which the group's mail is delivered; addresses or ``@domain``."""
 

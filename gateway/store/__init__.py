@@ -1,7 +1,7 @@
 """The store: certificates, private keys, journal, ledger and held mail in one database, SQLite or PostgreSQL.
 
-``open_store`` gives a ``Store``; its ``certificates``, ``evidence``, ``keys`` and ``ledger`` are the ports of the engine
-and the doors.
+``open_store`` gives a ``Store``; its ``certificates``, ``evidence``, ``keys`` and ``ledger`` are the engine's and the
+doors' ports.
 
 ``opening``                 from options to an open store: folder, schema, key-encryption key
 ``files`` ``refusal``       ownership and modes of the state directory; what is refused at the door

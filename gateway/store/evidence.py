@@ -78,7 +78,7 @@ class StoredEvidence:
     def _load_trust(self, leaf: Certificate) -> Trust:
         authorities, trust = self._authorities.one(None, lambda _: self._load_authorities())
         table = schema.certificates.c
-        same_key = and_(table.public_key_id == leaf.public_key_id, ~table.is_ca)
+        same_key = table.public_key_id == leaf.public_key_id
         said = self._load(and_(same_key, table.trust != certificates.Trust.NONE))
         return _snapshot((*authorities, *said)) if said else trust
 

@@ -85,8 +85,9 @@ certificates = Table(
     Column("subject", Text, nullable=False),
     Column("issuer", Text, nullable=False),
     Column("not_after", Moment, nullable=False),
-    Column("is_ca", Boolean, nullable=False, index=True),
+    Column("is_ca", Boolean, nullable=False),
     Column("trust", String(16), nullable=False),
+    Index("ix_certificates_is_ca", "is_ca", "subject_id"),
 )
 """``subject_id``: SHA-256 of the subject's DER, which issuers are looked up by."""
 

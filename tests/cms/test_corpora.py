@@ -9,16 +9,18 @@ import csv
 import hashlib
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from gateway.cms.algorithm import scheme_for
 from gateway.cms.compressed import Compressed, decompress
-from gateway.cms.enveloped import Enveloped, decrypt
+from gateway.cms.enveloped import Enveloped, decrypt, encrypt
 from gateway.cms.parameter import read_wrap
 from gateway.cms.probe import read_cms
 from gateway.cms.rejected import Rejected
-from gateway.cms.signed import SignedData, SignerInfo, content_digests, verify_signer
+from gateway.cms.signed import SignedData, Signer, SignerInfo, content_digests, sign_opaque, verify_signer
 from gateway.cms.unwrap import kem_derive
 from gateway.errors import Malformed
 from gateway.mail.entity import decoded_body, read_entity
@@ -251,3 +253,21 @@ def test_dec_16_key_encryption_key_of_rfc_9936() -> None:
     assert kem is not None
     secret = bytes.fromhex((folder / "shared_secret.txt").read_text())
     assert kem_derive(secret, kem, *read_wrap(kem.wrap)).hex() == (folder / "kek.txt").read_text().strip().lower()
+
+
+@pytest.mark.parametrize("name", ["alice", "bob", "carlos", "dana"])
+def test_keys_of_rfc_9216_make_and_open_mail(name: str) -> None:
+    """RSA, and Ed25519 with X25519, each person with a pair to sign and a pair to encrypt."""
+    rows()
+    row = {"keys": f"rfc9216/{name}.p12", "certificates": "", "passphrase": name}
+    who = owner(row)
+    signing = next(item for item in who.certificates if item.may_sign)
+    receiving = next(item for item in who.certificates if item.may_encrypt)
+    signer = Signer(signing, who.keys[signing.public_key_id], scheme_for(signing, "sha256", "pss"))
+    opaque = b"".join(sign_opaque(b"content", signer, [], datetime(2026, 5, 1, tzinfo=UTC)))
+    found = read_cms(b"".join(encrypt(opaque, [receiving], "aes-256-gcm", "oaep")))
+    assert isinstance(found, Enveloped)
+    inner = read_cms(decrypt(found, *who.key_for(found)))
+    assert isinstance(inner, SignedData)
+    assert judge(inner.signers[0], inner, b"content", who, Outcome()) == "verifies"
+    assert judge(inner.signers[0], inner, b"other", who, Outcome()) == "altered"

@@ -283,6 +283,12 @@ def test_key_encapsulation_that_is_not_supported(others: People, change: dict[st
     assert refusal(sealed_for(info, key), who, uses=0).reason is Reason.UNSUPPORTED_ALGORITHM
 
 
+def test_only_ml_kem_keys_open_encapsulated_secrets(people: People) -> None:
+    for kind in ("rsa-2048", "p256", "x25519"):
+        with pytest.raises(ValueError, match="only an ML-KEM key"):
+            SoftwareKey(people[kind].private_key).decapsulate(bytes(1088))
+
+
 def test_key_encapsulation_of_another_length_than_stated(others: People) -> None:
     who, key = others["ml-kem-768"], bytes(range(32))
     with pytest.raises(Malformed):

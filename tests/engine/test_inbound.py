@@ -14,7 +14,7 @@ from gateway.engine.rate import FailureRate
 from gateway.engine.transaction import Direction, Outcome, Verdict
 from gateway.errors import Fault
 from gateway.mail.header import read_header
-from gateway.policy.rule import Group, Level, Rules
+from gateway.policy.rule import Group, Level, Replies, Rules
 from gateway.reason import Reason
 from gateway.smime import seal
 from tests.authority import Authority
@@ -473,3 +473,44 @@ def test_no_golden_mail_is_ever_lost(world: World, path: Path) -> None:
     outcome = receive(world, content)
     assert outcome.verdict is Verdict.RELAY
     assert sum(len(delivery.recipients) for delivery in outcome.deliveries) == 1
+
+
+# --- answers to encrypted mail --------------------------------------------------------------------------------------
+
+ANSWER = (
+    b"From: Support <support@example.org>\r\nTo: alice@example.com\r\nSubject: Re: help\r\n"
+    b"%s\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\n> My printer burns.\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [b"In-Reply-To: <7@example.com>", b"References: <1@x>\r\n <7@example.com>", b"Message-ID: <7@example.com>"],
+)
+@pytest.mark.parametrize("replies", list(Replies))
+def test_dec_13_an_answer_to_encrypted_mail(world: World, customer: Customer, field: bytes, replies: Replies) -> None:
+    """DEC-13: require encrypts or refuses, whatever the message wishes; warn says so; ignore does not look."""
+    group = replace(world.rules.groups[0], sign=Level.NEVER, encrypt=Level.NEVER, replies=replies)
+    world.rules = Rules(groups=(group,))
+    assert world.send(ANSWER % field, ALICE).facts["encryption"]["reason"] is Reason.POLICY_NEVER
+    receive(world, customer.seal(encrypt="required"))
+    world.rules = Rules(groups=(group,))
+    outcome = world.send(ANSWER % (field + b"\r\nX-SMIME-Gateway-Encrypt: never"), ALICE)
+    if replies is Replies.REQUIRE:
+        assert str(outcome.reply).startswith("550 5.7.3 reply-to-encrypted:")
+        assert "alice@example.com (no-certificate)" in str(outcome.reply)
+        world.hold(ALICE, kind="p256")
+        (delivery,) = world.send(ANSWER % field, ALICE).deliveries
+        assert delivery.encrypted
+        assert b"printer" not in bytes(delivery.content)
+    else:
+        expected = Reason.REPLY_TO_ENCRYPTED if replies is Replies.WARN else Reason.OVERRIDE
+        assert outcome.verdict is Verdict.RELAY
+        assert outcome.facts["encryption"]["reason"] is expected
+
+
+def test_dec_13_plain_mail_is_not_remembered(world: World, customer: Customer) -> None:
+    """DEC-13: only what was decrypted."""
+    receive(world, customer.seal())
+    receive(world, PLAIN)
+    assert world.encrypted_ids == set()

@@ -42,6 +42,7 @@ class World:
         self.rules = Rules()
         self.algorithms = Algorithms()
         self.lookups = 0
+        self.encrypted_ids: set[str] = set()
         self.anchors = [authority.root]
         self.inbound_rules = InboundRules()
         self.strictness = Strictness()
@@ -79,8 +80,14 @@ class World:
 
     @property
     def engine(self) -> Engine:
-        outbound = Outbound(self.rules, self.algorithms, self, self)
-        return Engine(outbound, Inbound(self.inbound_rules, self.opener, self.sealer, AUTHSERV_ID))
+        outbound = Outbound(self.rules, self.algorithms, self, self, self)
+        return Engine(outbound, Inbound(self.inbound_rules, self.opener, self.sealer, AUTHSERV_ID, self))
+
+    def remember(self, message_id: str, at: datetime) -> None:
+        self.encrypted_ids.add(message_id)
+
+    def known(self, message_ids: Iterable[str]) -> frozenset[str]:
+        return self.encrypted_ids & frozenset(message_ids)
 
     @property
     def opener(self) -> Opener:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import alembic.command
 import alembic.config
@@ -34,7 +35,7 @@ def key_id(issued: Issued) -> Identity:
     return Identity(None, None, issued.certificate.subject_key_id)
 
 
-def put(store: Store, *parts: Issued | bytes, **options: bool) -> None:
+def put(store: Store, *parts: Issued | bytes, **options: Any) -> None:
     data = b"".join(part.pem() if isinstance(part, Issued) else part for part in parts)
     results = import_file(store, data, (), ImportOptions(**options))
     assert "refused" not in {imported.result for imported in results}
@@ -50,7 +51,7 @@ def named(store: Store, *identities: Identity) -> list[list[Certificate]]:
     return [[holding.certificate for holding in found[identity]] for identity in identities]
 
 
-def leaf(authority: Authority, name: str = "alice", **facts: object) -> Issued:
+def leaf(authority: Authority, name: str = "alice", **facts: Any) -> Issued:
     return authority.leaf(f"{name}@example.com", **({"kind": "p256"} | facts))
 
 
@@ -244,7 +245,11 @@ def test_cas_are_anchors_known_or_distrusted(store: Store, authority: Authority)
 def test_a_leaf_is_trusted_or_distrusted_for_itself(store: Store, authority: Authority) -> None:
     alice, bob = leaf(authority), leaf(authority, "bob")
     put(store, alice, bob)
-    for said, expected in ((Trust.TRUSTED, (True, False)), (Trust.DISTRUSTED, (False, True)), (Trust.NONE, (0, 0))):
+    for said, expected in (
+        (Trust.TRUSTED, (True, False)),
+        (Trust.DISTRUSTED, (False, True)),
+        (Trust.NONE, (False, False)),
+    ):
         say(store, said, alice)
         trust = store.evidence.trust(alice.certificate)
         assert (trust.is_trusted_itself(alice.certificate), trust.is_distrusted(alice.certificate)) == expected
@@ -295,6 +300,23 @@ def test_leaves_that_are_not_asked_for_are_not_read(watched: Watched, authority:
     watched.forget()
     store.evidence.trust(bob.certificate)
     assert watched.read == []
+
+
+def test_no_question_goes_through_the_rows_of_all_leaves(sqlite_options: StoreOptions, authority: Authority) -> None:
+    store, alice = open_store(sqlite_options, durable=True), leaf(authority)
+    sent: list[tuple[str, Any]] = []
+    event.listen(store.database.engine, "before_cursor_execute", lambda *arguments: sent.append(arguments[2:4]))
+    store.evidence.named([serial(alice)])
+    store.evidence.trust(alice.certificate)
+    with store.database.read() as connection:
+        plans = [
+            " ".join(step.detail for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values))
+            for statement, values in sent[:]
+            if "FROM certificates" in statement
+        ]
+    for plan, indexed in zip(plans, ("(fingerprint=?)", "(is_ca=?)", "(public_key_id=?)"), strict=True):
+        assert "SCAN" not in plan
+        assert indexed in next(step for step in plan.split("SEARCH ") if step.startswith("certificates"))
 
 
 def test_trust_is_kept_until_something_changes(watched: Watched, options: StoreOptions, authority: Authority) -> None:

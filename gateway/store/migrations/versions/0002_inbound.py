@@ -87,7 +87,7 @@ def _identities() -> None:
         sa.Column("value", sa.String(64), primary_key=True),
         sa.Column("fingerprint", sa.String(64), holder, primary_key=True, index=True),
     )
-    op.create_index("ix_certificates_is_ca", "certificates", ["is_ca"])
+    op.create_index("ix_certificates_is_ca", "certificates", ["is_ca", "subject_id"])
 
 
 def _fill_identities(connection: sa.Connection) -> None:
