@@ -50,7 +50,7 @@ def store_options(options: Options) -> StoreOptions:
 
 
 def build_engine(options: Options, store: Store, *, remember: bool) -> Engine:
-    """Return an engine under the rules of ``options``; ``remember`` what arrives encrypted, or only try messages out."""
+    """Return an engine under the rules of ``options``; ``remember`` what arrives encrypted, or only try it out."""
     algorithms = options.algorithms
     outbound = Outbound(
         rules=build_rules(options),

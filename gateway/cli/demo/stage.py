@@ -133,20 +133,37 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def configuration(state: Path, door: int, next_hop: int) -> dict[str, Any]:
-    """Return a configuration with one outbound door and one group that signs and encrypts where it can."""
-    listener = {
-        "name": "outbound",
-        "direction": "outbound",
-        "listen": f"127.0.0.1:{door}",
-        "next_hop": f"127.0.0.1:{next_hop}",
-    }
+def make_answer(folder: Path, to: str, text: str, message_id: str) -> bytes:
+    """Return the customer's answer, signed by the customer and encrypted to ``to``.pem by ``openssl``. Raises ``Fault``."""
+    (folder / "answer.txt").write_bytes(b"Content-Type: text/plain\r\n\r\n" + text.encode() + b"\r\n")
+    _make(folder, "cms", "-sign", "-in", "answer.txt", "-signer", "customer.pem", "-inkey", "customer.key",
+          "-out", "answer.p7s.eml")  # fmt: skip
+    _make(folder, "cms", "-encrypt", "-aes-256-gcm", "-in", "answer.p7s.eml", "-out", "answer.p7m.eml", f"{to}.pem")
+    sealed = (folder / "answer.p7m.eml").read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    head = (
+        f"From: Alice <{CUSTOMER}>\r\nTo: Support <{HELPDESK}>\r\nSubject: Re: [Ticket#1042] Your printer\r\n"
+        f"Message-ID: <{message_id}>\r\nX-SMIME-Gateway-Signature: pass; signer=forged@example.com\r\n"
+    )
+    return head.encode() + sealed
+
+
+def configuration(state: Path, doors: dict[str, int], next_hop: int) -> dict[str, Any]:
+    """Return a configuration with a door for each direction and one group that signs, and encrypts where it can."""
+    listeners = [
+        {
+            "name": direction,
+            "direction": direction,
+            "listen": f"127.0.0.1:{port}",
+            "next_hop": f"127.0.0.1:{next_hop}",
+        }
+        for direction, port in doors.items()
+    ]
     group = {"name": "support", "addresses": [HELPDESK], "sign": "required", "encrypt": "if-possible"}
     return {
         "hostname": "gw.example.org",
         "state": str(state),
         "workers": 1,
-        "listeners": [listener],
+        "listeners": listeners,
         "groups": [group],
     }
 

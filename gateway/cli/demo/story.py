@@ -1,4 +1,4 @@
-"""The story of the demonstration: a helpdesk's mail leaves signed and encrypted, and ``openssl`` bears witness."""
+"""The story of the demonstration: mail leaves signed and encrypted, an answer comes back; ``openssl`` bears witness."""
 
 import shutil
 import smtplib
@@ -15,6 +15,7 @@ from gateway.cli.demo.stage import (
     Mailbox,
     configuration,
     free_port,
+    make_answer,
     make_authority,
     openssl,
     shown,
@@ -42,13 +43,13 @@ def demo(mail: Path | None) -> None:
     with tempfile.TemporaryDirectory(prefix="smime-gateway-demo-") as name:
         folder = Path(name)
         mailbox = Mailbox()
-        port = free_port()
+        doors = {"outbound": free_port(), "inbound": free_port()}
         config = folder / "gateway.yaml"
-        config.write_text(yaml.safe_dump(configuration(folder / "state", port, mailbox.port)))
-        daemon = Daemon(config, port, folder / "daemon.log")
+        config.write_text(yaml.safe_dump(configuration(folder / "state", doors, mailbox.port)))
+        daemon = Daemon(config, doors["inbound"], folder / "daemon.log")
         mailbox.start()
         try:
-            _tell(folder, daemon, mailbox, port, SAMPLE if mail is None else mail.read_bytes())
+            _tell(folder, daemon, mailbox, doors, SAMPLE if mail is None else mail.read_bytes())
         finally:
             code = daemon.stop()
             mailbox.stop()
@@ -59,7 +60,7 @@ def demo(mail: Path | None) -> None:
     click.echo("The daemon drained and stopped with exit code 0.")
 
 
-def _tell(folder: Path, daemon: Daemon, mailbox: Mailbox, port: int, content: bytes) -> None:
+def _tell(folder: Path, daemon: Daemon, mailbox: Mailbox, doors: dict[str, int], content: bytes) -> None:
     _chapter("1. A throw-away authority, and what the administrator imports")
     make_authority(folder)
     (folder / "helpdesk-all.pem").write_bytes(
@@ -75,10 +76,7 @@ def _tell(folder: Path, daemon: Daemon, mailbox: Mailbox, port: int, content: by
 
     _chapter("3. The helpdesk sends a mail by SMTP; the daemon answers only after the next hop did")
     daemon.start()
-    click.echo(_submit(port, content))
-    if not mailbox.received:
-        raise Fault("the next hop received nothing")
-    left = mailbox.received[-1]
+    left = _submit(mailbox, doors["outbound"], HELPDESK, CUSTOMER, content)
 
     _chapter("4. What left")
     _show_message(left, folder)
@@ -86,19 +84,36 @@ def _tell(folder: Path, daemon: Daemon, mailbox: Mailbox, port: int, content: by
     _chapter("5. openssl, which is not us, decrypts and verifies it")
     _witness(folder, left)
 
-    _chapter("6. The activity log")
+    _chapter("6. The way back: the customer's answer, signed and encrypted by openssl, with a forged result on top")
+    answer = make_answer(folder, "helpdesk", "Thank you, it prints again.", "1@example.com")
+    arrived = _submit(mailbox, doors["inbound"], CUSTOMER, HELPDESK, answer)
+    _show_message(arrived, folder)
+    click.echo("    | " + decoded_body(_first_leaf(read_entity(arrived))).decode(errors="replace").strip())
+
+    _chapter("7. The activity log")
     _command("log")
     click.echo(daemon.run("log").rstrip())
 
 
-def _submit(port: int, content: bytes) -> str:
+def _submit(mailbox: Mailbox, port: int, sender: str, recipient: str, content: bytes) -> bytes:
+    """Send a mail through a door and return what the next hop received of it."""
+    before = len(mailbox.received)
     with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
-        client.ehlo("helpdesk.example.org")
-        for code, answer in (client.mail(HELPDESK), client.rcpt(CUSTOMER), client.data(content)):
+        client.ehlo("client.example.org")
+        for code, answer in (client.mail(sender), client.rcpt(recipient), client.data(content)):
             text = f"{code} {answer.decode(errors='replace')}"
             if code >= 400:
                 raise Fault(f"the gateway answered {text}")
-    return f"250 to the helpdesk: {text}"
+    click.echo(f"to the client: {text}")
+    if len(mailbox.received) == before:
+        raise Fault("the next hop received nothing")
+    return mailbox.received[-1]
+
+
+def _first_leaf(entity: Entity) -> Entity:
+    while entity.children:
+        entity = entity.children[0]
+    return entity
 
 
 def _show_message(content: bytes, folder: Path) -> None:
