@@ -47,6 +47,9 @@ def line(record: Record) -> str:
         "encryption": _status(record.encryption),
         "reply": record.reply,
         "message-id": record.message_id,
+        "held": record.held,
+        "retry-of": record.retry_of,
+        "pass-of": record.pass_of,
         "ms": round(record.duration_ms, 1),
     }
     pairs = (f"{key}={_quoted(str(value))}" for key, value in values.items() if value not in (None, ""))

@@ -48,6 +48,7 @@ def make_record(
         auth=transaction.client.login,
         reply=None if reply is None else str(reply),
         deliveries=tuple(_delivery(receipt) for receipt in receipts),
+        retry_of=transaction.retry_of,
         duration_ms=round(duration * 1000, 3),
         **outcome.facts,
     )

@@ -94,10 +94,14 @@ class Inbound:
     def _without_header(self, transaction: Transaction, error: Malformed) -> Outcome:
         """A header over its limits is not read; what claims to be ours is cut out of it all the same."""
         opened = Opened(signature=_not_judged(Reason.LIMIT if isinstance(error, LimitExceeded) else Reason.MALFORMED))
-        fields = result_fields(self.authserv_id, transaction.id, opened.signature, opened.encryption)
+        fields = self._fields(transaction, opened)
         made = b"".join((*fields, cut_forged(transaction.content, self.sealer.authserv_ids)))
         delivery = Delivery(transaction.envelope.recipients, made)
         return Outcome(Verdict.RELAY, deliveries=(delivery,), facts=facts_of(opened, None, None))
+
+    def _fields(self, transaction: Transaction, opened: Opened) -> tuple[bytes, ...]:
+        signature, encryption = opened.signature, opened.encryption
+        return result_fields(self.authserv_id, transaction.id, signature, encryption, transaction.retry_of)
 
     def _not_ours(self, transaction: Transaction) -> Reason | None:
         if not self.rules.enabled:
@@ -181,11 +185,11 @@ class Inbound:
             body = edit(transaction.content, header, drop=forged)
         else:
             body = put_in_place(transaction.content, header, forged, opened.inner)
-        fields = result_fields(self.authserv_id, transaction.id, opened.signature, opened.encryption)
+        fields = self._fields(transaction, opened)
         made = b"".join((*fields, body))
         with suppress(Malformed):  # a header that our fields bring over its limits would not be recognised either
             made = self.sealer.seal(made, read_header(made)) + made
-        return Delivery(recipients, made, opened=opened.entitled is not None)
+        return Delivery(recipients, made, opened=opened.inner is not None)
 
 
 def _not_judged(reason: Reason) -> SignatureFinding:

@@ -70,14 +70,23 @@ def _domain(text: str) -> str:
 
 
 def result_fields(
-    authserv_id: str, record_id: str, signature: SignatureFinding, encryption: EncryptionFinding
+    authserv_id: str,
+    record_id: str,
+    signature: SignatureFinding,
+    encryption: EncryptionFinding,
+    retry_of: str | None = None,
 ) -> tuple[bytes, ...]:
-    """Return our result fields in the order in which they stand on top of a message, the seal excepted."""
+    """Return our result fields in the order in which they stand on top of a message, the seal excepted.
+
+    ``retry_of``: the record of the arrival of a message that is delivered again.
+    """
+    again = () if retry_of is None else (_field("X-SMIME-Gateway-Retry-Of", [retry_of]),)
     return (
         _field("Authentication-Results", [authserv_id, *_results(signature)]),
         _field("X-SMIME-Gateway-Signature", _signature_words(signature)),
         _field("X-SMIME-Gateway-Encryption", _encryption_words(encryption)),
         _field("X-SMIME-Gateway-Id", [record_id]),
+        *again,
     )
 
 

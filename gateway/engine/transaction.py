@@ -67,6 +67,8 @@ class Transaction:
     can_split: bool = True
     size: int | None = None
     """Bytes that came, where the content was not kept because it is refused; None: those of ``content``."""
+    retry_of: str | None = None
+    """The record of the message's arrival, where this is another attempt at one that was held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Delivery:
     signed: bool = False
     encrypted: bool = False
     opened: bool = False
-    """Holds what was encrypted when it came: a bounce must not quote it."""
+    """Holds what was inside an envelope or a signature when it came: a bounce must not quote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class Hold:
     reason: Reason
     needs: frozenset[Need]
     unreadable: bool
+    judged_under: int = 0
+    """The store's generation before the message was judged; filled in by who knows the store. 0: not known."""
 
 
 @dataclass(frozen=True, slots=True)

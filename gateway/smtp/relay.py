@@ -23,6 +23,7 @@ from gateway.errors import Fault
 from gateway.mail.envelope import Recipient
 from gateway.reply import Reply, reply, trouble
 from gateway.smtp.budget import Budget
+from gateway.smtp.capability import Capabilities
 from gateway.smtp.command import forwarded, path_line, xforward_lines
 from gateway.smtp.connection import HopFault, HopLoop
 from gateway.smtp.next_hop import HopTransaction, Pool, begin
@@ -120,11 +121,15 @@ class Relay:
         return Handover(receipts, _verdict(transaction, copies), page)
 
     async def _deliver(self, transaction: Transaction, copy: _Copy, hop: HopTransaction, page: Page) -> None:
-        copy.answer = _too_large(transaction, copy.delivery, hop)
-        if copy.answer is not None:
-            await hop.reset()
-            return
         try:
+            if not _fits(copy.delivery, transaction, hop):
+                await hop.reset()
+                hop = await begin(self._pool)
+                copy.answer = await self._open(transaction, copy, hop)
+            copy.answer = copy.answer or _too_large(transaction, copy.delivery, hop)
+            if copy.answer is not None:
+                await hop.reset()
+                return
             copy.answer = await hop.deliver(copy.delivery.content)
         except Fault as fault:
             hop.abandon()
@@ -170,12 +175,17 @@ class Relay:
 
     async def _offer(self, transaction: Transaction, copy: _Copy, hop: HopTransaction) -> Reply | None:
         """Bring a copy to its final dot; return the reply that refused it, if one did."""
+        refused = await self._open(transaction, copy, hop)
+        return refused or _too_large(transaction, copy.delivery, hop) or await hop.prepare(copy.delivery.content)
+
+    async def _open(self, transaction: Transaction, copy: _Copy, hop: HopTransaction) -> Reply | None:
+        """Say MAIL and RCPT for a copy; return the reply that refused it, if one did."""
         envelope, offers = transaction.envelope, hop.capabilities
-        lines = [path_line("MAIL FROM", envelope.sender, forwarded(envelope.parameters, offers, size=False))]
+        parameters = _parameters(copy.delivery, envelope.parameters, offers)
+        lines = [path_line("MAIL FROM", envelope.sender, forwarded(parameters, offers, size=False))]
         lines += [path_line("RCPT TO", to.address, to.parameters) for to in copy.delivery.recipients]
         answers = await hop.begin(xforward_lines(transaction.client, offers.xforward), lines)
-        refused = next((answer for answer in answers if not accepted(answer)), None)
-        return refused or _too_large(transaction, copy.delivery, hop) or await hop.prepare(copy.delivery.content)
+        return next((answer for answer in answers if not accepted(answer)), None)
 
     async def _commit(self, transaction: Transaction, copy: _Copy, page: Page) -> None:
         if copy.hop is None:
@@ -192,6 +202,24 @@ class Relay:
 def addresses(recipients: Iterable[Recipient]) -> tuple[str, ...]:
     """Return the recipients' addresses in order."""
     return tuple(recipient.address for recipient in recipients)
+
+
+def _fits(delivery: Delivery, transaction: Transaction, hop: HopTransaction) -> bool:
+    """Whether the transaction that was opened while the client spoke is the one this delivery needs."""
+    given = transaction.envelope.parameters
+    return not delivery.opened or sorted(_parameters(delivery, given, hop.capabilities)) == sorted(given)
+
+
+def _parameters(delivery: Delivery, parameters: Sequence[str], offers: Capabilities) -> tuple[str, ...]:
+    """Return the MAIL parameters for a delivery: a bounce of opened mail returns its header only (RFC 3461 §4.3)."""
+    if not delivery.opened:
+        return tuple(parameters)
+    wanted = [parameter for parameter in parameters if not parameter.upper().startswith(("RET=", "BODY="))]
+    if "DSN" in offers:
+        wanted.append("RET=HDRS")
+    if "8BITMIME" in offers and not delivery.content.isascii():
+        wanted.append("BODY=8BITMIME")
+    return tuple(wanted)
 
 
 def _same(recipients: Sequence[Recipient], transaction: Transaction) -> bool:

@@ -40,6 +40,7 @@ DISAGREEMENTS = {
     "rustcrypto-cms/enveloped_data_kekri.der": "failed unsupported-algorithm",
     "rustcrypto-cms/enveloped_data_multi.der": "failed no-key",
     "lamps-ml-kem/cms/ML-KEM-512.pem": "failed no-key",
+    "mail-parser/malformed/016.eml": "neutral limit",
     "thunderbird/alice.env.dsig.SHA1.multipart.eml": OVER_CIPHERTEXT,
     "thunderbird/alice.env.dsig.SHA256.multipart.eml": OVER_CIPHERTEXT,
     "thunderbird/alice.env.dsig.SHA1.multipart.dave.sig.SHA1.opaque.eml": OVER_CIPHERTEXT,
@@ -51,6 +52,7 @@ DISAGREEMENTS = {
 }
 """Row and what we say of it: of the signature, or where that is not what differs, of the encryption."""
 
+PLAIN = ("mail-parser/", "mikel-mail/", "mime-is-broken/")
 UNVERIFIED = MATHEMATICS | {Reason.NO_SIGNER, Reason.UNSUPPORTED_ALGORITHM, Reason.NO_CERTIFICATE}
 WEAK = {Reason.WEAK_ALGORITHM, Reason.WEAK_KEY}
 
@@ -106,7 +108,7 @@ def test_every_row_agrees_with_the_manifest(
     differing = {item[0]["file"]: text for item in ran[True] if (text := disagreement(*item))}
     with capsys.disabled():
         print(f"\nforeign mail: {len(ran[True]) - len(differing)} of {len(ran[True])} rows agree")
-    assert differing == DISAGREEMENTS
+    assert differing == {file: word for file, word in DISAGREEMENTS.items() if not file.startswith(PLAIN)}
     assert set(stores.refused) == {"lamps-ml-kem/cms/ML-KEM-512.crt", "lamps-ml-kem/cms/ML-KEM-512-seed.key"}
 
 
@@ -136,8 +138,8 @@ def test_every_mail_is_delivered_with_what_it_holds(ran: Mapping[bool, list[Ran]
         made, content = bytes(delivery.content), mail_of(row)
         assert outcome.verdict is Verdict.RELAY
         assert len(delivery.recipients) == 1
-        kept = outcome.facts["encryption"]["status"] != "decrypted" and row["kind"] == "signed-detached"
-        kept = kept or outcome.facts["encryption"]["status"] == "failed" and row["kind"] != "signed-opaque"
+        closed = outcome.facts["encryption"]["status"] == "failed" and row["kind"] != "signed-opaque"
+        kept = closed or (row["kind"] == "signed-detached" and row["layers"] == "signed")
         assert made.endswith(content) or not kept, row["file"]
         assert b"\n" not in made.replace(b"\r\n", b""), row["file"]
 
@@ -148,13 +150,13 @@ def test_plain_mail_is_none_and_survives(stores: Stores, capsys: pytest.CaptureF
     differing = {}
     for row in plain:
         outcome = receive(stores.for_row(row), row, accept_legacy=False)
-        statuses = str(outcome.facts["signature"]["status"]), str(outcome.facts["encryption"]["status"])
         (delivery,) = outcome.deliveries
-        if statuses != ("none", "none") or not bytes(delivery.content).endswith(mail_of(row)):
-            differing[row["file"]] = statuses
+        assert bytes(delivery.content).endswith(mail_of(row)), row["file"]
+        if text := disagreement(row, outcome, ""):
+            differing[row["file"]] = text
     with capsys.disabled():
         print(f"\nforeign plain mail: {len(plain) - len(differing)} of {len(plain)} are none and as they came")
-    assert differing == {}
+    assert differing == {file: word for file, word in DISAGREEMENTS.items() if file.startswith(PLAIN)}
 
 
 def test_thunderbird_agrees_but_for_its_own_rules(

@@ -252,3 +252,34 @@ def test_digest_is_over_what_stands_below_leading_trace_fields() -> None:
     assert digest(trace + rest) == digest(rest)
     assert digest(b"X-Spam: 1\r\n" + rest) != digest(rest)
     assert digest(rest + b"more\r\n") != digest(rest)
+
+
+async def open_up(transaction: Transaction) -> Outcome:
+    """What an engine does that found an envelope: other content, and a mark on it."""
+    content = MAIL + "Grüße\r\n".encode()
+    return Outcome(Verdict.RELAY, deliveries=(Delivery(transaction.envelope.recipients, content, opened=True),))
+
+
+@pytest.mark.parametrize(
+    ("offered", "given", "expected"),
+    [
+        (("DSN", "8BITMIME"), " RET=FULL ENVID=Ab1", {"RET=HDRS", "ENVID=Ab1", "BODY=8BITMIME"}),
+        (("DSN", "8BITMIME"), "", {"RET=HDRS", "BODY=8BITMIME"}),
+        (("8BITMIME",), "", {"BODY=8BITMIME"}),
+        ((), "", set()),
+    ],
+)
+def test_a_bounce_of_opened_mail_does_not_quote_it(offered: tuple[str, ...], given: str, expected: set[str]) -> None:
+    """Opened content leaves with RET=HDRS where the next hop knows it, and with BODY=8BITMIME where it needs that."""
+
+    async def story() -> None:
+        hop = Hop(keywords=("PIPELINING", *offered))
+        async with world(hop, process=open_up) as w:
+            client = await w.client()
+            await client.envelope(NAMES[0], mail=given)
+            assert (await client.data(MAIL)).startswith("250")
+            (message,) = hop.messages
+            assert set(message.mail.split()[2:]) == expected
+            assert message.content.endswith("Grüße\r\n".encode())
+
+    run(story())

@@ -1,0 +1,80 @@
+"""Another attempt at a held message: how it is told apart from the one that came, and what is to be done with it now.
+
+A re-delivered message gets a Message-ID of its own, for most helpdesks drop one they know, and answers the original
+(RFC 5322 §3.6.4), so that it is appended to the same ticket. That is written into the outer header *before* the
+message is processed again: results and seal then stand over the fields as they leave. The Subject is never touched.
+"""
+
+import re
+from enum import StrEnum
+
+from gateway.engine.transaction import Outcome, Verdict
+from gateway.mail.header import Field, Header, edit, read_header
+from gateway.reason import Reason
+from gateway.smime.finding import Encryption
+
+MAX_REFERENCES = 100
+"""Message-IDs in References; of more, the first and the last stay."""
+_MESSAGE_ID = re.compile(rb"<[^<>\s]+>")
+
+
+class Redeliver(StrEnum):
+    """What is delivered again by itself."""
+
+    MANUAL = "manual"
+    UNREADABLE = "unreadable"
+    ALL = "all"
+
+
+class Step(StrEnum):
+    """What is to be done after a message was processed again."""
+
+    DELIVER = "deliver"
+    WAIT = "wait"
+    KEEP = "keep"
+    LATER = "later"
+    GIVE_UP = "give up"
+
+
+def next_step(outcome: Outcome, rule: Redeliver, *, unreadable: bool, asked: bool) -> Step:
+    """Return what to do. ``unreadable``: it could not be decrypted when it came; ``asked``: somebody wants it now."""
+    if outcome.verdict is not Verdict.RELAY:
+        return Step.GIVE_UP
+    if outcome.hold is not None and (outcome.hold.unreadable or not unreadable):
+        return Step.WAIT
+    encryption = outcome.facts["encryption"]
+    if unreadable and encryption["status"] != Encryption.DECRYPTED:
+        return {Reason.NOT_ADDRESSED: Step.WAIT, Reason.RATE: Step.LATER}.get(encryption["reason"], Step.GIVE_UP)
+    if asked or rule is Redeliver.ALL or (unreadable and rule is Redeliver.UNREADABLE):
+        return Step.DELIVER
+    return Step.KEEP
+
+
+def as_answer(content: bytes, message_id: str | None, *, auto_submitted: bool) -> bytes:
+    """Return a message under a new Message-ID (with its brackets; None: it keeps its own) that answers the original.
+
+    Of a field that stands there more than once, one is left. Raises ``Malformed`` for a header over its limits.
+    """
+    header = read_header(content)
+    fields: list[bytes] = []
+    drop: tuple[Field, ...] = ()
+    if message_id is not None:
+        drop = header.named("message-id")
+        fields = [b"Message-ID: %s\r\n" % message_id.encode()]
+        original = _MESSAGE_ID.search(header.value(drop[0])) if drop else None
+        if original is not None:
+            references = (*_thread(header), original[0])
+            drop += (*header.named("in-reply-to"), *header.named("references"))
+            fields += [b"In-Reply-To: %s\r\n" % original[0], b"References: %s\r\n" % b"\r\n ".join(references)]
+    if auto_submitted and not header.named("auto-submitted"):
+        fields.append(b"Auto-Submitted: auto-generated\r\n")
+    return edit(content, header, drop=drop, prepend=b"".join(fields))
+
+
+def _thread(header: Header) -> list[bytes]:
+    """Return the Message-IDs above a message: its References, else the one it answers."""
+    ids = [found for field in header.named("references") for found in _MESSAGE_ID.findall(header.value(field))]
+    if not ids:
+        answered = [found for field in header.named("in-reply-to") for found in _MESSAGE_ID.findall(header.value(field))]
+        ids = answered if len(answered) == 1 else []
+    return ids if len(ids) < MAX_REFERENCES else [ids[0], *ids[2 - MAX_REFERENCES :]]
