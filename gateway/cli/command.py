@@ -1,5 +1,6 @@
 """The root of the command line: ``-c``, the commands, and one exit code for every kind of failure."""
 
+import os
 import sys
 import traceback
 import warnings
@@ -13,7 +14,9 @@ import gateway
 from gateway.cli.cert import cert
 from gateway.cli.check import check
 from gateway.cli.config import config_group
+from gateway.cli.crl import crl
 from gateway.cli.demo import demo
+from gateway.cli.held import held
 from gateway.cli.import_ import import_command
 from gateway.cli.key import key
 from gateway.cli.log import log
@@ -32,8 +35,8 @@ _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (NotPermitted, NOT_PERMITTED),
     (Fault, TEMPORARY),
     (GatewayError, BAD_INPUT),
-    (FileNotFoundError, NO_INPUT),
     (PermissionError, NOT_PERMITTED),
+    (OSError, NO_INPUT),
 )
 
 
@@ -42,7 +45,7 @@ _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     "-c",
     "--config",
     "path",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     metavar="FILE",
     help="Configuration file; default: $SMIME_GATEWAY_CONFIG, then /etc/smime-gateway/gateway.yaml.",
 )
@@ -53,7 +56,7 @@ def root(context: click.Context, path: Path | None) -> None:
     context.obj = House(path)
 
 
-for _command in (serve, config_group, import_command, cert, key, check, message, log, demo):
+for _command in (serve, config_group, import_command, cert, crl, key, check, message, held, log, demo):
     root.add_command(_command)
 
 
@@ -67,7 +70,7 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; standard error gets one line for each problem."""
     try:
-        return root.main(list(arguments), prog_name="smime-gateway", standalone_mode=False) or 0
+        return root.main(config_first(arguments), prog_name="smime-gateway", standalone_mode=False) or 0
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.ClickException as error:
@@ -76,19 +79,39 @@ def run(arguments: Sequence[str]) -> int:
     except click.Abort:
         click.echo("stopped", err=True)
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+    except SystemExit:
+        return 0  # click's word for a reader that has seen enough (EPIPE)
     except Exception as error:  # noqa: BLE001 - the outermost boundary: every failure gets a code
         return _report(error)
+
+
+def config_first(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with ``-c FILE`` in front, wherever it stands; everything after ``--`` stays."""
+    given = list(arguments)
+    end = given.index("--") if "--" in given else len(given)
+    for at, word in enumerate(given[:end]):
+        if word in ("-c", "--config") and at + 1 < end:
+            return [*given[at : at + 2], *given[:at], *given[at + 2 :]]
+        if word.startswith("--config="):
+            return [word, *given[:at], *given[at + 1 :]]
+    return given
 
 
 def _report(error: Exception) -> int:
     for kind, code in _EXIT_CODES:
         if isinstance(error, kind):
             # Problems of the configuration begin with their keys, as `config check` prints them.
-            click.echo(str(error) if kind is ConfigError else f"smime-gateway: {error}", err=True)
+            click.echo(str(error) if kind is ConfigError else f"smime-gateway: {_told(error)}", err=True)
             return code
     traceback.print_exception(error)
     click.echo("smime-gateway: this is a bug in the gateway; please report it with the lines above", err=True)
     return INTERNAL
+
+
+def _told(error: Exception) -> str:
+    """Return what went wrong; a command that became the owner of STATE says as whom it was refused."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    whom = f" (as user {os.geteuid()}, the owner of the state directory)" if os.getuid() != os.geteuid() else ""
+    return f"{where}{error.strerror}{whom}"

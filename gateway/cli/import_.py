@@ -1,4 +1,4 @@
-"""``import``: takes certificates and private keys from files of any kind into the store."""
+"""``import``: takes certificates, private keys and CRLs from files of any kind into the store."""
 
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ from gateway.pki.bundle import MAX_SIZE
 from gateway.store.importing import Imported, ImportOptions, import_file
 
 BAD_INPUT = 65
+NO_INPUT = 66
 
 
 @click.command("import")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False), metavar="FILE...")
 @passphrase_option
 @click.option("--dry-run", is_flag=True, help="Say what would be imported, and store nothing.")
 @click.option("--no-trust", is_flag=True, help="Trust nothing of it yet.")
@@ -31,7 +32,7 @@ def import_command(
     trust_cas: bool,
     as_json: bool,
 ) -> None:
-    """Import what FILEs hold: PEM, DER, PKCS#7, PKCS#12; keys and certificates in any order."""
+    """Import what FILEs hold: PEM, DER, PKCS#7, PKCS#12; keys, certificates and CRLs in any order."""
     if no_trust and trust_cas:
         raise click.UsageError("--no-trust and --trust-cas contradict one another")
     options = ImportOptions(
@@ -43,7 +44,7 @@ def import_command(
     )
     # All files are read before the store is opened: run as root, opening it gives up the right to read them.
     passphrases = read_passphrases(passphrase_file)
-    contents = [(path, _content(path)) for path in paths]
+    contents = [(path, content) for path in paths if (content := _content(path)) is not None]
     results: list[tuple[Path, Imported]] = []
     for path, content in contents:
         of_file = [(path, imported) for imported in import_file(house.store, content, passphrases, options)]
@@ -54,14 +55,20 @@ def import_command(
         print_json([_json(path, imported) for path, imported in results])
     if dry_run:
         click.echo("dry run: nothing was stored", err=True)
+    if len(contents) < len(paths):
+        click.get_current_context().exit(NO_INPUT)
     if any(imported.result == "refused" for _, imported in results):
         click.get_current_context().exit(BAD_INPUT)
 
 
-def _content(path: Path) -> bytes:
-    """The file as far as it may be read at all; one byte more tells that it is too large."""
-    with path.open("rb") as file:
-        return file.read(MAX_SIZE + 1)
+def _content(path: Path) -> bytes | None:
+    """The file as far as it may be read at all; one byte more tells that it is too large. None: it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_SIZE + 1)
+    except OSError as error:
+        click.echo(visible(f"{path}: cannot be read: {error.strerror}"), err=True)
+        return None
 
 
 def _line(path: Path, imported: Imported) -> str:

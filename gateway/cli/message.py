@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
@@ -46,7 +47,7 @@ class Moment(click.ParamType[datetime]):
 
 
 @message.command()
-@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path, readable=False))
 @click.option("--direction", type=click.Choice([d.value for d in Direction]), required=True)
 @click.option("--sender", required=True, metavar="ADDRESS", help='Envelope sender; "" is the null sender.')
 @click.option("--recipient", "recipients", multiple=True, required=True, metavar="ADDRESS")
@@ -71,8 +72,8 @@ def process(
     A file whose lines end in LF only is read as if they ended in CRLF. Exit: 0 relay, 65 reject, 75 defer.
     """
     many = len(files) > 1 or any(file.is_dir() for file in files)
-    if many and output is None:
-        raise click.UsageError("several files need --output DIR")
+    if many and (output is None or record_file is not None):
+        raise click.UsageError("several files need --output DIR, which holds their records too")
     envelope = Envelope(
         parse_path(sender, null=True), tuple(Recipient(parse_path(address, postmaster=True)) for address in recipients)
     )
@@ -82,12 +83,19 @@ def process(
         write_one(outcome, record, output, record_file)
         return EXIT_CODES[outcome.verdict]
     worst = 0
-    names = [name for file in files for name in (sorted(file.iterdir()) if file.is_dir() else [file])]
+    names = [name for file in files for name in (_mails(file) if file.is_dir() else [file])]
+    doubled = [name for name, count in Counter(name.name for name in names).items() if count > 1]
+    if doubled:
+        raise click.UsageError(f"several files have the name {doubled[0]}: give them in separate calls")
     for name in track(names, "processing", disable=not sys.stderr.isatty(), transient=True):
         outcome, record = run_one(house, Direction(direction), envelope, name.read_bytes(), at)
         write_one(outcome, record, (output or Path()) / name.name, None)
         worst = max(worst, EXIT_CODES[outcome.verdict])
     return worst
+
+
+def _mails(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file())
 
 
 def run_one(
@@ -133,6 +141,8 @@ def write_one(outcome: Outcome, record: Record, output: Path | None, record_file
     text = json.dumps(as_json(record), indent=2) + "\n"
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
+        for stale in output.glob("delivery-*.eml"):
+            stale.unlink()
         for number, delivery in enumerate(outcome.deliveries, 1):
             (output / f"delivery-{number}.eml").write_bytes(delivery.content)
         (record_file or output / "record.json").write_text(text)
@@ -145,3 +155,5 @@ def write_one(outcome: Outcome, record: Record, output: Path | None, record_file
         sys.stdout.buffer.write(delivery.content)
     if outcome.reply is not None:
         click.echo(str(outcome.reply), err=True)
+    if record.rule is not None:
+        click.echo(f"rule: {record.rule}", err=True)

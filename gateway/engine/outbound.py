@@ -23,6 +23,7 @@ from gateway.policy.rule import Rules
 from gateway.reason import Reason
 from gateway.reply import reply
 from gateway.smime import seal
+from gateway.smime.layer import Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Outbound:
             facts = {"signature": finding, "encryption": {**finding, "status": "not-encrypted"}}
             return Outcome(Verdict.REJECT, reply(550, "5.6.0", text), facts=facts)
         decision = self._decide(submission, at)
-        facts = _facts(submission, decision)
+        facts = _facts(submission, decision, self.algorithms)
         if decision.reply is not None:
             return Outcome(Verdict.REJECT, decision.reply, facts=facts)
         deliveries = self._deliveries(transaction.envelope, submission, decision, at)
@@ -120,32 +121,38 @@ def _recipients(envelope: Envelope, copy: Copy) -> tuple[Recipient, ...]:
     return tuple(recipient for recipient in envelope.recipients if recipient.address in copy.recipients)
 
 
-def _facts(submission: Submission, decision: Decision) -> dict[str, Any]:
+def _facts(submission: Submission, decision: Decision, algorithms: Algorithms) -> dict[str, Any]:
     """What the record says of the message, by field name."""
     header, question = submission.header, submission.question
     ids = header.named("message-id")
-    missing = [{"address": answer.address, "reason": answer.reason} for answer in decision.missing]
-    refused = decision.reply is not None
+    made = decision.reply is None
+    certificates = [certificate for copy in decision.copies for certificate in copy.certificates]
+    layers = [Layer.ENCRYPTED] if certificates else []
+    layers += [Layer.SIGNED] if decision.signer is not None and made else []
+    layers += [submission.layer] if submission.layer else []
     return {
         "from_": question.author,
         "message_id": header.value(ids[0]).decode("utf-8", "replace") if ids else None,
         "group": decision.group,
         "rule": decision.rule,
-        "layers": (submission.layer.value,) if submission.layer else (),
+        "layers": tuple(layer.value for layer in layers),
         "signature": {
-            "status": "signed" if decision.signed and not refused else "not-signed",
+            "status": "signed" if decision.signed and made else "not-signed",
             "reason": decision.sign_reason,
-            "signers": [_signer(decision.signer.certificate)] if decision.signer and not refused else [],
+            "signers": [_signer(decision.signer.certificate, algorithms)] if decision.signer and made else [],
         },
         "encryption": {
-            "status": "encrypted" if decision.encrypted and not refused else "not-encrypted",
+            "status": "encrypted" if decision.encrypted and made else "not-encrypted",
             "reason": decision.encrypt_reason,
-            "missing": missing,
+            "missing": [{"address": answer.address, "reason": answer.reason} for answer in decision.missing],
+            "cipher": algorithms.cipher if certificates else None,
+            "recipients": [_recipient(certificate) for certificate in dict.fromkeys(certificates)],
         },
     }
 
 
-def _signer(certificate: Certificate) -> dict[str, Any]:
+def _signer(certificate: Certificate, algorithms: Algorithms) -> dict[str, Any]:
+    scheme = scheme_for(certificate, algorithms.digest, algorithms.sign_rsa)
     return {
         "addresses": list(certificate.addresses),
         "subject": certificate.subject,
@@ -154,4 +161,16 @@ def _signer(certificate: Certificate) -> dict[str, Any]:
         "fingerprint": certificate.fingerprint,
         "not_before": certificate.not_before.isoformat(),
         "not_after": certificate.not_after.isoformat(),
+        "digest": scheme.digest,
+        "algorithm": scheme.kind,
+    }
+
+
+def _recipient(certificate: Certificate) -> dict[str, Any]:
+    return {
+        "issuer": certificate.issuer,
+        "serial": format(certificate.serial, "x"),
+        "fingerprint": certificate.fingerprint,
+        "addresses": list(certificate.addresses),
+        "key_algorithm": certificate.key_kind,
     }

@@ -16,9 +16,9 @@ _NEARNESS = (
     Reason.UNSUPPORTED_ALGORITHM,
     Reason.WEAK_KEY,
     Reason.NO_KEY,
-    Reason.UNTRUSTED,
-    Reason.NOT_YET_VALID,
     Reason.EXPIRED,
+    Reason.NOT_YET_VALID,
+    Reason.UNTRUSTED,
 )
 
 
@@ -56,6 +56,5 @@ def _fault(holding: Holding, at: datetime, usable: bool) -> Reason | None:
         return Reason.WRONG_USAGE
     if not certificate.may_seal:
         return Reason.WEAK_KEY if certificate.key_kind == "rsa" else Reason.UNSUPPORTED_ALGORITHM
-    if holding.distrusted or not holding.trusted:
-        return Reason.UNTRUSTED
-    return certificate.fault_at(at)
+    untrusted = holding.distrusted or not holding.trusted
+    return certificate.fault_at(at) or (Reason.UNTRUSTED if untrusted else None)

@@ -4,7 +4,7 @@ Fails closed: what a rule requires and cannot be had is a refusal that names rea
 leads to plaintext that a rule wanted encrypted. The copies keep hidden recipients out of everyone else's CMS.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.pki.certificate import Certificate
@@ -168,7 +168,8 @@ def _protect(
     missing = assessment.missing if encrypt.level is not Level.NEVER else ()
     if encrypt.level is Level.REQUIRED and copies is None and encrypt_reason is not Reason.INTERNAL_RECIPIENT:
         text = _impossible(missing, encrypt_reason)
-        return _refuse(rule, "5.7.3", encrypt.reason or encrypt_reason, text, group, missing)
+        refused = _refuse(rule, "5.7.3", encrypt.reason or encrypt_reason, text, group, missing)
+        return replace(refused, sign_reason=None)
     if copies is None and question.answers_encrypted and group.replies is Replies.WARN:
         encrypt_reason = Reason.REPLY_TO_ENCRYPTED
     return Decision(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.command import run
+from gateway.cli.command import config_first, run
 from tests.authority import Authority, tlv
 from tests.cli.running import Command
 
@@ -51,3 +51,22 @@ def test_warnings_about_odd_certificates_do_not_reach_the_operator(tmp_path: Pat
         done = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, check=False)
         assert (done.returncode, done.stderr) == (0, b"")
         assert b"alice@example.com" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["check", "a", "b", "-c", "f"], ["-c", "f", "check", "a", "b"]),
+        (["check", "--config", "f", "a"], ["--config", "f", "check", "a"]),
+        (["check", "--config=f", "a"], ["--config=f", "check", "a"]),
+        (["check", "--", "-c", "a"], ["check", "--", "-c", "a"]),
+        (["check", "a", "-c"], ["check", "a", "-c"]),
+    ],
+)
+def test_the_configuration_may_be_named_anywhere(given: list[str], expected: list[str]) -> None:
+    assert config_first(given) == expected
+
+
+def test_an_unreadable_configuration_is_78(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["-c", str(tmp_path), "config", "check"]) == 78
+    assert "Traceback" not in capsys.readouterr().err

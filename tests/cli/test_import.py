@@ -67,11 +67,14 @@ def test_a_file_with_a_fault_is_left_out_whole_and_others_are_taken(
     assert [entry["addresses"] for entry in command("cert", "list", "--json").json] == [["bob@example.com"]]
 
 
-def test_an_absent_file_is_66_and_nothing_is_imported(command: Command, alice: Issued) -> None:
+def test_an_absent_file_is_66_and_the_others_are_imported(command: Command, alice: Issued) -> None:
     result = command("import", command.put("alice", alice.pem()), command.folder / "absent")
     assert result.code == 66
     assert "absent" in result.err
-    assert command("cert", "list", "--json").json == []
+    assert len(command("cert", "list", "--json").json) == 1
+    folder = command("import", command.folder)
+    assert (folder.code, len(folder.err.splitlines())) == (66, 1)
+    assert "Is a directory" in folder.err
     assert command("import", "--passphrase-file", command.folder / "none", command.folder / "alice").code == 66
 
 

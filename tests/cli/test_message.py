@@ -129,3 +129,42 @@ def test_an_absent_file_is_66(command: Command) -> None:
 def test_nothing_is_journalled(command: Command) -> None:
     command(*TO_ALICE, command.put("in.eml", SECRET))
     assert command("log", "--json").out == ""
+
+
+def test_subfolders_are_passed_over_and_one_name_twice_is_64(command: Command) -> None:
+    folder, other = command.folder / "mails", command.folder / "other"
+    (folder / "sub").mkdir(parents=True)
+    other.mkdir()
+    (folder / "a.eml").write_bytes(SECRET)
+    (other / "a.eml").write_bytes(SECRET)
+    out = command.folder / "out"
+    assert command(*TO_ALICE, "--output", out, folder).code == 0
+    doubled = command(*TO_ALICE, "--output", out, folder / "a.eml", other / "a.eml")
+    assert doubled.code == 64
+    assert "a.eml" in doubled.err
+
+
+def test_nothing_of_an_earlier_message_stays_in_the_output(command: Command) -> None:
+    out, path = command.folder / "out", command.put("in.eml", SECRET)
+    assert command(*TO_ALICE, "--recipient", "hidden@example.com", "--output", out, path).code == 0
+    assert len(list(out.glob("delivery-*.eml"))) == 2
+    refused = command.put("bad.eml", SECRET.replace(b"From: ", b"From: a@b, "))
+    assert command(*TO_ALICE, "--output", out, refused).code == 65
+    assert [file.name for file in out.iterdir()] == ["record.json"]
+
+
+def test_one_record_file_for_several_messages_is_64(command: Command) -> None:
+    paths = [command.put(name, SECRET) for name in ("a.eml", "b.eml")]
+    arguments = (*TO_ALICE, "--output", command.folder / "out", "--record", command.folder / "r.json", *paths)
+    assert command(*arguments).code == 64
+
+
+def test_the_winning_rule_is_told(command: Command) -> None:
+    result = command(*TO_ALICE, command.put("in.eml", SECRET))
+    assert "rule: group support: sign required (group support), encrypt if-possible (group support)" in result.err
+
+
+def test_a_folder_in_the_place_of_a_file_is_66_without_a_traceback(command: Command) -> None:
+    result = command(*TO_ALICE, "--record", command.folder, command.put("in.eml", SECRET))
+    assert result.code == 66
+    assert "Traceback" not in result.err
