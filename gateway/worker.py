@@ -9,18 +9,22 @@ import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 
 from gateway.clock import new_id, now
 from gateway.config import Options
 from gateway.engine.engine import Engine, make_record
 from gateway.engine.record import Record
-from gateway.engine.transaction import Outcome, Receipt, Transaction
+from gateway.engine.transaction import Direction, Hold, Outcome, Receipt, Transaction
 from gateway.errors import Fault
 from gateway.house import build_doors, build_engine, build_limits, store_options
 from gateway.log import line, log_record, logger
 from gateway.reply import Reply
+from gateway.retry import Keeper, Retry
 from gateway.smtp.budget import Budget
+from gateway.smtp.door import Door, NextHop, Timeouts
 from gateway.smtp.listener import OpenDoor, open_door
+from gateway.smtp.next_hop import Pool
 from gateway.store import Store, open_store
 from gateway.store.journal import Journal
 
@@ -80,6 +84,7 @@ class Worker:
         self._store: Store = open_store(store_options(options), durable=False)
         self._engine: Engine = build_engine(options, self._store, remember=True)
         self._journal = JournalWriter(self._store.journal)
+        self._keeper = Keeper(options, self._store)
         self._threads = ThreadPoolExecutor(ENGINE_THREADS, "engine")
 
     async def run(self, ready: asyncio.Event, lifeline: int) -> None:
@@ -89,18 +94,21 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
         loop.add_reader(lifeline, stopped.set)
-        doors = await self._open()
+        described = build_doors(self._options)
+        doors = await self._open(described)
         pruning = asyncio.create_task(self._prune())
+        retrying = asyncio.create_task(self._retry(described).run(stopped))
         ready.set()
         await stopped.wait()
         loop.remove_reader(lifeline)
         pruning.cancel()
         patience = self._options.drain.total_seconds()
-        await asyncio.gather(*(door.drain(patience) for door in doors))
+        await asyncio.gather(*(door.drain(patience) for door in doors), asyncio.wait({retrying}, timeout=patience))
+        retrying.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._store.close()
 
-    async def _open(self) -> list[OpenDoor]:
+    async def _open(self, doors: tuple[Door, ...]) -> list[OpenDoor]:
         limits = build_limits(self._options, self._share)
         copies = Budget(limits.copies)
         return [
@@ -117,19 +125,50 @@ class Worker:
                 now=now,
                 copies=copies,
             )
-            for door in build_doors(self._options)
+            for door in doors
         ]
+
+    def _retry(self, doors: tuple[Door, ...]) -> Retry:
+        def pool(hop: NextHop) -> Pool:
+            return Pool(hop, Timeouts(), self._options.hostname, self._instance)
+
+        return Retry(self._options, self._store, self._engine, doors, self._threads, self._write, pool)
 
     async def process(self, transaction: Transaction) -> Outcome:
         """Run the engine over one message in a thread."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._engine.process, transaction)
+        return await loop.run_in_executor(self._threads, self._process, transaction)
+
+    def _process(self, transaction: Transaction) -> Outcome:
+        if transaction.direction is Direction.OUTBOUND:
+            return self._engine.process(transaction)
+        generation = self._store.generation.current()
+        outcome = self._engine.process(transaction)
+        if outcome.hold is None:
+            return outcome
+        return replace(outcome, hold=replace(outcome.hold, judged_under=generation))
 
     async def report(
         self, transaction: Transaction, outcome: Outcome, receipts: tuple[Receipt, ...], reply: Reply, seconds: float
     ) -> None:
-        """Make the record of a message, log it and write it down; a journal that fails does not undo a delivery."""
+        """Hold a message that may be tried again; make its record, log it and write it down.
+
+        Neither undoes a delivery where it fails.
+        """
         record = make_record(transaction, outcome, receipts, reply, seconds)
+        if outcome.hold is not None and reply.positive:
+            record = replace(record, held=await self._keep(transaction, outcome.hold, record.message_id))
+        await self._write(record)
+
+    async def _keep(self, transaction: Transaction, hold: Hold, message_id: str | None) -> str | None:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, self._keeper.keep, transaction, hold, message_id)
+        except Fault as error:  # it was delivered as it came: only the second chance is lost
+            logger.error("%s: not held: %s", transaction.id, error)
+            return None
+
+    async def _write(self, record: Record) -> None:
         log_record(record)
         try:
             await self._journal.write(record)
@@ -138,14 +177,18 @@ class Worker:
 
     async def _prune(self) -> None:
         loop = asyncio.get_running_loop()
-        retention = self._options.retention
         while True:
             try:
-                await loop.run_in_executor(self._threads, self._store.journal.prune, now() - retention.log)
-                await loop.run_in_executor(self._threads, self._store.ledger.prune, now() - retention.ledger)
+                await loop.run_in_executor(self._threads, self._prune_once)
             except Fault as error:
                 logger.warning("retention: %s; tried again in an hour", error)
             await asyncio.sleep(PRUNE_EVERY)
+
+    def _prune_once(self) -> None:
+        moment, retention = now(), self._options.retention
+        self._store.journal.prune(moment - retention.log)
+        self._store.ledger.prune(moment - retention.ledger)
+        self._store.held.prune(moment - self._options.inbound.hold.retention)
 
 
 def work(options: Options, share: int, instance: str, ready_pipe: int, lifeline: int) -> None:

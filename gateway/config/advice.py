@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from itertools import product
 
 from gateway.config.checks import pattern_key, sockets
 from gateway.config.options import Options
 from gateway.config.problem import KeyPath, Problem, spelled
+from gateway.config.values import Endpoint
 from gateway.engine.transaction import Direction
 from gateway.policy.rule import Addresses, Level
 
@@ -50,11 +52,14 @@ def _encrypt_without_sign(options: Options) -> Iterator[Problem]:
 
 
 def _loops(options: Options) -> Iterator[Problem]:
-    for index, listener in enumerate(options.listeners):
-        for path, own in sockets(options):
-            if own.meets(listener.next_hop):
-                text = f"{listener.next_hop} is the gateway's own {spelled(path)}: mail may run in a circle"
-                yield Problem(("listeners", index, "next_hop"), text)
+    hops: list[tuple[KeyPath, Endpoint]] = [
+        (("listeners", index, "next_hop"), listener.next_hop) for index, listener in enumerate(options.listeners)
+    ]
+    if options.inbound.hold.next_hop is not None:
+        hops.append((("inbound", "hold", "next_hop"), options.inbound.hold.next_hop))
+    for (path, hop), (taken, own) in product(hops, sockets(options)):
+        if own.meets(hop):
+            yield Problem(path, f"{hop} is the gateway's own {spelled(taken)}: mail may run in a circle")
 
 
 def _unreachable(options: Options) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from itertools import combinations
 from gateway.config.options import Listener, Options
 from gateway.config.problem import KeyPath, Problem
 from gateway.config.values import Endpoint, Network
+from gateway.engine.transaction import Direction
 from gateway.policy.rule import Addresses
 
 MAPPED = IPv6Network("::ffff:0:0/96")
@@ -23,6 +24,7 @@ def contradictions(options: Options) -> Iterator[Problem]:
     yield from _claims(options)
     yield from _tags(options)
     yield from _limits(options)
+    yield from _held_mail(options)
     yield from _loopback(options)
 
 
@@ -111,6 +113,15 @@ def _limits(options: Options) -> Iterator[Problem]:
     if options.workers != "auto" and options.limits.connections < options.workers:
         text = f"is divided among the workers and must be at least their number, {options.workers}"
         yield Problem(("limits", "connections"), text)
+
+
+def _held_mail(options: Options) -> Iterator[Problem]:
+    hold = options.inbound.hold
+    listens = any(listener.direction is Direction.INBOUND for listener in options.listeners)
+    takes = any(milter.direction is Direction.INBOUND for milter in options.milters)
+    if hold.enabled and hold.next_hop is None and takes and not listens:
+        text = "no inbound listener has a next hop for held mail; name a mail server, or set hold.enabled to false"
+        yield Problem(("inbound", "hold", "next_hop"), text)
 
 
 def _loopback(options: Options) -> Iterator[Problem]:

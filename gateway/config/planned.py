@@ -7,14 +7,13 @@ from gateway.config.problem import KeyPath, Problem
 
 PLANNED: tuple[tuple[str, ...], ...] = (
     ("milters",),
-    ("inbound",),
+    ("inbound", "revocation"),
     ("learn",),
-    ("algorithms", "accept_legacy"),
     ("retention", "replies"),
     ("admin",),
     ("metrics",),
 )
-PLANNED_OF_GROUPS = ("replies_to_encrypted", "redeliver")
+PLANNED_OF_GROUPS = ("replies_to_encrypted",)
 
 
 def not_in_this_version(options: Options) -> Iterator[Problem]:

@@ -26,6 +26,22 @@ from gateway.smime.open import SignedLayer
 CANDIDATES = 4
 """Certificates of one name that are tried for a signature."""
 
+OPERATIONS = 20
+"""Signatures verified and envelopes opened for one message (row LIM-02); those of paths have limits of their own."""
+
+
+class Operations:
+    """What is left of one message's public-key operations."""
+
+    def __init__(self) -> None:
+        self.left = OPERATIONS
+
+    def spend(self) -> None:
+        """Take one. Raises ``LimitExceeded``."""
+        if not self.left:
+            raise LimitExceeded(f"more than {OPERATIONS} signatures and envelopes in one message")
+        self.left -= 1
+
 
 @dataclass(frozen=True, slots=True)
 class Judge:
@@ -36,13 +52,18 @@ class Judge:
     strictness: Strictness
     subject_email: bool = True
 
-    def signers(self, layer: SignedLayer, author: str | None, at: datetime) -> tuple[SignerFinding, ...]:
-        """Return a finding for every signer of ``layer``; of one without signers, a finding that says so."""
+    def signers(
+        self, layer: SignedLayer, author: str | None, at: datetime, operations: Operations
+    ) -> tuple[SignerFinding, ...]:
+        """Return a finding for every signer of ``layer``; of one without signers, a finding that says so.
+
+        A signer that no operation is left for is not verified: ``limit``.
+        """
         if not layer.data.signers:
             return (SignerFinding((Reason.NO_SIGNER,)),)
         carried = _carried(layer)
         digests = content_digests(layer.data.signers, layer.content)
-        return tuple(self._signer(info, layer, digests, carried, author, at) for info in layer.data.signers)
+        return tuple(self._signer(info, layer, digests, carried, author, at, operations) for info in layer.data.signers)
 
     def _signer(
         self,
@@ -52,11 +73,12 @@ class Judge:
         carried: Sequence[Certificate],
         author: str | None,
         at: datetime,
+        operations: Operations,
     ) -> SignerFinding:
         candidates = self._candidates(info, carried)
         if not candidates:
             return SignerFinding((Reason.NO_CERTIFICATE,), info.signer)
-        certificate, verified, fault = _verified(info, digests, candidates)
+        certificate, verified, fault = _verified(info, digests, candidates, operations)
         path = self.verdicts.judge(
             certificate, carried, self.evidence.trust(certificate), at, self.evidence.revocation(), self.strictness
         )
@@ -93,12 +115,13 @@ class Judge:
 
 
 def _verified(
-    info: SignerInfo, digests: dict[str, bytes], candidates: Sequence[Certificate]
+    info: SignerInfo, digests: dict[str, bytes], candidates: Sequence[Certificate], operations: Operations
 ) -> tuple[Certificate, Verified | None, Reason | None]:
     """Return the candidate whose key made the signature and what holds of it; else the first and what is wrong."""
     faults: list[Reason] = []
     for certificate in candidates:
         try:
+            operations.spend()
             return certificate, verify_signer(info, digests[info.digest.name], certificate), None
         except Rejected as error:
             faults.append(error.reason)

@@ -16,7 +16,7 @@ from gateway.cms.compressed import Compressed, decompress
 from gateway.cms.enveloped import Enveloped, decrypt
 from gateway.cms.identity import Identity
 from gateway.cms.rejected import Rejected
-from gateway.engine.judging import Judge
+from gateway.engine.judging import Judge, Operations
 from gateway.engine.ports import Evidence, Keys
 from gateway.engine.rate import FailureRate
 from gateway.errors import LimitExceeded, Malformed
@@ -79,6 +79,7 @@ class Opener:
         signed: list[SignedLayer] = []
         covered: list[SignedLayer] = []
         current = content
+        operations = Operations()
         try:
             while (layer := read_layer(read_entity(current))) is not None:
                 if len(opened.layers) == MAX_LAYERS:
@@ -86,37 +87,46 @@ class Opener:
                 opened.layers.append(layer_name(layer))
                 if isinstance(layer, SignedLayer):
                     signed.append(layer)
-                    current = layer.content
-                    if not layer.clear and self.open_opaque:
-                        opened.inner = current = with_crlf(current)
+                    current = layer.content if layer.clear else with_crlf(layer.content)
+                    if self.open_opaque and layer.replaceable:
+                        opened.inner = current
                     continue
-                current = self._unwrapped(layer, opened, recipients if decrypting else (), at)
+                current = self._unwrapped(layer, opened, recipients if decrypting else (), at, operations)
                 if isinstance(layer, Enveloped):
                     covered += signed
                     signed.clear()
         except _Closed:
             pass
+        except Rejected as error:
+            return self._unreadable(opened, error.reason)
         except LimitExceeded:
             return self._unreadable(opened, Reason.LIMIT)
         except Malformed:
             return self._unreadable(opened, Reason.MALFORMED, read_label(current))
-        self._sum_up(opened, signed, covered, author, at)
-        if not signed and not covered and opened.encryption.status is Encryption.NONE:
+        self._sum_up(opened, signed, covered, author, at, operations)
+        if not signed and not covered and opened.encryption.status is not Encryption.FAILED:
             _look_for_errant_layers(opened, current)
         return opened
 
     def _unwrapped(
-        self, layer: Enveloped | Compressed, opened: Opened, recipients: Sequence[str], at: datetime
+        self,
+        layer: Enveloped | Compressed,
+        opened: Opened,
+        recipients: Sequence[str],
+        at: datetime,
+        operations: Operations,
     ) -> bytes:
         """Return the content of a layer; raises ``_Closed`` where it stays closed."""
         if isinstance(layer, Compressed):
             inner = with_crlf(decompress(layer, self.size_limit))
         else:
-            inner = self._decrypted(layer, opened, recipients, at)
+            inner = self._decrypted(layer, opened, recipients, at, operations)
         opened.inner = inner
         return inner
 
-    def _decrypted(self, layer: Enveloped, opened: Opened, recipients: Sequence[str], at: datetime) -> bytes:
+    def _decrypted(
+        self, layer: Enveloped, opened: Opened, recipients: Sequence[str], at: datetime, operations: Operations
+    ) -> bytes:
         finding = _described(layer)
         identities = tuple(item.identity for item in layer.recipients if item.identity is not None)
         held = self.evidence.named(identities)
@@ -125,7 +135,7 @@ class Opener:
             holding, entitled = self._key_for(layer, held, identities, recipients)
             if opened.entitled is not None:
                 entitled &= opened.entitled
-            plain = self._open(layer, holding, at)
+            plain = self._open(layer, holding, at, operations)
         except Rejected as error:
             if opened.entitled is None:
                 opened.encryption = replace(finding, status=Encryption.FAILED, reason=error.reason)
@@ -156,7 +166,7 @@ class Opener:
                 return holding, entitled
         raise Rejected(Reason.NOT_ADDRESSED, "the key's owner is no recipient of this message")
 
-    def _open(self, layer: Enveloped, holding: Holding, at: datetime) -> bytearray:
+    def _open(self, layer: Enveloped, holding: Holding, at: datetime, operations: Operations) -> bytearray:
         certificate = holding.certificate
         if not self.failures.allows(certificate.public_key_id, at):
             raise Rejected(Reason.RATE, "too many failures with this key")
@@ -164,6 +174,7 @@ class Opener:
         if key is None:
             raise Rejected(Reason.NO_KEY, "the key has just been deleted")
         try:
+            operations.spend()
             return decrypt(layer, certificate, key, self.accept_legacy)
         except Rejected as error:
             if error.reason is Reason.DECRYPT_FAILED:
@@ -181,12 +192,11 @@ class Opener:
         covered: Sequence[SignedLayer],
         author: str | None,
         at: datetime,
+        operations: Operations,
     ) -> None:
-        over_ciphertext = [finding for layer in covered for finding in self.judge.signers(layer, author, at)]
-        if signed:
-            opened.signature = verdict(self.judge.signers(signed[-1], author, at), over_ciphertext)
-        else:
-            opened.signature = SignatureFinding(signers=tuple(over_ciphertext))
+        innermost = self.judge.signers(signed[-1], author, at, operations) if signed else ()
+        around = [finding for layer in covered for finding in self.judge.signers(layer, author, at, operations)]
+        opened.signature = verdict(innermost, around) if signed else SignatureFinding(signers=tuple(around))
         if opened.encryption.status is Encryption.DECRYPTED and opened.signature.status is Status.PASS:
             opened.encryption = replace(opened.encryption, authenticated=True)
 
@@ -237,7 +247,7 @@ def _look_for_errant_layers(opened: Opened, content: bytes) -> None:
     if Layer.SIGNED in errant:
         reasons = (Reason.PARTIAL,)
         opened.signature = SignatureFinding(status_of(Reason.PARTIAL), reasons, Coverage.PARTIAL)
-    if Layer.ENCRYPTED in errant:
+    if Layer.ENCRYPTED in errant and opened.encryption.status is Encryption.NONE:
         opened.encryption = EncryptionFinding(Encryption.PARTIAL, Reason.PARTIAL)
 
 

@@ -73,8 +73,12 @@ def as_answer(content: bytes, message_id: str | None, *, auto_submitted: bool) -
 
 def _thread(header: Header) -> list[bytes]:
     """Return the Message-IDs above a message: its References, else the one it answers."""
-    ids = [found for field in header.named("references") for found in _MESSAGE_ID.findall(header.value(field))]
+    ids = _ids(header, "references")
     if not ids:
-        answered = [found for field in header.named("in-reply-to") for found in _MESSAGE_ID.findall(header.value(field))]
+        answered = _ids(header, "in-reply-to")
         ids = answered if len(answered) == 1 else []
     return ids if len(ids) < MAX_REFERENCES else [ids[0], *ids[2 - MAX_REFERENCES :]]
+
+
+def _ids(header: Header, name: str) -> list[bytes]:
+    return [found for field in header.named(name) for found in _MESSAGE_ID.findall(header.value(field))]

@@ -7,7 +7,9 @@ protection (OpenPGP) is content to us.
 import re
 from enum import StrEnum
 
-from gateway.cms.probe import content_type as cms_type
+from gateway.cms.enveloped import Enveloped
+from gateway.cms.probe import Parsed, read_cms
+from gateway.cms.signed import SignedData
 from gateway.errors import Malformed
 from gateway.mail.content_type import content_type
 from gateway.mail.entity import decoded_body, read_entity
@@ -27,14 +29,6 @@ class Layer(StrEnum):
     COMPRESSED = "compressed"
 
 
-_LAYERS = {
-    "signed-data": Layer.SIGNED,
-    "enveloped-data": Layer.ENCRYPTED,
-    "authenveloped-data": Layer.ENCRYPTED,
-    "compressed-data": Layer.COMPRESSED,
-}
-
-
 def root_layer(content: bytes, header: Header) -> Layer | None:
     """Return the layer at the MIME root of ``content``, or None where there is none that parses."""
     try:
@@ -42,7 +36,7 @@ def root_layer(content: bytes, header: Header) -> Layer | None:
             return _clear_signed(content)
         if not may_be_cms(content, header.body):
             return None
-        return _LAYERS.get(cms_type(decoded_body(read_entity(content))) or "")
+        return _layer(read_cms(decoded_body(read_entity(content))))
     except Malformed:
         return None
 
@@ -64,4 +58,13 @@ def _clear_signed(content: bytes) -> Layer | None:
     parts = read_entity(content).children
     if len(parts) != 2 or parts[1].content_type.type not in SIGNATURE_TYPES:
         return None
-    return _LAYERS.get(cms_type(decoded_body(parts[1])) or "")
+    return _layer(read_cms(decoded_body(parts[1])))
+
+
+def _layer(found: Parsed | None) -> Layer | None:
+    """The word for it; certificates that nobody signed anything with are no signature (row SIG-04)."""
+    if isinstance(found, SignedData):
+        return Layer.SIGNED if found.signers else None
+    if isinstance(found, Enveloped):
+        return Layer.ENCRYPTED
+    return None if found is None else Layer.COMPRESSED

@@ -34,6 +34,11 @@ class SignedLayer:
     clear: bool
     contradicted: bool = False
 
+    @property
+    def replaceable(self) -> bool:
+        """Whether the content may stand in the place of the layer; what is certificates only has none."""
+        return not self.clear and self.data.content is not None
+
 
 AnyLayer = SignedLayer | Enveloped | Compressed
 

@@ -40,7 +40,7 @@ async def _say(hop: HopTransaction, client: Client, envelope: Envelope, content:
 
 
 def _parameters(envelope: Envelope, content: Octets, offers: Capabilities) -> list[str]:
-    clean = bytes(content).isascii()
+    clean = content.isascii()
     wanted = {
         f"SIZE={len(content)}": "SIZE" in offers,
         "BODY=8BITMIME": not clean and "8BITMIME" in offers,

@@ -15,18 +15,12 @@ MILTER = {"name": "m", "direction": "inbound", "listen": "unix:/run/m"}
     ("values", "key"),
     [
         ({"milters": [MILTER]}, "milters"),
-        ({"inbound": {"domains": ["example.org"]}}, "inbound.domains"),
-        ({"inbound": {"opaque": "keep"}}, "inbound.opaque"),
         ({"inbound": {"revocation": "hard"}}, "inbound.revocation"),
-        ({"inbound": {"hold": {"retention": "31d"}}}, "inbound.hold.retention"),
-        ({"inbound": {"hold": {"sender": None}}}, "inbound.hold.sender"),
         ({"learn": "off"}, "learn"),
-        ({"algorithms": {"accept_legacy": True}}, "algorithms.accept_legacy"),
         ({"retention": {"replies": "1d"}}, "retention.replies"),
         ({"admin": {"listen": "127.0.0.1:9000"}}, "admin.listen"),
         ({"metrics": {"listen": "127.0.0.1:9000"}}, "metrics.listen"),
         ({"groups": [group(replies_to_encrypted="require")]}, "groups[0].replies_to_encrypted"),
-        ({"groups": [group(redeliver="all")]}, "groups[0].redeliver"),
     ],
 )
 def test_not_in_this_version(values: dict[str, Any], key: str) -> None:

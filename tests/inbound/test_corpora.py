@@ -180,7 +180,7 @@ def test_thunderbird_agrees_but_for_its_own_rules(
 
 
 def test_the_document_lists_every_disagreement() -> None:
-    lines = re.findall(r"^\| `([^`]+)` \|[^|]*\| ([^|]+) \|[^|]+\|$", DOCUMENT.read_text(), re.MULTILINE)
+    lines = re.findall(r"^\| `([^`/]+/[^`]+)` \|[^|]*\| ([^|]+) \|[^|]+\|$", DOCUMENT.read_text(), re.MULTILINE)
     assert dict(lines) == DISAGREEMENTS
 
 

@@ -1,0 +1,291 @@
+"""Held mail: kept when it arrives, tried again when a certificate or key has come, delivered again when it can be read.
+
+Every worker looks for work about once a second; the store gives each message to one of them. A message goes through
+the engine again as it came, under a record of its own (``retry_of``). What can be read now is handed to the inbound
+next hop; only a crash between its 250 and our mark repeats that, with the same Message-ID.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from gateway.clock import new_id, now
+from gateway.config import Options
+from gateway.engine.engine import Engine, make_record
+from gateway.engine.record import Record
+from gateway.engine.redelivery import Redeliver, Step, as_answer, next_step
+from gateway.engine.transaction import Delivery, Direction, FrontEnd, Hold, Outcome, Receipt, Transaction, Verdict
+from gateway.errors import Fault
+from gateway.log import logger
+from gateway.mail.envelope import Envelope, Recipient
+from gateway.policy.rule import Addresses
+from gateway.reason import Reason
+from gateway.reply import Reply
+from gateway.smtp.door import Door, NextHop
+from gateway.smtp.next_hop import Pool
+from gateway.smtp.relay import accepted, unavailable
+from gateway.smtp.sending import send
+from gateway.store import Store
+from gateway.store.held import HoldLimits
+from gateway.store.held_message import HeldMessage, redelivery_message_id, to_hold
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks for work where there is none."""
+AFTER_A_FAULT = 30.0
+"""Seconds before the next look where the store fails."""
+LEASE = timedelta(hours=1)
+"""How long one attempt may take."""
+MARK_AGAIN = 60
+"""How often, once a second, the store is told again what became of an attempt."""
+_STRICTEST = (Redeliver.MANUAL, Redeliver.UNREADABLE, Redeliver.ALL)
+
+T = TypeVar("T")
+
+
+class Keeper:
+    """Keeps what arrived and could not be opened or judged, as ``inbound.hold`` says."""
+
+    def __init__(self, options: Options, store: Store) -> None:
+        hold = options.inbound.hold
+        self._enabled = hold.enabled
+        self._everything = hold.keep == "all"
+        self._limits = HoldLimits(hold.max_size, hold.max_total, hold.max_per_sender)
+        self._store = store
+
+    def keep(self, transaction: Transaction, hold: Hold, message_id: str | None) -> str | None:
+        """Hold a message; return the id under which it is held, None where it is not. Raises ``Fault``."""
+        if not self._enabled or not (hold.unreadable or self._everything):
+            return None
+        message = to_hold(transaction, hold.reason, hold.needs, unreadable=hold.unreadable, message_id=message_id)
+        done = self._store.held.hold(message, transaction.content, self._limits, hold.judged_under)
+        if done.why_not is not None:
+            logger.warning("%s: not held: inbound.hold.%s is reached", transaction.id, done.why_not)
+        return done.id
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What the engine made of a held message under a ``generation`` of the store, and what is to be done with it."""
+
+    transaction: Transaction
+    outcome: Outcome
+    step: Step
+    generation: int
+
+
+class Retry:
+    """One worker's attempts at held mail, one at a time."""
+
+    def __init__(
+        self,
+        options: Options,
+        store: Store,
+        engine: Engine,
+        doors: Sequence[Door],
+        threads: Executor,
+        write: Callable[[Record], Awaitable[None]],
+        pool: Callable[[NextHop], Pool],
+    ) -> None:
+        """``write`` logs and journals a record; ``pool`` makes the connections to a next hop."""
+        self._options = options.inbound.hold
+        self._domain = options.hostname
+        self._redeliver = _RedeliverRule(options)
+        self._store = store
+        self._engine = engine
+        self._keeper = Keeper(options, store)
+        self._doors = [door for door in doors if door.direction is Direction.INBOUND]
+        self._threads = threads
+        self._write = write
+        self._pool = pool
+        self._pools: dict[NextHop, Pool] = {}
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Try what is ready until told to stop; an attempt under way is brought to its end."""
+        try:
+            while not stopped.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stopped.wait(), await self._pause())
+        finally:
+            for pool in self._pools.values():
+                pool.close()
+
+    async def _pause(self) -> float:
+        """Make an attempt if there is one to make; return the seconds until the next look."""
+        try:
+            return 0.0 if await self.once() else LOOK_EVERY
+        except Fault as error:
+            logger.warning("held mail: %s; tried again in %d s", error, AFTER_A_FAULT)
+        except Exception:  # noqa: BLE001 - a bug must not end the attempts at all other mail
+            logger.exception("held mail: an attempt failed")
+        return AFTER_A_FAULT
+
+    async def once(self) -> bool:
+        """Make the next attempt that is due; return whether there was one. Raises ``Fault``."""
+        claimed = await self._thread(self._store.held.claim, now(), LEASE)
+        if claimed is None:
+            return False
+        message, content = claimed
+        started = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(LEASE.total_seconds() * 0.9):
+                result = await self._thread(self._process, message, content)
+                receipt = await self._deliver(message, result) if result.step is Step.DELIVER else None
+        except Exception as error:  # noqa: BLE001 - whatever it was, the message stays and is tried again
+            await self._failed(message, error)
+            return True
+        await self._settle(message, result, receipt)
+        seconds = asyncio.get_running_loop().time() - started
+        await self._write(_record(message, result, receipt, seconds))
+        return True
+
+    async def _failed(self, message: HeldMessage, error: Exception) -> None:
+        """Fault or bug: tried again after a pause."""
+        note = str(error) if isinstance(error, Fault) else f"the attempt failed: {type(error).__name__}"
+        logger.error("held message %s: %s", message.id, note, exc_info=not isinstance(error, Fault))
+        await self._mark(self._store.held.failed_temporarily, message.id, now(), note)
+
+    def _process(self, message: HeldMessage, content: bytes) -> _Result:
+        generation = self._store.generation.current()
+        hold = self._options
+        name = redelivery_message_id(message.id, self._domain) if hold.message_id == "new" else None
+        transaction = Transaction(
+            id=new_id(),
+            direction=Direction.INBOUND,
+            front_end=FrontEnd.SMTP,
+            door=message.door,
+            client=message.client,
+            envelope=message.envelope,
+            content=as_answer(content, name, auto_submitted=hold.auto_submitted),
+            received_at=now(),
+            retry_of=message.record_id,
+        )
+        outcome = self._engine.process(transaction)
+        rule = self._redeliver.of(message.envelope)
+        step = next_step(outcome, rule, unreadable=message.unreadable, asked=message.asked)
+        result = _Result(transaction, outcome, step, generation)
+        if step is Step.DELIVER:
+            self._keep_for_others(message, content, result)
+        return result
+
+    def _keep_for_others(self, message: HeldMessage, content: bytes, result: _Result) -> None:
+        """Hold it for the recipients for whom it stays closed: their own key may come yet."""
+        readers = {to.address for to in result.outcome.deliveries[0].recipients}
+        others = tuple(to for to in message.envelope.recipients if to.address not in readers)
+        if others:
+            envelope = replace(message.envelope, recipients=others)
+            arrived = replace(
+                result.transaction,
+                id=message.record_id,
+                envelope=envelope,
+                content=content,
+                received_at=message.received_at,
+                retry_of=None,
+            )
+            hold = Hold(message.reason, message.needs, message.unreadable, result.generation)
+            self._keeper.keep(arrived, hold, message.message_id)
+
+    async def _deliver(self, message: HeldMessage, result: _Result) -> Receipt:
+        """Hand the first delivery, that of those who can read it, to the next hop."""
+        delivery: Delivery = result.outcome.deliveries[0]
+        hop = self._next_hop(message.door)
+        sender = "" if self._options.sender is None else message.envelope.sender
+        envelope = Envelope(sender, delivery.recipients, message.envelope.parameters)
+        try:
+            reply = await send(self._pool_of(hop), message.client, envelope, delivery.content)
+        except Fault as fault:
+            logger.warning("%s: held message %s: %s", result.transaction.id, message.id, fault)
+            reply = unavailable(fault, result.transaction.id)
+        return Receipt(delivery, str(hop), reply)
+
+    async def _settle(self, message: HeldMessage, result: _Result, receipt: Receipt | None) -> None:
+        held, outcome = self._store.held, result.outcome
+        match result.step:
+            case Step.DELIVER:
+                await self._settle_delivery(message, None if receipt is None else receipt.reply)
+            case Step.WAIT:
+                hold = outcome.hold or Hold(Reason.NOT_ADDRESSED, message.needs, message.unreadable)
+                await self._mark(held.still_waiting, message.id, hold.needs, hold.reason)
+            case Step.KEEP:
+                await self._mark(held.judged, message.id, f"can be delivered again now: {_status(outcome)}")
+            case Step.LATER:
+                await self._mark(held.failed_temporarily, message.id, now(), _status(outcome))
+            case Step.GIVE_UP:
+                await self._mark(held.failed_permanently, message.id, str(outcome.reply or _status(outcome)))
+
+    async def _settle_delivery(self, message: HeldMessage, reply: Reply | None) -> None:
+        held = self._store.held
+        if reply is not None and accepted(reply):
+            await self._mark(held.succeeded, message.id)
+        elif reply is not None and reply.permanent:
+            await self._mark(held.failed_permanently, message.id, f"refused by the next hop: {reply}")
+        else:
+            await self._mark(held.failed_temporarily, message.id, now(), f"not taken by the next hop: {reply}")
+
+    async def _mark(self, verb: Callable[..., None], *values: Any) -> None:
+        """Tell the store how an attempt ended, again and again where it fails: else a delivery would be repeated."""
+        for _ in range(MARK_AGAIN):
+            try:
+                return await self._thread(verb, *values)
+            except Fault as error:
+                logger.warning("held mail: %s; tried again in a second", error)
+            await asyncio.sleep(1)
+        return await self._thread(verb, *values)
+
+    def _next_hop(self, name: str) -> NextHop:
+        """Return where to deliver: what is set, or the next hop of the door the mail came by, or of the first."""
+        doors = [door for door in self._doors if door.name == name] or self._doors
+        elsewhere = self._options.next_hop
+        if elsewhere is not None:
+            base = doors[0].next_hop if doors else NextHop(elsewhere.host, elsewhere.port)
+            return replace(base, host=elsewhere.host, port=elsewhere.port, credentials=None)
+        if not doors:
+            raise Fault("no inbound listener, hence no next hop for held mail: set inbound.hold.next_hop")
+        return doors[0].next_hop
+
+    def _pool_of(self, hop: NextHop) -> Pool:
+        if hop not in self._pools:
+            self._pools[hop] = self._pool(hop)
+        return self._pools[hop]
+
+    async def _thread(self, function: Callable[..., T], *values: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *values)
+
+
+class _RedeliverRule:
+    """``redeliver`` of the recipients' groups, else ``inbound.hold.redeliver``."""
+
+    def __init__(self, options: Options) -> None:
+        fold, delimiter = options.addresses.local_part_case == "fold", options.addresses.recipient_delimiter
+        mailboxes = [(*group.addresses, *group.recipients) for group in options.groups]
+        self._groups = Addresses.of(mailboxes, fold, delimiter)
+        self._default = Redeliver(options.inbound.hold.redeliver)
+        self._rules = [Redeliver(group.redeliver or self._default) for group in options.groups]
+
+    def of(self, envelope: Envelope) -> Redeliver:
+        """Return the rule for a message: of several recipients, the strictest counts, so that nobody is left out."""
+        rules = {self._of(to) for to in envelope.recipients}
+        return next(rule for rule in _STRICTEST if rule in rules)
+
+    def _of(self, recipient: Recipient) -> Redeliver:
+        index = self._groups.owner(recipient.address)
+        return self._default if index is None else self._rules[index]
+
+
+def _record(message: HeldMessage, result: _Result, receipt: Receipt | None, seconds: float) -> Record:
+    """Return the record of an attempt; what was not delivered again goes by the Message-ID with which it came."""
+    if receipt is not None:
+        record = make_record(result.transaction, result.outcome, (receipt,), receipt.reply, seconds)
+        return replace(record, held=message.id)
+    outcome = Outcome(Verdict.DEFER, facts=result.outcome.facts)
+    record = make_record(result.transaction, outcome, (), result.outcome.reply, seconds)
+    return replace(record, held=message.id, message_id=message.message_id)
+
+
+def _status(outcome: Outcome) -> str:
+    """Return the two statuses of a message in words."""
+    found = [(name, outcome.facts.get(name, {})) for name in ("encryption", "signature")]
+    return ", ".join(f"{name} {fact.get('status')} ({fact.get('reason') or 'no objection'})" for name, fact in found)
