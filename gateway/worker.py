@@ -188,6 +188,7 @@ class Worker:
         moment, retention = now(), self._options.retention
         self._store.journal.prune(moment - retention.log)
         self._store.ledger.prune(moment - retention.ledger)
+        self._store.replies.prune(moment - retention.replies)
         self._store.held.prune(moment - self._options.inbound.hold.retention)
 
 

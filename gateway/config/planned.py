@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator
 
-from gateway.config.options import Group, Options, Section
+from gateway.config.options import Options, Section
 from gateway.config.problem import KeyPath, Problem
 
 PLANNED: tuple[tuple[str, ...], ...] = (
     ("milters",),
     ("inbound", "revocation"),
     ("learn",),
-    ("retention", "replies"),
     ("admin",),
     ("metrics",),
 )
-PLANNED_OF_GROUPS = ("replies_to_encrypted",)
 
 
 def not_in_this_version(options: Options) -> Iterator[Problem]:
@@ -26,10 +24,6 @@ def _changed(options: Options) -> Iterator[KeyPath]:
     defaults = Options(hostname="localhost")
     for path in PLANNED:
         yield from _differences(_at(options, path), _at(defaults, path), path)
-    for index, group in enumerate(options.groups):
-        for name in PLANNED_OF_GROUPS:
-            if getattr(group, name) != Group.model_fields[name].default:
-                yield ("groups", index, name)
 
 
 def _at(section: Section, path: tuple[str, ...]) -> object:

@@ -29,6 +29,10 @@ def test_nothing_to_say() -> None:
             {"listeners": [door(next_hop="localhost:2525")]},
             "listeners[0].next_hop: localhost:2525 is the gateway's own",
         ),
+        (
+            {"inbound": {"hold": {"next_hop": "127.0.0.1:10024"}}},
+            "inbound.hold.next_hop: 127.0.0.1:10024 is the gateway's own listeners[1].listen",
+        ),
         ({"internal": {"addresses": ["a@b.example", "A@b.example"]}}, "internal.addresses[1]:"),
         ({"groups": [group(addresses=["@b.example", "@b.example"])]}, "groups[0].addresses[1]:"),
         ({"listeners": [door(tls={"certificate": "/etc/hostname"})]}, "listeners[0].tls.mode: none"),

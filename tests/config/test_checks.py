@@ -159,3 +159,15 @@ def test_http_stays_on_loopback(section: str) -> None:
         update={section: type(getattr(made, section)).model_validate({"listen": "10.0.0.1:9427"})}
     )
     assert [problem.key for problem in contradictions(outside)] == [f"{section}.listen"]
+
+
+def test_held_mail_needs_a_next_hop() -> None:
+    """An inbound milter holds mail, but has no next hop to deliver it to when its key comes."""
+    milters = [{"name": "mx", "direction": "inbound", "listen": "unix:/run/mx"}]
+    key = "inbound.hold.next_hop"
+    assert key in problems(listeners=[door()], milters=milters)
+    inbound = door(name="in", direction="inbound", listen="127.0.0.1:2527")
+    assert key not in problems(listeners=[door(), inbound], milters=milters)
+    for hold in ({"next_hop": "127.0.0.1:2526"}, {"enabled": False}):
+        assert key not in problems(listeners=[door()], milters=milters, inbound={"hold": hold})
+    options(listeners=[door()])

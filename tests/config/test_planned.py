@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.config import Options
-from gateway.config.planned import PLANNED, PLANNED_OF_GROUPS
+from gateway.config.planned import PLANNED
 from tests.config.texts import group, options, problems
 
 MILTER = {"name": "m", "direction": "inbound", "listen": "unix:/run/m"}
@@ -17,10 +17,8 @@ MILTER = {"name": "m", "direction": "inbound", "listen": "unix:/run/m"}
         ({"milters": [MILTER]}, "milters"),
         ({"inbound": {"revocation": "hard"}}, "inbound.revocation"),
         ({"learn": "off"}, "learn"),
-        ({"retention": {"replies": "1d"}}, "retention.replies"),
         ({"admin": {"listen": "127.0.0.1:9000"}}, "admin.listen"),
         ({"metrics": {"listen": "127.0.0.1:9000"}}, "metrics.listen"),
-        ({"groups": [group(replies_to_encrypted="require")]}, "groups[0].replies_to_encrypted"),
     ],
 )
 def test_not_in_this_version(values: dict[str, Any], key: str) -> None:
@@ -32,13 +30,11 @@ def test_not_in_this_version(values: dict[str, Any], key: str) -> None:
 def test_their_defaults_may_be_written_out() -> None:
     defaults = {
         "milters": [],
-        "inbound": {"opaque": "open", "revocation": "off", "hold": {"retention": "720h", "max_size": "51200kB"}},
+        "inbound": {"revocation": "off"},
         "learn": "quarantine",
-        "algorithms": {"accept_legacy": False},
-        "retention": {"replies": "400d"},
         "admin": {"listen": "127.0.0.1:9425"},
         "metrics": {"listen": "127.0.0.1:9426"},
-        "groups": [group(replies_to_encrypted="warn", redeliver=None)],
+        "groups": [group()],
     }
     assert options(**defaults) == options(groups=[group()])
 
@@ -48,4 +44,14 @@ def test_the_table_names_keys_that_exist() -> None:
         model: Any = Options.model_fields[first].annotation
         for name in rest:
             model = model.model_fields[name].annotation
-    assert set(PLANNED_OF_GROUPS) <= set(type(options(groups=[group()]).groups[0]).model_fields)
+
+
+def test_what_is_built_may_be_set() -> None:
+    hold = {"keep": "all", "redeliver": "manual", "sender": None, "retention": "31d", "next_hop": "127.0.0.1:10028"}
+    made = options(
+        inbound={"opaque": "keep", "domains": ["example.org"], "hold": hold},
+        algorithms={"accept_legacy": True},
+        retention={"replies": "1d"},
+        groups=[group(redeliver="all", replies_to_encrypted="require")],
+    )
+    assert (made.inbound.hold.sender, made.groups[0].redeliver, made.algorithms.accept_legacy) == (None, "all", True)
