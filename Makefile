@@ -44,9 +44,9 @@ bench: setup
 	$(BIN)/python -m benchmarks
 
 lock: setup
-	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-annotate --no-emit-index-url \
-		--no-emit-trusted-host --no-emit-find-links --no-emit-options --allow-unsafe \
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-annotate --no-emit-options --allow-unsafe \
 		--extra postgresql --extra test --extra dev --output-file requirements.lock pyproject.toml
+	sed -i '/^--/d' requirements.lock
 
 clean:
 	rm -rf $(VENV) build var *.egg-info

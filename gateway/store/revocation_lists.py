@@ -5,7 +5,6 @@ stored unverified, for its issuer's certificate may come later; whether it may b
 (``pki.status``). Not here: fetching.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -14,13 +13,12 @@ from cryptography import x509
 from sqlalchemy import Connection, delete, select
 
 from gateway.errors import Refused
-from gateway.pki.issuance import name_key
 from gateway.pki.need import name_id
 from gateway.pki.revocation import RevocationList, read_revocation_list
 from gateway.store import schema
 from gateway.store.certificates import plain_name
 from gateway.store.database import Database, insert_new
-from gateway.store.generation import Cache, Generation
+from gateway.store.generation import Generation
 
 _TABLE = schema.revocation_lists
 _SERIES = (x509.AuthorityKeyIdentifier, x509.IssuingDistributionPoint)
@@ -35,18 +33,11 @@ class Filed:
 
 
 class StoredRevocationLists:
-    """The evidence, and the administrator's verbs. All methods raise ``Fault``."""
+    """The administrator's verbs; ``evidence`` has them as evidence. All methods raise ``Fault``."""
 
     def __init__(self, database: Database, generation: Generation) -> None:
         self._database = database
         self._generation = generation
-        self._all: Cache[None, tuple[RevocationList, ...]] = Cache(generation, 1)
-
-    def evidence(self, issuers: Iterable[bytes]) -> tuple[RevocationList, ...]:
-        """Return the CRLs of these issuers (DER of their Names), and all that may speak for other issuers."""
-        names = {name_key(issuer) for issuer in issuers}
-        kept = self._all.one(None, lambda _: tuple(self.list()))
-        return tuple(item for item in kept if item.is_indirect or name_key(item.issuer_der) in names)
 
     def list(self) -> list[RevocationList]:
         """Return all CRLs by issuer, the newest first."""

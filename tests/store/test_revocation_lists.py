@@ -8,12 +8,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import event
 
 from gateway.errors import Refused
 from gateway.pki.revocation import RevocationList
-from gateway.store import Store, StoreOptions, open_store
-from gateway.store.generation import LOOK_EVERY
+from gateway.store import Store
 from gateway.store.importing import Imported, ImportOptions, import_file
 from tests.authority import NOT_BEFORE, Authority, Issued
 
@@ -119,37 +117,6 @@ def test_every_scope_is_a_series_of_its_own(store: Store, authority: Authority) 
     ]
     assert words(take(store, *others)) == [ADDED] * 7
     assert sorted(map(str, numbers(store.revocation_lists.list()))) == list("1234567")
-
-
-def test_evidence_is_that_of_the_issuers_asked_for_and_indirect_ones(store: Store, authority: Authority) -> None:
-    root, lower = authority.root, authority.intermediate
-    indirect = crl(Authority(name="Elsewhere").root, 3, extensions=[point(None, indirect_crl=True)])
-    take(store, crl(root, 1), crl(lower, 2), indirect)
-
-    def asked(*issuers: Issued) -> set[int | None]:
-        return set(numbers(store.revocation_lists.evidence(issuer.certificate.subject_der for issuer in issuers)))
-
-    assert asked(root) == {1, 3}
-    assert asked(root, lower) == {1, 2, 3}
-    assert asked() == {3}
-
-
-def test_evidence_is_kept_in_memory_until_something_changes(options: StoreOptions, authority: Authority) -> None:
-    now = [100.0]
-    store = open_store(options, durable=True, clock=lambda: now[0])
-    name = authority.root.certificate.subject_der
-    take(store, crl(authority.root, 1))
-    first = store.revocation_lists.evidence([name])
-    sent: list[str] = []
-    event.listen(store.database.engine, "before_cursor_execute", lambda *arguments: sent.append(arguments[2]))
-    assert store.revocation_lists.evidence([name])[0] is first[0]
-    assert sent == []
-    other = open_store(options, durable=True)
-    take(other, crl(authority.root, 2))
-    now[0] += LOOK_EVERY
-    assert numbers(store.revocation_lists.evidence([name])) == [2]
-    store.revocation_lists.delete(other.revocation_lists.list()[0].fingerprint)
-    assert store.revocation_lists.evidence([name]) == ()
 
 
 def test_a_crl_that_does_not_parse_is_a_fault_of_the_file(store: Store, authority: Authority) -> None:
