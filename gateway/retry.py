@@ -1,4 +1,4 @@
-"""Held mail: kept when it arrives, tried again when a certificate or key has come, delivered again when it can be read.
+"""Held mail is tried again when a certificate or key has come, and delivered again when it can be read.
 
 Every worker looks for work about once a second; the store gives each message to one of them. A message goes through
 the engine again as it came, under a record of its own (``retry_of``). What can be read now is handed to the inbound
@@ -6,6 +6,7 @@ next hop; only a crash between its 250 and our mark repeats that, with the same 
 """
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -24,7 +25,6 @@ from gateway.log import logger
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.policy.rule import Addresses
 from gateway.reason import Reason
-from gateway.reply import Reply
 from gateway.smtp.door import Door, NextHop
 from gateway.smtp.next_hop import Pool
 from gateway.smtp.relay import accepted, unavailable
@@ -37,6 +37,8 @@ LOOK_EVERY = 1.0
 """Seconds between two looks for work where there is none."""
 AFTER_A_FAULT = 30.0
 """Seconds before the next look where the store fails."""
+UNLIMITED = HoldLimits(sys.maxsize, sys.maxsize, sys.maxsize)
+"""For what takes the place of a message that was within the limits."""
 LEASE = timedelta(hours=1)
 """How long one attempt may take."""
 MARK_AGAIN = 60
@@ -44,27 +46,6 @@ MARK_AGAIN = 60
 _STRICTEST = (Redeliver.MANUAL, Redeliver.UNREADABLE, Redeliver.ALL)
 
 T = TypeVar("T")
-
-
-class Keeper:
-    """Keeps what arrived and could not be opened or judged, as ``inbound.hold`` says."""
-
-    def __init__(self, options: Options, store: Store) -> None:
-        hold = options.inbound.hold
-        self._enabled = hold.enabled
-        self._everything = hold.keep == "all"
-        self._limits = HoldLimits(hold.max_size, hold.max_total, hold.max_per_sender)
-        self._store = store
-
-    def keep(self, transaction: Transaction, hold: Hold, message_id: str | None) -> str | None:
-        """Hold a message; return the id under which it is held, None where it is not. Raises ``Fault``."""
-        if not self._enabled or not (hold.unreadable or self._everything):
-            return None
-        message = to_hold(transaction, hold.reason, hold.needs, unreadable=hold.unreadable, message_id=message_id)
-        done = self._store.held.hold(message, transaction.content, self._limits, hold.judged_under)
-        if done.why_not is not None:
-            logger.warning("%s: not held: inbound.hold.%s is reached", transaction.id, done.why_not)
-        return done.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +72,12 @@ class Retry:
         pool: Callable[[NextHop], Pool],
     ) -> None:
         """``write`` logs and journals a record; ``pool`` makes the connections to a next hop."""
+        self._enabled = options.enabled
         self._options = options.inbound.hold
         self._domain = options.hostname
         self._redeliver = _RedeliverRule(options)
         self._store = store
         self._engine = engine
-        self._keeper = Keeper(options, store)
         self._doors = [door for door in doors if door.direction is Direction.INBOUND]
         self._threads = threads
         self._write = write
@@ -104,9 +85,12 @@ class Retry:
         self._pools: dict[NextHop, Pool] = {}
 
     async def run(self, stopped: asyncio.Event) -> None:
-        """Try what is ready until told to stop; an attempt under way is brought to its end."""
+        """Try what is ready until told to stop; an attempt under way is brought to its end.
+
+        Nothing is tried where the gateway is switched off.
+        """
         try:
-            while not stopped.is_set():
+            while self._enabled and not stopped.is_set():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stopped.wait(), await self._pause())
         finally:
@@ -137,7 +121,7 @@ class Retry:
         except Exception as error:  # noqa: BLE001 - whatever it was, the message stays and is tried again
             await self._failed(message, error)
             return True
-        await self._settle(message, result, receipt)
+        await self._settle(message, content, result, receipt)
         seconds = asyncio.get_running_loop().time() - started
         await self._write(_record(message, result, receipt, seconds))
         return True
@@ -166,27 +150,31 @@ class Retry:
         outcome = self._engine.process(transaction)
         rule = self._redeliver.of(message.envelope)
         step = next_step(outcome, rule, unreadable=message.unreadable, asked=message.asked)
-        result = _Result(transaction, outcome, step, generation)
-        if step is Step.DELIVER:
-            self._keep_for_others(message, content, result)
-        return result
+        if step is Step.DELIVER and message.unreadable and message.message_id:
+            # An answer may name the message as it came first: that is one to encrypted mail, too (row DEC-13).
+            self._store.replies.remember(message.message_id, transaction.received_at)
+        return _Result(transaction, outcome, step, generation)
+
+    def _succeeded(self, message: HeldMessage, content: bytes, result: _Result) -> None:
+        self._keep_for_others(message, content, result)
+        self._store.held.succeeded(message.id)
 
     def _keep_for_others(self, message: HeldMessage, content: bytes, result: _Result) -> None:
         """Hold it for the recipients for whom it stays closed: their own key may come yet."""
         readers = {to.address for to in result.outcome.deliveries[0].recipients}
         others = tuple(to for to in message.envelope.recipients if to.address not in readers)
-        if others:
-            envelope = replace(message.envelope, recipients=others)
-            arrived = replace(
-                result.transaction,
-                id=message.record_id,
-                envelope=envelope,
-                content=content,
-                received_at=message.received_at,
-                retry_of=None,
-            )
-            hold = Hold(message.reason, message.needs, message.unreadable, result.generation)
-            self._keeper.keep(arrived, hold, message.message_id)
+        if not others:
+            return
+        envelope = replace(message.envelope, recipients=others)
+        arrived = replace(result.transaction, id=message.record_id, envelope=envelope, content=content)
+        rest = to_hold(
+            replace(arrived, received_at=message.received_at),
+            message.reason,
+            message.needs,
+            unreadable=message.unreadable,
+            message_id=message.message_id,
+        )
+        self._store.held.hold(rest, content, UNLIMITED, result.generation)
 
     async def _deliver(self, message: HeldMessage, result: _Result) -> Receipt:
         """Hand the first delivery, that of those who can read it, to the next hop."""
@@ -201,11 +189,16 @@ class Retry:
             reply = unavailable(fault, result.transaction.id)
         return Receipt(delivery, str(hop), reply)
 
-    async def _settle(self, message: HeldMessage, result: _Result, receipt: Receipt | None) -> None:
+    async def _settle(self, message: HeldMessage, content: bytes, result: _Result, receipt: Receipt | None) -> None:
         held, outcome = self._store.held, result.outcome
+        reply = outcome.reply if receipt is None else receipt.reply
         match result.step:
+            case Step.DELIVER if reply is not None and accepted(reply):
+                await self._mark(self._succeeded, message, content, result)
+            case Step.DELIVER if reply is not None and reply.permanent:
+                await self._mark(held.failed_permanently, message.id, f"refused by the next hop: {reply}")
             case Step.DELIVER:
-                await self._settle_delivery(message, None if receipt is None else receipt.reply)
+                await self._mark(held.failed_temporarily, message.id, now(), f"not taken by the next hop: {reply}")
             case Step.WAIT:
                 hold = outcome.hold or Hold(Reason.NOT_ADDRESSED, message.needs, message.unreadable)
                 await self._mark(held.still_waiting, message.id, hold.needs, hold.reason)
@@ -214,16 +207,7 @@ class Retry:
             case Step.LATER:
                 await self._mark(held.failed_temporarily, message.id, now(), _status(outcome))
             case Step.GIVE_UP:
-                await self._mark(held.failed_permanently, message.id, str(outcome.reply or _status(outcome)))
-
-    async def _settle_delivery(self, message: HeldMessage, reply: Reply | None) -> None:
-        held = self._store.held
-        if reply is not None and accepted(reply):
-            await self._mark(held.succeeded, message.id)
-        elif reply is not None and reply.permanent:
-            await self._mark(held.failed_permanently, message.id, f"refused by the next hop: {reply}")
-        else:
-            await self._mark(held.failed_temporarily, message.id, now(), f"not taken by the next hop: {reply}")
+                await self._mark(held.failed_permanently, message.id, str(reply or _status(outcome)))
 
     async def _mark(self, verb: Callable[..., None], *values: Any) -> None:
         """Tell the store how an attempt ended, again and again where it fails: else a delivery would be repeated."""
@@ -288,4 +272,8 @@ def _record(message: HeldMessage, result: _Result, receipt: Receipt | None, seco
 def _status(outcome: Outcome) -> str:
     """Return the two statuses of a message in words."""
     found = [(name, outcome.facts.get(name, {})) for name in ("encryption", "signature")]
-    return ", ".join(f"{name} {fact.get('status')} ({fact.get('reason') or 'no objection'})" for name, fact in found)
+    return ", ".join(f"{name} {fact.get('status')}" + _why(fact.get("reason")) for name, fact in found)
+
+
+def _why(reason: str | None) -> str:
+    return f" ({reason})" if reason else ""

@@ -18,9 +18,10 @@ from gateway.engine.record import Record
 from gateway.engine.transaction import Direction, Hold, Outcome, Receipt, Transaction
 from gateway.errors import Fault
 from gateway.house import build_doors, build_engine, build_limits, store_options
+from gateway.keeper import Keeper
 from gateway.log import line, log_record, logger
 from gateway.reply import Reply
-from gateway.retry import Keeper, Retry
+from gateway.retry import Retry
 from gateway.smtp.budget import Budget
 from gateway.smtp.door import Door, NextHop, Timeouts
 from gateway.smtp.listener import OpenDoor, open_door

@@ -132,9 +132,8 @@ class Opener:
         held = self.evidence.named(identities)
         opened.encryption = finding = _with_fingerprints(finding, held)
         try:
-            holding, entitled = self._key_for(layer, held, identities, recipients)
-            if opened.entitled is not None:
-                entitled &= opened.entitled
+            readers = [to for to in recipients if opened.entitled is None or to in opened.entitled]
+            holding, entitled = self._key_for(layer, held, identities, readers)
             plain = self._open(layer, holding, at, operations)
         except Rejected as error:
             if opened.entitled is None:

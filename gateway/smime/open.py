@@ -19,6 +19,7 @@ from gateway.mail.header import Field, Header, read_header
 from gateway.smime.layer import SIGNATURE_TYPES, Layer, may_be_cms
 
 CMS_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_BOUNDARY = re.compile(rb";\s*boundary[*0-9]*\s*=", re.IGNORECASE)
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
@@ -79,6 +80,8 @@ def _clear_signed(entity: Entity) -> SignedLayer | None:
         return None
     if len(types) != 2 or types[1] not in SIGNATURE_TYPES:
         raise Malformed("a multipart/signed that is not content and signature")
+    if not _reads_one_way(entity.header):
+        raise Malformed("a multipart/signed that other readers may take apart in another way")
     part, signature = entity.children
     content = entity.content[part.start : part.end]
     data = read_cms(decoded_body(signature))
@@ -86,6 +89,12 @@ def _clear_signed(entity: Entity) -> SignedLayer | None:
         raise Malformed("the signature of a multipart/signed is none")
     carried = None if data.content is None else b"".join(data.content)
     return SignedLayer(data, content, clear=True, contradicted=carried is not None and carried != content)
+
+
+def _reads_one_way(header: Header) -> bool:
+    """Whether a Content-Type and its boundary stand once: else others may show what was not signed (row SIG-01)."""
+    fields = header.named("content-type")
+    return len(fields) == 1 and len(_BOUNDARY.findall(header.value(fields[0]))) == 1
 
 
 def with_crlf(content: bytes | bytearray) -> bytes:

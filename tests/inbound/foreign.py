@@ -93,7 +93,7 @@ def receive(store: Store, row: Row, *, accept_legacy: bool) -> Outcome:
 
 
 def mail_of(row: Row) -> bytes:
-    """The row as a mail on the wire: line ends CRLF; a bare CMS object in a mail that is labelled as little as can be."""
+    """The row as a mail on the wire: line ends CRLF; a bare CMS object in a mail that hardly labels it."""
     data = (CORPORA / row["file"]).read_bytes()
     if row["wrapped"] == "eml":
         return re.sub(rb"\r\n|\r|\n", b"\r\n", data)
