@@ -1,12 +1,14 @@
 """One worker: an event loop with all doors, threads for the engine and the store, and the end of it.
 
 The engine runs in threads, so that neither a signature nor a slow store holds up anybody else's dialogue. Records are
-written by group commit: whoever comes while one transaction is under way shares the next.
+gathered for a moment and written together.
 """
 
 import asyncio
+import ctypes
 import os
 import signal
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -27,51 +29,56 @@ from gateway.smtp.door import Door, NextHop, Timeouts
 from gateway.smtp.listener import OpenDoor, open_door
 from gateway.smtp.next_hop import Pool
 from gateway.store import Store, open_store
-from gateway.store.journal import Journal
+from gateway.store.replies import Sighting
 
 ENGINE_THREADS = 4
+M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 1 << 20
+LINGER = 0.05
+"""Seconds for which records are gathered before they are written: a transaction costs far more than a record."""
+BACKLOG = 20_000
+"""Records that wait while the store is locked."""
 PRUNE_EVERY = 3600.0
 """Seconds between two removals of what is past its retention."""
 
 
 class JournalWriter:
-    """Writes records in the order they come, many in one transaction when many come at once."""
+    """Writes records in the order they come, all of the last moment in one transaction.
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    Nobody waits for it: the log line is written at once, and a delivery stands with or without its record.
+    """
+
+    def __init__(self, write: Callable[[Sequence[Record]], None]) -> None:
+        self._write = write
         self._thread = ThreadPoolExecutor(1, "journal")
-        self._waiting: list[tuple[Record, asyncio.Future[None]]] = []
+        self._waiting: list[Record] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def write(self, record: Record) -> None:
-        """Return when the record is in the journal. Raises ``Fault``."""
-        written = asyncio.get_running_loop().create_future()
-        self._waiting.append((record, written))
+    def put(self, record: Record) -> None:
+        """Take a record; it is in the journal ``LINGER`` seconds later."""
+        if len(self._waiting) >= BACKLOG:
+            logger.error("journal: too many records wait; not written: %s", line(record))
+            return
+        self._waiting.append(record)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_all())
-        await written
+
+    async def close(self) -> None:
+        """Write what waits."""
+        if self._writing is not None:
+            await self._writing
+        self._thread.shutdown()
 
     async def _write_all(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
+            await asyncio.sleep(LINGER)
             batch, self._waiting = self._waiting, []
             try:
-                await loop.run_in_executor(self._thread, self._journal.write, [record for record, _ in batch])
-            except Exception as error:  # noqa: BLE001 - handed to everyone who waits for this batch
-                _settle(batch, error)
-            else:
-                _settle(batch, None)
+                await loop.run_in_executor(self._thread, self._write, batch)
+            except Exception as error:  # noqa: BLE001 - whatever keeps it from being written, the log has the records
+                for record in batch:
+                    logger.error("journal: %s; not written: %s", error, line(record))
         self._writing = None
-
-
-def _settle(batch: list[tuple[Record, asyncio.Future[None]]], error: Exception | None) -> None:
-    for _, written in batch:
-        if written.done():
-            continue
-        if error is None:
-            written.set_result(None)
-        else:
-            written.set_exception(error)
 
 
 class Worker:
@@ -84,7 +91,7 @@ class Worker:
         self._instance = instance
         self._store: Store = open_store(store_options(options), durable=False)
         self._engine: Engine = build_engine(options, self._store, remember=True)
-        self._journal = JournalWriter(self._store.journal)
+        self._journal = JournalWriter(self._write_down)
         self._keeper = Keeper(options, self._store)
         self._threads = ThreadPoolExecutor(ENGINE_THREADS, "engine")
 
@@ -106,6 +113,7 @@ class Worker:
         patience = self._options.drain.total_seconds()
         await asyncio.gather(*(door.drain(patience) for door in doors), asyncio.wait({retrying}, timeout=patience))
         retrying.cancel()
+        await self._journal.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._store.close()
 
@@ -171,10 +179,18 @@ class Worker:
 
     async def _write(self, record: Record) -> None:
         log_record(record)
-        try:
-            await self._journal.write(record)
-        except Fault as error:
-            logger.error("journal: %s; not written: %s", error, line(record))
+        self._journal.put(record)
+
+    def _write_down(self, records: Sequence[Record]) -> None:
+        """Write records, and which Message-IDs plain mail had: they are never taken for encrypted mail's later."""
+        self._store.journal.write(records)
+        plain = [
+            Sighting(record.message_id, False, record.received_at)
+            for record in records
+            if record.direction == Direction.INBOUND and record.message_id and record.encryption.get("status") == "none"
+        ]
+        if plain:
+            self._store.replies.write(plain)
 
     async def _prune(self) -> None:
         loop = asyncio.get_running_loop()
@@ -193,6 +209,16 @@ class Worker:
         self._store.held.prune(moment - self._options.inbound.hold.retention)
 
 
+def return_large_blocks() -> None:
+    """Have the C library give large blocks back at once.
+
+    Its own threshold rises with the first large message it frees, and from then on every thread keeps what a 25 MB
+    message once needed (mallopt(3), M_MMAP_THRESHOLD). Other C libraries have no such setting and no such habit.
+    """
+    with suppress(AttributeError):
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+
+
 def work(options: Options, share: int, instance: str, ready_pipe: int, lifeline: int) -> None:
     """Be one worker process: write one byte to ``ready_pipe`` when the doors are open, return after the drain."""
 
@@ -209,4 +235,5 @@ def work(options: Options, share: int, instance: str, ready_pipe: int, lifeline:
         opened.cancel()
         await worker
 
+    return_large_blocks()
     asyncio.run(serve())

@@ -511,6 +511,7 @@ async def reported(worker: Worker, transaction: Transaction, reply: Reply) -> An
     """What the journal says of a message that went its way."""
     outcome = await worker.process(transaction)
     await worker.report(transaction, outcome, (), reply, 0.01)
+    await worker._journal.close()
     (document,) = worker._store.journal.recent(Query(None, None, None, None), 1)
     return document
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.client import letter, submit
 from tests.e2e.conftest import ALICE, BOB
-from tests.e2e.daemon import PLAIN, STRICT, Daemon
+from tests.e2e.daemon import PLAIN, STRICT, Daemon, poll
 from tests.e2e.sink import Sink
 
 LATER = "later@log.example.com"
@@ -76,8 +76,8 @@ def test_a_record_that_cannot_be_written_is_in_the_log(direct: Daemon, sink: Sin
     with closing(sqlite3.connect(direct.folder / "state" / "store.db", isolation_level=None)) as store:
         store.execute("BEGIN IMMEDIATE")
         assert submit(direct.doors["outbound"], sent.content).code == 250
-    assert len(sink.by_id(sent.id)) == 1
-    assert any("not written" in line and sent.id in line for line in direct.log.splitlines())
+        assert len(sink.by_id(sent.id)) == 1
+        poll(lambda: any("not written" in line and sent.id in line for line in direct.log.splitlines()))
     assert sent.id not in {record["message_id"] for record in shown(direct, "--limit", "1000")}
 
 

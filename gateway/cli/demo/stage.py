@@ -134,7 +134,7 @@ def free_port() -> int:
 
 
 def make_answer(folder: Path, to: str, text: str, message_id: str) -> bytes:
-    """Return the customer's answer, signed by the customer and encrypted to ``to``.pem by ``openssl``. Raises ``Fault``."""
+    """Return the customer's answer, signed, and encrypted to ``to``.pem, by ``openssl``. Raises ``Fault``."""
     (folder / "answer.txt").write_bytes(b"Content-Type: text/plain\r\n\r\n" + text.encode() + b"\r\n")
     _make(folder, "cms", "-sign", "-in", "answer.txt", "-signer", "customer.pem", "-inkey", "customer.key",
           "-out", "answer.p7s.eml")  # fmt: skip
