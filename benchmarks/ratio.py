@@ -42,7 +42,7 @@ class Row:
     name: str
     ours: str
     theirs: str
-    aim: Aim
+    aim: Aim | None
     show: Callable[[float], str]
     build: Callable[..., Sides]
     turns: int = 1
@@ -65,11 +65,6 @@ class Measured:
     def ratio(self) -> float:
         """The median."""
         return median(self.ratios)
-
-    @property
-    def reached(self) -> bool:
-        """Whether the median reaches the aim."""
-        return self.row.aim.reached(self.ratio)
 
 
 def measure(row: Row, ground: object, rounds: int) -> Measured:

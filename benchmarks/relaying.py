@@ -31,13 +31,13 @@ def _sides(sender: str, kept: bool, ground: Ground) -> Sides:
     return Sides(ours, theirs)
 
 
-def _row(name: str, what: str, sender: str, aim: float, *, kept: bool) -> Row:
+def _row(name: str, what: str, sender: str, aim: float | None, *, kept: bool) -> Row:
     how = "kept connections" if kept else "a connection each"
     return Row(
         name=name,
         ours=f"gateway, {what}, {how}",
         theirs="Postfix relay",
-        aim=Aim(aim),
+        aim=None if aim is None else Aim(aim),
         show=lambda rate: f"{rate:.0f}/s",
         build=partial(_sides, sender, kept),
     )
@@ -48,6 +48,6 @@ ROWS = (
     _row("pass-kept", "untouched 10 kB", NOBODY, 3, kept=True),
     _row("sign", "signed 10 kB", SIGNING, 1, kept=False),
     _row("sign-kept", "signed 10 kB", SIGNING, 1, kept=True),
-    _row("seal", "signed and encrypted 10 kB", SEALING, 1, kept=False),
-    _row("seal-kept", "signed and encrypted 10 kB", SEALING, 1, kept=True),
+    _row("seal", "signed and encrypted 10 kB", SEALING, None, kept=False),
+    _row("seal-kept", "signed and encrypted 10 kB", SEALING, None, kept=True),
 )

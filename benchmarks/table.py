@@ -23,12 +23,14 @@ HEAD = (
 def line(row: Row, result: Measured | NotMeasured) -> str:
     """Return the row's line."""
     start = f"| {row.name} | {row.ours} | {row.theirs} |"
+    aim = row.aim or "none"
     if isinstance(result, NotMeasured):
-        return f"{start} | not measured: {result} | | {row.aim} | |\n"
+        why = " ".join(str(result).replace("|", "/").split())
+        return f"{start} not measured: {why} | | | {aim} | |\n"
     values = f"{row.show(median(result.ours))} : {row.show(median(result.theirs))}"
     spread = f"{min(result.ratios):.2f}–{max(result.ratios):.2f}"
-    reached = "yes" if result.reached else "**no**"
-    return f"{start} {values} | {result.ratio:.2f} | {spread} | {row.aim} | {reached} |\n"
+    reached = "" if row.aim is None else "yes" if row.aim.reached(result.ratio) else "**no**"
+    return f"{start} {values} | {result.ratio:.2f} | {spread} | {aim} | {reached} |\n"
 
 
 def surroundings(command: str) -> str:
