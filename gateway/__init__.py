@@ -9,7 +9,7 @@ Imports go down only; ``tests/test_floors.py`` keeps it so.
 =====  ================================================  =====================================================
 floor  rooms                                             what they are
 =====  ================================================  =====================================================
-4      ``config`` ``log`` ``daemon`` ``cli``             the house: options, the composition root, commands
+4      ``config`` ``log`` ``house`` ``daemon`` ``cli``   the house: options, what is built of them, processes, commands
 3      ``smtp`` ``store``                                edges: sockets and SQL; they never see each other
 2      ``policy`` ``engine``                             judgement: what happens to a message, and why
 1      ``asn1`` ``mail`` ``pki`` -> ``cms`` -> ``smime``  formats: bytes and values, pure

@@ -1,16 +1,16 @@
 """The journal writer: records in order, many in one transaction, nothing waits and nothing stops it."""
 
-import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
 
-from gateway import worker
+from gateway.daemon import journal_writer
+from gateway.daemon.journal_writer import JournalWriter
 from gateway.engine.record import Record
 from gateway.errors import Fault
-from gateway.worker import JournalWriter
 
 
 def record(number: int) -> Record:
@@ -33,16 +33,14 @@ def test_many_records_in_few_transactions_in_order_and_all_at_the_end() -> None:
     def write(records: Sequence[Record]) -> None:
         batches.append([each.id for each in records])
 
-    async def story() -> None:
-        journal = JournalWriter(write)
-        for number in range(50):
-            journal.put(record(number))
-        assert batches == []
-        await asyncio.sleep(worker.LINGER * 3)
-        journal.put(record(50))
-        await journal.close()
+    journal = JournalWriter(write)
+    for number in range(50):
+        journal.put(record(number))
+    assert batches == []
+    time.sleep(journal_writer.LINGER * 3)
+    journal.put(record(50))
+    journal.close()
 
-    asyncio.run(story())
     assert [id_ for batch in batches for id_ in batch] == [f"{number:04}" for number in range(51)]
     assert len(batches) <= 3
 
@@ -55,15 +53,12 @@ def test_what_cannot_be_written_is_in_the_log_and_the_next_goes_on(caplog: pytes
             raise Fault("the store is locked")
         written.extend(each.id for each in records)
 
-    async def story() -> None:
+    with caplog.at_level(logging.ERROR):
         journal = JournalWriter(write)
         journal.put(record(0))
-        await asyncio.sleep(worker.LINGER * 3)
+        time.sleep(journal_writer.LINGER * 3)
         journal.put(record(1))
-        await journal.close()
-
-    with caplog.at_level(logging.ERROR):
-        asyncio.run(story())
+        journal.close()
     assert written == ["0001"]
     assert "the store is locked; not written:" in caplog.text
     assert "id=0000" in caplog.text
@@ -72,17 +67,14 @@ def test_what_cannot_be_written_is_in_the_log_and_the_next_goes_on(caplog: pytes
 def test_the_number_of_waiting_records_is_bounded(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "BACKLOG", 3)
+    monkeypatch.setattr(journal_writer, "BACKLOG", 3)
     written: list[str] = []
 
-    async def story() -> None:
+    with caplog.at_level(logging.ERROR):
         journal = JournalWriter(lambda records: written.extend(each.id for each in records))
         for number in range(5):
             journal.put(record(number))
-        await journal.close()
-
-    with caplog.at_level(logging.ERROR):
-        asyncio.run(story())
+        journal.close()
     assert written == ["0000", "0001", "0002"]
     assert "id=0003" in caplog.text
     assert "id=0004" in caplog.text

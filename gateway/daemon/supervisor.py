@@ -13,11 +13,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from gateway.config import Options
+from gateway.daemon.worker import work
 from gateway.errors import Fault
 from gateway.house import store_options
 from gateway.log import logger
 from gateway.store import open_store
-from gateway.worker import work
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 RESPAWN_DELAY = 1.0

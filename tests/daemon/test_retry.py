@@ -1,7 +1,7 @@
 """Held mail is tried again: a real store and engine, a scripted next hop, no clock to wait for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,23 +12,22 @@ from typing import Any
 import pytest
 import yaml
 
-from gateway.config import parse
+from gateway.config import Options, parse
+from gateway.daemon.desk import Desk
+from gateway.daemon.keeper import Keeper
+from gateway.daemon.retry import Retry
 from gateway.engine.record import Record
 from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Transaction
 from gateway.errors import Fault
-from gateway.house import build_doors, build_engine, store_options
-from gateway.keeper import Keeper
+from gateway.house import build_doors
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.mail.header import read_header
 from gateway.reply import Reply
-from gateway.retry import Retry
 from gateway.smtp.door import NextHop
 from gateway.smtp.next_hop import Pool
-from gateway.store import open_store
 from gateway.store.held_message import HeldMessage, State, redelivery_message_id
 from gateway.store.importing import ImportOptions, import_file
 from gateway.store.journal import Query
-from gateway.worker import Worker
 from tests.authority import Authority, Issued
 from tests.letters import SECRET, encrypted, head, signed
 from tests.smtp.fakes import INSTANCE, QUICK, Hop, Message, Rule, listening, run
@@ -39,6 +38,18 @@ GROUPS: list[dict[str, Any]] = [
     {"name": "support", "addresses": [SUPPORT]},
     {"name": "sales", "addresses": [SALES]},
 ]
+
+
+class NotedDesk(Desk):
+    """A desk whose records can be looked at."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self.records: list[Record] = []
+
+    def write(self, record: Record) -> None:
+        self.records.append(record)
+        super().write(record)
 
 
 class Rig:
@@ -55,16 +66,12 @@ class Rig:
             "inbound": {"hold": hold},
         }
         self.options = options = parse(yaml.safe_dump(document))
-        self.store = open_store(store_options(options), durable=False)
-        self.engine = build_engine(options, self.store, remember=True)
+        self.desk = NotedDesk(options)
+        self.store, self.engine, self.records = self.desk.store, self.desk.engine, self.desk.records
         self.keeper = Keeper(options, self.store)
-        self.records: list[Record] = []
         self.threads = ThreadPoolExecutor(1)
         doors = build_doors(options)
-        self.retry = Retry(options, self.store, self.engine, doors, self.threads, self.write, self.pool)
-
-    async def write(self, record: Record) -> None:
-        self.records.append(record)
+        self.retry = Retry(options, self.desk, doors, self.threads, self.pool)
 
     def pool(self, hop: NextHop) -> Pool:
         return Pool(hop, QUICK, "gw.example.org", INSTANCE)
@@ -108,7 +115,7 @@ async def rig(
             yield made
         finally:
             made.threads.shutdown()
-            made.store.close()
+            made.desk.close()
 
 
 def values(message: Message, name: str) -> list[bytes]:
@@ -484,22 +491,19 @@ def test_nothing_is_tried_where_the_gateway_is_switched_off(tmp_path: Path, supp
             it.arrive(encrypted(head(), support))
             it.bring(pair(support))
             off = it.options.model_copy(update={"enabled": False})
-            retry = Retry(off, it.store, it.engine, (), it.threads, it.write, it.pool)
+            retry = Retry(off, it.desk, (), it.threads, it.pool)
             await retry.run(asyncio.Event())
             assert [message.state for message in it.held] == [State.READY]
 
     run(story())
 
 
-# a worker
+# a desk
 
 
 @pytest.fixture
-def worker(tmp_path: Path) -> Iterator[Worker]:
-    made = Worker(parse(yaml.safe_dump({"hostname": "gw.example.org", "state": str(tmp_path / "state")})), 1, INSTANCE)
-    yield made
-    made._threads.shutdown()
-    made._store.close()
+def desk(tmp_path: Path) -> Desk:
+    return Desk(parse(yaml.safe_dump({"hostname": "gw.example.org", "state": str(tmp_path / "state")})))
 
 
 def arrival(content: bytes) -> Transaction:
@@ -507,49 +511,39 @@ def arrival(content: bytes) -> Transaction:
     return Transaction("c3", Direction.INBOUND, FrontEnd.SMTP, "inbound", Client(), envelope, content, ARRIVED)
 
 
-async def reported(worker: Worker, transaction: Transaction, reply: Reply) -> Any:
+def reported(desk: Desk, transaction: Transaction, reply: Reply) -> Any:
     """What the journal says of a message that went its way."""
-    outcome = await worker.process(transaction)
-    await worker.report(transaction, outcome, (), reply, 0.01)
-    await worker._journal.close()
-    (document,) = worker._store.journal.recent(Query(None, None, None, None), 1)
+    desk.report(transaction, desk.process(transaction), (), reply, 0.01)
+    desk.close()
+    (document,) = desk.store.journal.recent(Query(None, None, None, None), 1)
     return document
 
 
-def test_a_worker_holds_the_mail_that_the_next_hop_took(worker: Worker, support: Issued) -> None:
-    async def story() -> None:
-        transaction = arrival(encrypted(head(), support))
-        document = await reported(worker, transaction, Reply(250, ("2.0.0 Ok",)))
-        (message,) = worker._store.held.list()
-        assert (document["held"], document["id"]) == (message.id, message.record_id)
-        assert message.state is State.WAITING
-        later = datetime(2030, 1, 1, tzinfo=UTC)
-        worker._store.held.retry()
-        claimed = worker._store.held.claim(later, timedelta(hours=1))
-        assert claimed is not None
-        assert claimed[1] == transaction.content
-
-    run(story())
+def test_a_desk_holds_the_mail_that_the_next_hop_took(desk: Desk, support: Issued) -> None:
+    transaction = arrival(encrypted(head(), support))
+    document = reported(desk, transaction, Reply(250, ("2.0.0 Ok",)))
+    (message,) = desk.store.held.list()
+    assert (document["held"], document["id"]) == (message.id, message.record_id)
+    assert message.state is State.WAITING
+    later = datetime(2030, 1, 1, tzinfo=UTC)
+    desk.store.held.retry()
+    claimed = desk.store.held.claim(later, timedelta(hours=1))
+    assert claimed is not None
+    assert claimed[1] == transaction.content
 
 
-def test_a_worker_holds_nothing_that_the_next_hop_refused(worker: Worker, support: Issued) -> None:
-    async def story() -> None:
-        document = await reported(worker, arrival(encrypted(head(), support)), Reply(451, ("4.3.0 later",)))
-        assert document["held"] is None
-        assert worker._store.held.list() == []
-
-    run(story())
+def test_a_desk_holds_nothing_that_the_next_hop_refused(desk: Desk, support: Issued) -> None:
+    document = reported(desk, arrival(encrypted(head(), support)), Reply(451, ("4.3.0 later",)))
+    assert document["held"] is None
+    assert desk.store.held.list() == []
 
 
 def test_a_store_that_cannot_hold_does_not_undo_the_delivery(
-    worker: Worker, support: Issued, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, support: Issued, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def story() -> None:
-        def failing(*_: Any) -> None:
-            raise Fault("the disk is full")
+    def failing(*_: Any) -> None:
+        raise Fault("the disk is full")
 
-        monkeypatch.setattr(worker._store.held, "hold", failing)
-        document = await reported(worker, arrival(encrypted(head(), support)), Reply(250, ("2.0.0 Ok",)))
-        assert (document["held"], document["verdict"]) == (None, "relay")
-
-    run(story())
+    monkeypatch.setattr(desk.store.held, "hold", failing)
+    document = reported(desk, arrival(encrypted(head(), support)), Reply(250, ("2.0.0 Ok",)))
+    assert (document["held"], document["verdict"]) == (None, "relay")

@@ -7,7 +7,7 @@ next hop; only a crash between its 250 and our mark repeats that, with the same 
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 
 from gateway.clock import new_id, now
 from gateway.config import Options
-from gateway.engine.engine import Engine, make_record
+from gateway.daemon.desk import Desk
+from gateway.engine.engine import make_record
 from gateway.engine.record import Record
 from gateway.engine.redelivery import Redeliver, Step, as_answer, next_step
 from gateway.engine.transaction import Delivery, Direction, FrontEnd, Hold, Outcome, Receipt, Transaction, Verdict
@@ -29,7 +30,6 @@ from gateway.smtp.door import Door, NextHop
 from gateway.smtp.next_hop import Pool
 from gateway.smtp.relay import accepted, unavailable
 from gateway.smtp.sending import send
-from gateway.store import Store
 from gateway.store.held import HoldLimits
 from gateway.store.held_message import HeldMessage, redelivery_message_id, to_hold
 
@@ -64,23 +64,20 @@ class Retry:
     def __init__(
         self,
         options: Options,
-        store: Store,
-        engine: Engine,
+        desk: Desk,
         doors: Sequence[Door],
         threads: Executor,
-        write: Callable[[Record], Awaitable[None]],
         pool: Callable[[NextHop], Pool],
     ) -> None:
-        """``write`` logs and journals a record; ``pool`` makes the connections to a next hop."""
+        """``pool`` makes the connections to a next hop."""
         self._enabled = options.enabled
         self._options = options.inbound.hold
         self._domain = options.hostname
         self._redeliver = _RedeliverRule(options)
-        self._store = store
-        self._engine = engine
+        self._desk = desk
+        self._store = desk.store
         self._doors = [door for door in doors if door.direction is Direction.INBOUND]
         self._threads = threads
-        self._write = write
         self._pool = pool
         self._pools: dict[NextHop, Pool] = {}
 
@@ -123,7 +120,7 @@ class Retry:
             return True
         await self._settle(message, content, result, receipt)
         seconds = asyncio.get_running_loop().time() - started
-        await self._write(_record(message, result, receipt, seconds))
+        self._desk.write(_record(message, result, receipt, seconds))
         return True
 
     async def _failed(self, message: HeldMessage, error: Exception) -> None:
@@ -147,7 +144,7 @@ class Retry:
             received_at=now(),
             retry_of=message.record_id,
         )
-        outcome = self._engine.process(transaction)
+        outcome = self._desk.engine.process(transaction)
         rule = self._redeliver.of(message.envelope)
         step = next_step(outcome, rule, unreadable=message.unreadable, asked=message.asked)
         if step is Step.DELIVER and message.unreadable and message.message_id:
