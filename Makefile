@@ -37,7 +37,7 @@ fuzz: setup
 
 soak: setup
 	@sh .ci/packages openssl postfix
-	SMIME_GATEWAY_SOAK=1 $(BIN)/python -m pytest tests/e2e/test_crash.py
+	SMIME_GATEWAY_SOAK=1 $(BIN)/python -m pytest tests/e2e/test_crash.py tests/faults
 
 bench: setup
 	@sh .ci/packages openssl postfix

@@ -8,6 +8,8 @@ transaction are never claimed: the same bytes sent twice on purpose are two mail
 
 Owners are processes. Where two identical mails run in one process at once, a failure of one may repeat a copy, but
 lose none: nothing is released while the other still runs. So each ``claim`` must end in one ``release`` or ``forget``.
+What a fault kept from being released or forgotten is done before the next claim: entries left open would pass for
+those of a failed transaction once this process has ended, and the same mail sent on purpose would be taken for it.
 """
 
 from collections import Counter
@@ -18,7 +20,9 @@ from threading import Lock
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, select, update
+from sqlalchemy.sql.dml import UpdateBase
 
+from gateway.errors import Fault
 from gateway.store import schema
 from gateway.store.database import Database, insert_new
 from gateway.store.owner import has_ended
@@ -36,12 +40,14 @@ class StoredLedger:
         self._now = now
         self._running: Counter[bytes] = Counter()
         self._lock = Lock()
+        self._owed: list[UpdateBase] = []
 
     def claim(self, digest: bytes, door: str, sender: str, recipients: Sequence[str]) -> frozenset[str]:
         """Return the recipients an earlier, failed transaction already served, and take their entries over."""
         mail = _mail(digest, door, sender)
         with self._lock:
             self._running[mail] += 1
+        self._settle()
         names = {_hash(address): address for address in recipients}
         entries = select(_TABLE).where(_TABLE.c.mail == mail)
         with self._database.read() as connection:
@@ -62,17 +68,14 @@ class StoredLedger:
     def release(self, digest: bytes, door: str, sender: str) -> None:
         """The client got no 250: leave our entries for its next attempt."""
         mail = _mail(digest, door, sender)
-        if self._ended(mail) and self._has(mail):
-            with self._database.write() as connection:
-                connection.execute(update(_TABLE).where(*_is(mail, self._owner)).values(released=True))
+        if self._ended(mail):
+            self._end(mail, update(_TABLE).where(*_is(mail, self._owner)).values(released=True))
 
     def forget(self, digest: bytes, door: str, sender: str) -> None:
         """The client got its 250: drop our entries."""
         mail = _mail(digest, door, sender)
         self._ended(mail)
-        if self._has(mail):
-            with self._database.write() as connection:
-                connection.execute(delete(_TABLE).where(*_is(mail, self._owner)))
+        self._end(mail, delete(_TABLE).where(*_is(mail, self._owner)))
 
     def waiting(self) -> bool:
         """Whether some entry may wait for a retry; cheap."""
@@ -83,6 +86,33 @@ class StoredLedger:
         """Delete the entries last touched before that time; return how many."""
         with self._database.write() as connection:
             return connection.execute(delete(_TABLE).where(_TABLE.c.at < before)).rowcount
+
+    def _end(self, mail: bytes, statement: UpdateBase) -> None:
+        try:
+            if self._has(mail):
+                self._write([statement])
+        except Fault:
+            with self._lock:
+                self._owed.append(statement)
+            raise
+
+    def _settle(self) -> None:
+        """Do what failed before. Raises ``Fault`` where it fails again."""
+        if not self._owed:
+            return
+        with self._lock:
+            owed, self._owed = self._owed, []
+        try:
+            self._write(owed)
+        except Fault:
+            with self._lock:
+                self._owed += owed
+            raise
+
+    def _write(self, statements: Iterable[UpdateBase]) -> None:
+        with self._database.write() as connection:
+            for statement in statements:
+                connection.execute(statement)
 
     def _has(self, mail: bytes) -> bool:
         """Whether there is anything of ours to write; nearly never, and then nobody waits for a lock."""

@@ -65,9 +65,10 @@ def submit(
     mail: tuple[str, ...] = (),
     rcpt: tuple[str, ...] = (),
     xforward: str = "",
+    patience: float = PATIENCE,
 ) -> Answer:
     """Send one message to a door; ``mail`` and ``rcpt`` are further parameters of these commands."""
-    client = smtplib.SMTP("127.0.0.1", port, local_hostname="helpdesk.example.org", timeout=PATIENCE)
+    client = smtplib.SMTP("127.0.0.1", port, local_hostname="helpdesk.example.org", timeout=patience)
     try:
         return send(client, content, *recipients, sender=sender, mail=mail, rcpt=rcpt, xforward=xforward)
     finally:

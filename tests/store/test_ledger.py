@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from gateway.errors import Fault
 from gateway.store import Store, StoreOptions, open_store
 from gateway.store.ledger import FOREIGN_AGE, StoredLedger
 from gateway.store.owner import this_owner
@@ -47,6 +48,26 @@ def owned_by(store: Store, pid: int) -> StoredLedger:
     """The ledger as another process of this host holds it."""
     stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return StoredLedger(store.database, f"{HOST}/{pid}/{stat[19]}")
+
+
+@pytest.mark.parametrize(("end", "claimed"), [("release", {"a@x"}), ("forget", set())])
+def test_what_a_fault_kept_from_being_closed_is_closed_before_the_next_claim(
+    end: str, claimed: set[str], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing() -> Any:
+        raise Fault("the disk is full")
+
+    store.ledger.claim(*MAIL, ALL)
+    store.ledger.taken(*MAIL, ["a@x"])
+    with monkeypatch.context() as patch:
+        patch.setattr(store.database, "write", failing)
+        with pytest.raises(Fault):
+            getattr(store.ledger, end)(*MAIL)
+        with pytest.raises(Fault):
+            store.ledger.claim(*MAIL, ALL)
+        with pytest.raises(Fault):
+            store.ledger.release(*MAIL)
+    assert store.ledger.claim(*MAIL, ALL) == claimed
 
 
 def test_rel_03_a_retry_skips_what_a_failed_transaction_had_taken(here: StoredLedger) -> None:
