@@ -10,9 +10,10 @@ READY  := $(VENV)/.ready
 setup: $(READY)
 
 $(READY): requirements.lock pyproject.toml
-	@sh .ci/packages python3-venv openssl
+	@sh .ci/packages python3-venv python3-dev openssl gcc libmilter-dev
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@sh .ci/lock > $(VENV)/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -37,7 +38,7 @@ fuzz: setup
 
 soak: setup
 	@sh .ci/packages openssl postfix
-	SMIME_GATEWAY_SOAK=1 $(BIN)/python -m pytest tests/e2e/test_crash.py tests/faults
+	SMIME_GATEWAY_SOAK=1 $(BIN)/python -m pytest tests/e2e/test_crash.py tests/e2e/test_reload.py tests/faults
 
 bench: setup
 	@sh .ci/packages openssl postfix
@@ -45,7 +46,7 @@ bench: setup
 
 lock: setup
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-annotate --no-emit-options --allow-unsafe \
-		--extra postgresql --extra test --extra dev --output-file requirements.lock pyproject.toml
+		--extra postgresql --extra milter --extra test --extra dev --output-file requirements.lock pyproject.toml
 	sed -i '/^--/d' requirements.lock
 
 clean:

@@ -7,12 +7,12 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import engine, large, relaying, table
+from benchmarks import arriving, engine, hostile, large, relaying, segmented, table
 from benchmarks.ground import Ground
 from benchmarks.ratio import Measured, NotMeasured, Row, measure
 from gateway.errors import Fault
 
-ROWS = (*relaying.ROWS, *engine.ROWS, *large.ROWS)
+ROWS = (*relaying.ROWS, *engine.ROWS, *arriving.ROWS, *large.ROWS, *segmented.ROWS, *hostile.ROWS)
 
 
 def main() -> None:

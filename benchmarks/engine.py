@@ -47,7 +47,7 @@ def _against_signature(ground: Ground) -> Sides:
     key = load_pem_private_key((ground.folder / "signing.key").read_bytes(), None)
     assert isinstance(key, rsa.RSAPrivateKey)
     scheme, digest, data = padding.PKCS1v15(), SHA256(), os.urandom(250)
-    return Sides(lambda: _cost(sign, TIMES), lambda: _cost(lambda: key.sign(data, scheme, digest), TIMES))
+    return Sides(lambda: cost(sign, TIMES), lambda: cost(lambda: key.sign(data, scheme, digest), TIMES))
 
 
 def _against_processes(ground: Ground) -> Sides:
@@ -56,16 +56,18 @@ def _against_processes(ground: Ground) -> Sides:
     names = {"-signer": "signing.pem", "-inkey": "signing.key", "-certfile": "chain.pem", "-in": f"{SIGNING}.eml"}
     files = [part for option, name in names.items() for part in (option, str(ground.folder / name))]
     command = [program("openssl"), "cms", "-sign", "-md", "sha256", *files, "-out", os.devnull]
-
-    def one() -> None:
-        pid = os.posix_spawn(command[0], command, os.environ)
-        if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0:
-            raise NotMeasured("openssl cms -sign failed")
-
-    return Sides(lambda: 1 / _cost(sign, TIMES), lambda: 1 / _cost(one, PROCESSES))
+    return Sides(lambda: 1 / cost(sign, TIMES), lambda: 1 / cost(lambda: run(command), PROCESSES))
 
 
-def _cost(work: Callable[[], object], times: int) -> float:
+def run(command: list[str]) -> None:
+    """Run a program to its end, as cheaply as that can be done. Raises ``NotMeasured`` where it fails."""
+    quiet = [(os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
+    pid = os.posix_spawn(command[0], command, os.environ, file_actions=quiet)
+    if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0:
+        raise NotMeasured(f"{' '.join(command[:3])} failed")
+
+
+def cost(work: Callable[[], object], times: int) -> float:
     """Return the CPU seconds of one piece of work, children included."""
     before = time.process_time() + _children()
     for _ in range(times):

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 import yaml
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from benchmarks.load import Sink
 from benchmarks.postfix import Postfix
@@ -85,15 +86,26 @@ class Ground:
         return gateway
 
     @cached_property
+    def authority(self) -> Authority:
+        """Who issued all certificates."""
+        return Authority("rsa-2048", "Benchmark")
+
+    @cached_property
+    def issued(self) -> dict[str, Issued]:
+        """Everybody's certificate and key, by address; no two have the same key."""
+        people = (SIGNING, SEALING, ALICE)
+        return {address: self.authority.leaf(address, key=generate_private_key(65537, 2048)) for address in people}
+
+    @cached_property
     def files(self) -> list[Path]:
         """What is imported: a root, two senders with key and chain, one recipient."""
-        authority = Authority("rsa-2048", "Benchmark")
-        files = {"root.pem": authority.root.pem(), "alice.pem": authority.leaf(ALICE).pem()}
-        for name, address in (("signing", SIGNING), ("sealing", SEALING)):
-            issued = authority.leaf(address)
-            files[f"{name}.p12"] = issued.p12()
-            if address == SIGNING:
-                self._pem(issued)
+        files = {
+            "root.pem": self.authority.root.pem(),
+            "alice.pem": self.issued[ALICE].pem(),
+            "signing.p12": self.issued[SIGNING].p12(),
+            "sealing.p12": self.issued[SEALING].p12(),
+        }
+        self._pem(self.issued[SIGNING])
         for name, content in files.items():
             (self.folder / name).write_bytes(content)
         return [self.folder / name for name in files]
@@ -110,20 +122,20 @@ class Ground:
         return path
 
 
-def small_mail(sender: str) -> bytes:
+def small_mail(sender: str, recipient: str = ALICE, boundary: str = "=_part") -> bytes:
     """Return a helpdesk's answer of 10 kB: text and HTML, 7-bit, lines ended by CRLF."""
     head = (
         "Received: from helpdesk.example.org (localhost [127.0.0.1]) by app.example.org;\r\n"
         "\tMon, 01 Jun 2026 09:00:00 +0000\r\n"
-        f"Date: Mon, 01 Jun 2026 09:00:00 +0000\r\nFrom: Support <{sender}>\r\nTo: Alice <{ALICE}>\r\n"
+        f"Date: Mon, 01 Jun 2026 09:00:00 +0000\r\nFrom: Support <{sender}>\r\nTo: Alice <{recipient}>\r\n"
         "Message-ID: <20260601.42.7@helpdesk.example.org>\r\nIn-Reply-To: <41.6@example.com>\r\n"
         "References: <40.5@example.com> <41.6@example.com>\r\nSubject: Re: [Ticket#42] Printer is on fire\r\n"
         "X-Mailer: Helpdesk 6.5\r\nAuto-Submitted: no\r\nMIME-Version: 1.0\r\n"
-        'Content-Type: multipart/alternative; boundary="=_part"\r\n\r\n'
+        f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'
     )
-    part = "--=_part\r\nContent-Type: {}; charset=us-ascii\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"
+    part = f"--{boundary}\r\nContent-Type: {{}}; charset=us-ascii\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"
     line = "Thank you for your message; we have looked into it and this is line {:04d}.\r\n"
-    tail = "--=_part--\r\n"
+    tail = f"--{boundary}--\r\n"
     frame = head + part.format("text/plain") + part.format("text/html") + "<pre>\r\n</pre>\r\n" + tail
     lines = [line.format(number) for number in range((SMALL - len(frame)) // len(line.format(0)))]
     text, html = "".join(lines[: len(lines) // 2]), "".join(lines[len(lines) // 2 :])
@@ -138,6 +150,7 @@ def _configuration(state: Path, door: int, next_hop: int, workers: str | int) ->
         "hostname": "gw.example.org",
         "state": str(state),
         "workers": workers,
+        "metrics": {"listen": f"127.0.0.1:{free_port()}"},
         "listeners": [listener],
         "groups": [
             {"name": "signing", "addresses": [SIGNING], "sign": "required", "encrypt": "never"},

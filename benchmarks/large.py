@@ -39,17 +39,22 @@ def _memory(sender: str, ground: Ground) -> Sides:
     (worker,) = gateway.workers()
     for kind in (NOBODY, SIGNING, SEALING):
         send(gateway.port, SMALL_ONES, kind, "-F", str(ground.mail(kind)))
-    idle = _memory_of(worker, "VmRSS")
+    idle = memory_of(worker, "VmRSS")
 
     def ours() -> float:
-        Path(f"/proc/{worker}/clear_refs").write_text(RESET_PEAK)
+        reset_peak(worker)
         send(gateway.port, 1, sender, "-l", str(LARGE), sessions=1)
-        return _memory_of(worker, "VmHWM") - idle
+        return memory_of(worker, "VmHWM") - idle
 
     return Sides(ours, lambda: LARGE)
 
 
-def _memory_of(pid: int, field: str) -> float:
+def reset_peak(pid: int) -> None:
+    """Have the highest resident set of a process counted from now on."""
+    Path(f"/proc/{pid}/clear_refs").write_text(RESET_PEAK)
+
+
+def memory_of(pid: int, field: str) -> float:
     """Return a figure of ``/proc/PID/status`` in bytes."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))

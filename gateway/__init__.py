@@ -9,8 +9,9 @@ Imports go down only; ``tests/test_floors.py`` keeps it so.
 =====  ================================================  =====================================================
 floor  rooms                                             what they are
 =====  ================================================  =====================================================
-4      ``config`` ``log`` ``house`` ``daemon`` ``cli``   the house: options, what is built of them, processes, commands
-3      ``smtp`` ``store``                                edges: sockets and SQL; they never see each other
+4      ``config`` ``log`` ``metrics`` ``house``          the house: options, what is counted and built,
+       ``daemon`` ``cli``                                processes, commands
+3      ``smtp`` ``milter`` ``store`` ``lookup``          edges: sockets and SQL; they never see each other
 2      ``policy`` ``engine``                             judgement: what happens to a message, and why
 1      ``asn1`` ``mail`` ``pki`` -> ``cms`` -> ``smime``  formats: bytes and values, pure
 0      ``errors`` ``reply`` ``reason``                   words

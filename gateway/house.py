@@ -10,6 +10,7 @@ from gateway.engine.judging import Judge
 from gateway.engine.mark import Sealer
 from gateway.engine.opening import Opener
 from gateway.engine.outbound import Algorithms, Outbound
+from gateway.engine.ports import Wants
 from gateway.engine.rate import FailureRate
 from gateway.mail.address import folded
 from gateway.pki.validation import Revocation, Strictness
@@ -49,9 +50,21 @@ def store_options(options: Options) -> StoreOptions:
     return StoreOptions(options.state, options.database, None if source is None else str(source))
 
 
-def build_engine(options: Options, store: Store, *, remember: bool) -> Engine:
-    """Return an engine under the rules of ``options``; ``remember`` what arrives encrypted, or only try it out."""
+def build_engine(
+    options: Options,
+    store: Store,
+    *,
+    remember: bool,
+    wants: Wants | None = None,
+    failures: FailureRate | None = None,
+) -> Engine:
+    """Return an engine under the rules of ``options``; ``remember`` what arrives encrypted, or only try it out.
+
+    ``wants`` takes note of certificates whose revocation is unknown. ``failures`` are the failed decryptions counted so
+    far, under whatever limit; None: there were none.
+    """
     algorithms = options.algorithms
+    sealer = Sealer(store.wrapping.key().derive("seal"), (options.authserv_id, *options.authserv_ids_removed))
     outbound = Outbound(
         rules=build_rules(options),
         algorithms=Algorithms(
@@ -63,30 +76,41 @@ def build_engine(options: Options, store: Store, *, remember: bool) -> Engine:
         certificates=store.certificates,
         keys=store.keys,
         replies=store.replies,
+        sealer=sealer,
     )
-    return Engine(outbound, build_inbound(options, store, outbound.rules, remember=remember))
+    limit = options.inbound.failed_decrypts_per_hour
+    counted = FailureRate(limit) if failures is None else failures.under(limit)
+    return Engine(outbound, build_inbound(options, store, outbound, counted, remember=remember, wants=wants))
 
 
-def build_inbound(options: Options, store: Store, rules: Rules, *, remember: bool) -> Inbound:
-    """Return what judges and opens inbound mail; ``rules`` say who belongs to which group."""
+def build_inbound(
+    options: Options,
+    store: Store,
+    outbound: Outbound,
+    failures: FailureRate,
+    *,
+    remember: bool,
+    wants: Wants | None = None,
+) -> Inbound:
+    """Return what judges and opens inbound mail, under the groups and the seal of ``outbound``."""
     settings, legacy = options.inbound, options.algorithms.accept_legacy
     judge = Judge(
         evidence=store.evidence,
         verdicts=Verdicts(),
         strictness=Strictness(Revocation(settings.revocation), legacy),
         subject_email=options.addresses.subject_email != "never",
+        wants=wants,
     )
     opener = Opener(
         judge=judge,
         keys=store.keys,
         evidence=store.evidence,
-        entitlement=Entitlement(rules, anybody=settings.decrypt_for == "any"),
-        failures=FailureRate(settings.failed_decrypts_per_hour),
+        entitlement=Entitlement(outbound.rules, anybody=settings.decrypt_for == "any"),
+        failures=failures,
         size_limit=options.limits.message_size,
         open_opaque=settings.opaque == "open",
         accept_legacy=legacy,
     )
-    authserv_ids = (options.authserv_id, *options.authserv_ids_removed)
     return Inbound(
         rules=InboundRules(
             enabled=options.enabled,
@@ -96,7 +120,7 @@ def build_inbound(options: Options, store: Store, rules: Rules, *, remember: boo
             reject_undecryptable=settings.on_undecryptable == "reject",
         ),
         opener=opener,
-        sealer=Sealer(store.wrapping.key().derive("seal"), authserv_ids),
+        sealer=outbound.sealer,
         authserv_id=options.authserv_id,
         replies=store.replies if remember else None,
     )

@@ -1,5 +1,8 @@
 """Fixtures that all tests share, and how long property tests search: ``--hypothesis-profile=long`` is ``make fuzz``."""
 
+import os
+from tempfile import TemporaryDirectory
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -9,6 +12,14 @@ from tests.authority import Authority
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", deadline=None, max_examples=5000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
+
+# Before anything imports gateway.metrics, as ``serve`` does it.
+COUNTED = TemporaryDirectory(prefix="smime-gateway-tests-")
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = COUNTED.name
+
+
+def pytest_unconfigure() -> None:
+    COUNTED.cleanup()
 
 
 @pytest.fixture(scope="session")

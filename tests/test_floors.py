@@ -11,8 +11,8 @@ FLOORS: dict[str, float] = {
     "errors": 0, "reply": 0, "reason": 0,
     "asn1": 0.9, "mail": 1, "pki": 1, "cms": 1.1, "smime": 1.2,
     "policy": 2, "engine": 2.1,
-    "smtp": 3, "store": 3,
-    "config": 4, "log": 4, "clock": 4, "house": 4.1, "daemon": 4.2, "cli": 4.3,
+    "smtp": 3, "store": 3, "milter": 3, "lookup": 3,
+    "config": 4, "log": 4, "clock": 4, "metrics": 4, "house": 4.1, "daemon": 4.2, "cli": 4.3,
     "__main__": 5, "__init__": -1,
 }  # fmt: skip
 NEIGHBOURS = {("pki", "mail"), ("errors", "reason"), ("reply", "reason")}
@@ -63,3 +63,9 @@ def test_pure_floors_are_pure(path: Path) -> None:
     allowed = RANDOMNESS if room(path) == "cms" else set()
     found = {name.split(".")[0] for name in imported(path)} & (IMPURE_MODULES - allowed)
     assert not found, f"{path.relative_to(ROOT)} imports {found}"
+
+
+@pytest.mark.parametrize("path", [p for p in modules() if room(p) != "milter"], ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_the_milter_imports_the_extra(path: Path) -> None:
+    """pymilter is GPL and optional."""
+    assert not {name.split(".")[0] for name in imported(path)} & {"milter", "Milter"}

@@ -1,5 +1,6 @@
 """What a test does without a tool it needs: skip with a reason, and fail in CI."""
 
+import importlib.util
 import os
 from typing import NoReturn
 
@@ -11,3 +12,9 @@ def missing(what: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(f"{what} is missing, and CI must have it")
     pytest.skip(f"{what} is missing")
+
+
+def require_pymilter() -> None:
+    """Leave the test where the extra ``milter`` is not installed."""
+    if importlib.util.find_spec("milter") is None:
+        missing("pymilter")

@@ -214,6 +214,12 @@ class Fields:
         """Return the next field, which must bear one of ``tags``."""
         return self.next().expect(*tags)
 
+    def skip_version(self) -> None:
+        """Take the next field, which must be an INTEGER of one octet: no version ever had more."""
+        version = self.take(INTEGER)
+        if version.end - version.content != 1:
+            raise Malformed(f"a version of {version.end - version.content} octets at offset {version.start}")
+
     def optional(self, *tags: int) -> Element | None:
         """Return the next field if it bears one of ``tags``, else None."""
         if self._at < len(self._items) and self._items[self._at].tag in tags:

@@ -79,7 +79,7 @@ def export(house: House, name: str) -> None:
 @json_option
 @click.pass_obj
 def delete(house: House, name: str, as_json: bool) -> None:
-    """Delete a certificate, and its private key where no other certificate has it."""
+    """Delete a certificate, and its private key where no other certificate has it; mail does not bring it back."""
     gone = house.store.certificates.delete(name)
     if as_json:
         print_json({"fingerprint": gone.certificate.fingerprint, "deleted": True, "key_deleted": gone.with_key})
@@ -93,7 +93,7 @@ def delete(house: House, name: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def trust(house: House, name: str, as_json: bool) -> None:
-    """Trust a leaf for itself, or make a CA certificate a trust anchor."""
+    """Trust a leaf for itself, one learned from mail too, or make a CA certificate a trust anchor."""
     _mark(house, name, Trust.TRUSTED, as_json)
 
 
@@ -135,6 +135,8 @@ def _uses(holding: Holding) -> list[str]:
 
 
 def _trust(holding: Holding) -> str:
+    if holding.learned:
+        return "learned" if holding.trusted else "quarantined"
     if holding.distrusted:
         return "distrusted"
     if not holding.trusted:

@@ -1,4 +1,4 @@
-"""``crl``: the stored certificate revocation lists, seen and deleted; ``import`` takes them in."""
+"""``crl``: the stored certificate revocation lists, imported or fetched; ``import`` takes them in."""
 
 from typing import Any
 
@@ -7,6 +7,8 @@ import click
 from gateway.cli.printing import SHORT, day, json_option, moment, print_json, print_table
 from gateway.house import House
 from gateway.pki.revocation import RevocationList
+
+IMPORTED = "imported"
 
 
 @click.group()
@@ -19,11 +21,12 @@ def crl() -> None:
 @click.pass_obj
 def list_(house: House, as_json: bool) -> None:
     """List CRLs by issuer."""
-    found = house.store.revocation_lists.list()
+    found, urls = house.store.revocation_lists.list(), house.store.revocation_lists.urls()
     if as_json:
-        print_json([_json(item) for item in found])
+        print_json([_json(item, urls.get(item.fingerprint)) for item in found])
     else:
-        print_table(("id", "issuer", "kind", "number", "revoked", "made", "next"), map(_row, found))
+        columns = ("id", "issuer", "kind", "number", "revoked", "made", "next", "origin")
+        print_table(columns, (_row(item, urls.get(item.fingerprint)) for item in found))
 
 
 @crl.command()
@@ -31,7 +34,7 @@ def list_(house: House, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def delete(house: House, name: str, as_json: bool) -> None:
-    """Delete a CRL; what it revoked counts as before it came."""
+    """Delete a CRL; what it revoked counts as before it came. A fetched one is fetched again when it is wanted."""
     gone = house.store.revocation_lists.delete(name)
     if as_json:
         print_json({"fingerprint": gone.fingerprint, "deleted": True})
@@ -39,7 +42,7 @@ def delete(house: House, name: str, as_json: bool) -> None:
         click.echo(f"deleted CRL {gone.fingerprint}")
 
 
-def _row(item: RevocationList) -> tuple[str, ...]:
+def _row(item: RevocationList, url: str | None) -> tuple[str, ...]:
     number = "" if item.number is None else f"{item.number:x}"
     next_update = "" if item.next_update is None else day(item.next_update)
     return (
@@ -50,6 +53,7 @@ def _row(item: RevocationList) -> tuple[str, ...]:
         str(item.size),
         day(item.this_update),
         next_update,
+        url or IMPORTED,
     )
 
 
@@ -58,7 +62,7 @@ def _kind(item: RevocationList) -> str:
     return " ".join(word for word, applies in words.items() if applies) or "complete"
 
 
-def _json(item: RevocationList) -> dict[str, Any]:
+def _json(item: RevocationList, url: str | None) -> dict[str, Any]:
     return {
         "fingerprint": item.fingerprint,
         "issuer": item.issuer,
@@ -68,4 +72,6 @@ def _json(item: RevocationList) -> dict[str, Any]:
         "is_delta": item.is_delta,
         "is_indirect": item.is_indirect,
         "revoked": item.size,
+        "origin": IMPORTED if url is None else "fetched",
+        "url": url,
     }

@@ -87,7 +87,7 @@ def _json(message: HeldMessage) -> dict[str, Any]:
         "record_id": message.record_id,
         "received_at": moment(message.received_at),
         "door": message.door,
-        "client": message.client.address,
+        "client": message.client.origin,
         "sender": message.envelope.sender,
         "recipients": list(message.envelope.addresses),
         "message_id": message.message_id,

@@ -1,16 +1,27 @@
 """``serve``: the daemon in the foreground, as a service manager wants it."""
 
+import os
+from functools import partial
+from tempfile import TemporaryDirectory
+
 import click
 
-from gateway import daemon
+from gateway.config import load
 from gateway.house import House
-from gateway.log import start_logging
 
 
 @click.command()
 @click.pass_obj
 def serve(house: House) -> None:
-    """Run the gateway: all doors, until it is told to stop (TERM drains, a second TERM stops at once)."""
-    options = house.options
-    start_logging(options.log.format == "json")
-    daemon.serve(options)
+    """Run the gateway: all doors, until it is told to stop.
+
+    TERM drains, a second TERM stops at once. HUP reads the configuration again.
+    """
+    # prometheus_client reads where to count when it is imported, so the daemon comes after that; no other command needs
+    # it. The folder is this run's alone: another start by mistake takes nothing away.
+    runtime = os.environ.get("RUNTIME_DIRECTORY")
+    with TemporaryDirectory(prefix="smime-gateway-metrics-", dir=runtime, ignore_cleanup_errors=True) as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        from gateway import daemon
+
+        daemon.serve(partial(load, house.path))

@@ -10,7 +10,7 @@ RFC 8103 (ChaCha20-Poly1305), RFC 3370 (SHA-1, DSA, triple DES, RC2).
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -179,6 +179,8 @@ DIGEST_BY_OID = _by_oid(
         Digest("shake256", der.oid(f"{_NIST}.2.18"), 64, "shake256", _Shake256, parameters=_SHAKE256_LENGTH),
     )
 )
+MD5 = der.oid("1.2.840.113549.2.5")[2:]
+"""No row: a signature over it proves nothing and is not verified; it is told apart as weak (row SIG-13)."""
 PARAMETER_DIGESTS = {DIGESTS[name].oid[2:]: name for name in ("sha1", "sha224", "sha256", "sha384", "sha512")}
 """Digests inside PSS, OAEP and their mask generation; in OAEP collisions do not matter, and SHA-1 is the default."""
 
@@ -293,6 +295,17 @@ DERIVATION_BY_OID = _by_oid(
 
 TRANSPORTS = {"pkcs1v15": KeyTransport("pkcs1v15"), "oaep": KeyTransport("oaep")}
 """The two ways to RSA recipients, by their configured names."""
+
+
+def raised(cipher: str, announced: Collection[str]) -> str:
+    """Return the strongest of the ciphers ``announced`` that is in nothing weaker than ``cipher``, else ``cipher``.
+
+    What every recipient says he can open may make the encryption stronger, never weaker (RFC 8551 §2.7.1, §6).
+    """
+    least = CIPHERS[cipher]
+    strong = (row for row in CIPHERS.values() if row.key_size >= least.key_size and row.aead >= least.aead)
+    return next((row.name for row in strong if row.name in announced), cipher)
+
 
 _CURVE_DIGESTS = {"secp256r1": "sha256", "secp384r1": "sha384", "secp521r1": "sha512"}
 

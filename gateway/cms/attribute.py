@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from gateway.asn1 import der
-from gateway.asn1.ber import Element, Fields, members
+from gateway.asn1.ber import Element, Fields, members, read
 from gateway.cms.algorithm import DIGEST_BY_OID, DIGESTS
 from gateway.cms.content import DATA
+from gateway.cms.identity import Identity
 from gateway.cms.parameter import capabilities, read_capabilities, read_identifier
 from gateway.cms.rejected import Rejected
 from gateway.errors import Malformed
@@ -19,11 +20,14 @@ from gateway.pki.certificate import Certificate
 from gateway.reason import Reason
 
 ATTRIBUTES = 50
+CAPABILITIES_SIZE = 2048
+"""Bytes of an SMIMECapabilities that is looked at; usual ones have a hundred."""
 
 CONTENT_TYPE = der.oid("1.2.840.113549.1.9.3")
 MESSAGE_DIGEST = der.oid("1.2.840.113549.1.9.4")
 SIGNING_TIME = der.oid("1.2.840.113549.1.9.5")
 SMIME_CAPABILITIES = der.oid("1.2.840.113549.1.9.15")
+KEY_PREFERENCE = der.oid("1.2.840.113549.1.9.16.2.11")
 SIGNING_CERTIFICATE = der.oid("1.2.840.113549.1.9.16.2.12")
 SIGNING_CERTIFICATE_V2 = der.oid("1.2.840.113549.1.9.16.2.47")
 
@@ -122,9 +126,35 @@ def _time(element: Element) -> datetime:
 def announced(attributes: Attributes) -> tuple[str, ...]:
     """Return the signer's capabilities as ``parameter.read_capabilities`` does; none where they cannot be read."""
     try:
-        return read_capabilities(single(attributes, SMIME_CAPABILITIES))
+        value = single(attributes, SMIME_CAPABILITIES).raw
     except Malformed:
         return ()
+    return _announced(bytes(value)) if len(value) <= CAPABILITIES_SIZE else ()
+
+
+@lru_cache(512)
+def _announced(value: bytes) -> tuple[str, ...]:
+    """Every program announces the same in all its mail, so what was read once is kept."""
+    try:
+        return read_capabilities(read(value))
+    except Malformed:
+        return ()
+
+
+def preferred(attributes: Attributes) -> Identity | None:
+    """Return how the signer names the certificate to encrypt to (RFC 8551 §2.5.3); None: not at all, or unreadably."""
+    if KEY_PREFERENCE[2:] not in attributes:
+        return None
+    try:
+        choice = single(attributes, KEY_PREFERENCE).expect(0xA0, 0xA1, 0x82)
+        if choice.tag == 0x82:
+            return Identity(None, None, choice.value)
+        fields = Fields(choice, choice.tag)
+        if choice.tag == 0xA1:
+            return Identity(None, None, fields.next().octets())
+        return Identity(bytes(fields.take(der.SEQUENCE).raw), fields.next().integer(), None)
+    except Malformed:
+        return None
 
 
 def binds(attributes: Attributes, certificate: Certificate) -> bool:

@@ -41,7 +41,7 @@ def read_compressed(data: Octets) -> Compressed:
 def compressed_data(element: Element) -> Compressed:
     """Read a CompressedData (RFC 3274 §1.1). Raises ``Malformed``, ``LimitExceeded``."""
     fields = Fields(element)
-    fields.next().integer()
+    fields.skip_version()
     algorithm = read_identifier(fields.next())
     encapsulated = Fields(fields.next())
     fields.end()

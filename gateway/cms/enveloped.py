@@ -144,7 +144,7 @@ def read_enveloped(data: Octets) -> Enveloped:
 def enveloped_data(element: Element) -> Enveloped:
     """Read an EnvelopedData (RFC 5652 §6.1). Raises ``Malformed``, ``LimitExceeded``."""
     fields = Fields(element)
-    fields.next().integer()
+    fields.skip_version()
     fields.optional(0xA0)
     recipients = read_recipients(fields.next())
     algorithm, ciphertext = _read_encrypted_content(fields.next())
@@ -156,7 +156,7 @@ def enveloped_data(element: Element) -> Enveloped:
 def auth_enveloped_data(element: Element) -> Enveloped:
     """Read an AuthEnvelopedData (RFC 5083 §2.1). Raises ``Malformed``, ``LimitExceeded``."""
     fields = Fields(element)
-    fields.next().integer()
+    fields.skip_version()
     fields.optional(0xA0)
     recipients = read_recipients(fields.next())
     algorithm, ciphertext = _read_encrypted_content(fields.next())

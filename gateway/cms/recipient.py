@@ -193,7 +193,7 @@ def _read_recipient(element: Element) -> list[Recipient]:
 
 def _read_transport(element: Element) -> Recipient:
     fields = Fields(element)
-    fields.next().integer()
+    fields.skip_version()
     identity = read_identity(fields.next())
     algorithm = read_identifier(fields.next())
     wrapped = fields.next().octets()
@@ -203,7 +203,7 @@ def _read_transport(element: Element) -> Recipient:
 
 def _read_agreement(element: Element) -> list[Recipient]:
     fields = Fields(element, AGREEMENT)
-    fields.next().integer()
+    fields.skip_version()
     originator = fields.take(0xA0).only()
     ukm = fields.optional(0xA1)
     material = None if ukm is None else ukm.only().octets()
@@ -233,7 +233,7 @@ def _read_other(element: Element) -> Recipient:
         return Recipient(OTHER)
     info = Fields(fields.next())
     fields.end()
-    info.next().integer()
+    info.skip_version()
     identity = read_identity(info.next())
     mechanism = read_identifier(info.next())
     ciphertext = info.next().octets()

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields, members
-from gateway.cms.algorithm import DIGEST_BY_OID, DIGESTS, Digest, unsupported
+from gateway.cms.algorithm import DIGEST_BY_OID, DIGESTS, MD5, Digest, unsupported, weak
 from gateway.cms.attribute import (
     CONTENT_TYPE,
     MESSAGE_DIGEST,
@@ -21,6 +21,7 @@ from gateway.cms.attribute import (
     announced,
     binds,
     check_unsigned,
+    preferred,
     read_attributes,
     retag,
     signed_attributes,
@@ -119,7 +120,9 @@ class SignerInfo:
 
     @property
     def digest(self) -> Digest:
-        """The digest over the content. Raises ``Rejected``."""
+        """The digest over the content. Raises ``Rejected``: weak-algorithm, unsupported-algorithm."""
+        if self.digest_algorithm.oid == MD5:
+            raise weak("a signature over MD5")
         row = DIGEST_BY_OID.get(self.digest_algorithm.oid)
         if row is None or not self.digest_algorithm.takes(row.parameters):
             raise unsupported("the digest algorithm of a signature is unknown")
@@ -152,7 +155,7 @@ def read_signed(data: Octets) -> SignedData:
 def signed_data(element: Element) -> SignedData:
     """Read a SignedData (RFC 5652 §5.1). Raises ``Malformed``, ``LimitExceeded``."""
     fields = Fields(element)
-    fields.next().integer()
+    fields.skip_version()
     digests = {read_identifier(item).oid for item in members(fields.next(), SIGNERS)}
     content_type, content = _encapsulated(fields.next())
     certificates = _sequences(fields.optional(0xA0), CERTIFICATES)
@@ -184,7 +187,7 @@ def _sequences(element: Element | None, limit: int) -> tuple[memoryview, ...]:
 def _read_signer(element: Element, content_type: bytes, digests: set[bytes]) -> SignerInfo:
     """SignerInfo (RFC 5652 §5.3)."""
     fields = Fields(element)
-    fields.next().integer()
+    fields.skip_version()
     signer = read_identity(fields.next())
     digest_algorithm = read_identifier(fields.next())
     attributes = fields.optional(0xA0)
@@ -235,6 +238,11 @@ class Verified:
     def capabilities(self) -> tuple[str, ...]:
         """What the signer announces to open, best first: names of content ciphers, ``oaep``; information only."""
         return announced(self._signed)
+
+    @property
+    def preferred(self) -> Identity | None:
+        """How the signer names the certificate to encrypt to; information only."""
+        return preferred(self._signed)
 
     def reasons(self, accept_legacy: bool) -> list[Reason]:
         """Return what keeps such a signature from passing, in the order of the record; none: nothing in CMS does."""

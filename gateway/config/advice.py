@@ -5,7 +5,7 @@ from datetime import timedelta
 from itertools import product
 
 from gateway.config.checks import pattern_key, sockets
-from gateway.config.options import Options
+from gateway.config.options import Listener, Milter, Options
 from gateway.config.problem import KeyPath, Problem, spelled
 from gateway.config.values import Endpoint
 from gateway.engine.transaction import Direction
@@ -25,6 +25,7 @@ def warnings(options: Options) -> list[str]:
         _repeated,
         _unused_tls,
         _no_login,
+        _slow_milters,
         _names,
         _bounds,
     )
@@ -36,7 +37,8 @@ def _nothing_done(options: Options) -> Iterator[Problem]:
         yield Problem(("enabled",), "false: no mail is signed, encrypted, opened or judged")
     if not options.groups:
         yield Problem(("groups",), "empty: no address is known, so no mail is signed or encrypted")
-    if all(listener.direction is not Direction.OUTBOUND for listener in options.listeners):
+    doors: tuple[Listener | Milter, ...] = (*options.listeners, *options.milters)
+    if all(door.direction is not Direction.OUTBOUND for door in doors):
         yield Problem(("listeners",), "none is outbound: the helpdesk has no door to send through")
 
 
@@ -93,11 +95,19 @@ def _unused_tls(options: Options) -> Iterator[Problem]:
 
 def _no_login(options: Options) -> Iterator[Problem]:
     outbound = [listener for listener in options.listeners if listener.direction is Direction.OUTBOUND]
-    if any(listener.auth.kind != "none" for listener in outbound):
+    told = any(milter.direction is Direction.OUTBOUND for milter in options.milters)  # by the mail server
+    if told or any(listener.auth.kind != "none" for listener in outbound):
         return
     for index, group in enumerate(options.groups):
         if group.submitters.users:
             yield Problem(("groups", index, "submitters", "users"), "no outbound listener has auth: nobody can log in")
+
+
+def _slow_milters(options: Options) -> Iterator[Problem]:
+    for index, milter in enumerate(options.milters):
+        if isinstance(milter.listen, Endpoint):
+            text = "TCP costs tens of milliseconds a message, and any local user may connect; use unix:PATH"
+            yield Problem(("milters", index, "listen"), text)
 
 
 def _names(options: Options) -> Iterator[Problem]:
@@ -113,16 +123,3 @@ def _bounds(options: Options) -> Iterator[Problem]:
         yield Problem(("limits", "connections_per_client"), "is never reached: limits.connections is smaller")
     if options.retention.ledger < timedelta(days=1):
         yield Problem(("retention", "ledger"), "is short: a client that tries again later may deliver a copy twice")
-
-
-_RULES = (
-    _nothing_done,
-    _encrypt_without_sign,
-    _loops,
-    _unreachable,
-    _repeated,
-    _unused_tls,
-    _no_login,
-    _names,
-    _bounds,
-)

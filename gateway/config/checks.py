@@ -1,8 +1,10 @@
 """What must hold between keys: one small rule each, every violation named. Files on disk are judged in ``files``."""
 
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from itertools import combinations
+from pathlib import Path
 
 from gateway.config.options import Listener, Options
 from gateway.config.problem import KeyPath, Problem
@@ -25,6 +27,7 @@ def contradictions(options: Options) -> Iterator[Problem]:
     yield from _tags(options)
     yield from _limits(options)
     yield from _held_mail(options)
+    yield from _milters(options)
     yield from _loopback(options)
 
 
@@ -50,6 +53,11 @@ def sockets(options: Options) -> list[tuple[KeyPath, Endpoint]]:
     """Return every TCP socket the gateway would open, with its key."""
     doors: list[tuple[KeyPath, Endpoint]] = [
         (("listeners", index, "listen"), listener.listen) for index, listener in enumerate(options.listeners)
+    ]
+    doors += [
+        (("milters", index, "listen"), milter.listen)
+        for index, milter in enumerate(options.milters)
+        if isinstance(milter.listen, Endpoint)
     ]
     return [*doors, (("admin", "listen"), options.admin.listen), (("metrics", "listen"), options.metrics.listen)]
 
@@ -122,6 +130,21 @@ def _held_mail(options: Options) -> Iterator[Problem]:
     if hold.enabled and hold.next_hop is None and takes and not listens:
         text = "no inbound listener has a next hop for held mail; name a mail server, or set hold.enabled to false"
         yield Problem(("inbound", "hold", "next_hop"), text)
+
+
+def _milters(options: Options) -> Iterator[Problem]:
+    if options.milters and find_spec("milter") is None:
+        yield Problem(("milters",), "needs pymilter; install smime-gateway[milter]")
+    taken: set[Path] = set()
+    for index, milter in enumerate(options.milters):
+        path, address = ("milters", index, "listen"), milter.listen
+        if isinstance(address, Endpoint):
+            if not address.loopback:
+                yield Problem(path, "must be a loopback address: whoever connects gets mail signed and opened")
+        elif address in taken:
+            yield Problem(path, f"{address} is taken by another milter; choose another path")
+        else:
+            taken.add(address)
 
 
 def _loopback(options: Options) -> Iterator[Problem]:

@@ -18,6 +18,8 @@ from gateway.config.values import (
     endpoint,
     host_name,
     key_source,
+    milter_socket,
+    milter_socket_text,
     network,
     octal,
     path,
@@ -25,7 +27,6 @@ from gateway.config.values import (
     printable,
     size,
     size_text,
-    unix_socket,
     workers,
 )
 
@@ -60,11 +61,11 @@ KeySource = Annotated[
     PlainSerializer(str),
     _written("credential:kek", pattern="^(credential:|file:/)"),
 ]
-UnixSocket = Annotated[
-    Path,
-    PlainValidator(unix_socket),
-    PlainSerializer("unix:{}".format),
-    _written("unix:/run/x.sock", pattern="^unix:/"),
+MilterSocket = Annotated[
+    Path | Endpoint,
+    PlainValidator(milter_socket),
+    PlainSerializer(milter_socket_text),
+    _written("unix:/run/x.sock", pattern="^(unix:/|inet:)"),
 ]
 Pattern = Annotated[str, PlainValidator(pattern), _written("@help.example.org")]
 Database = Annotated[str, PlainValidator(database), _written("sqlite", pattern="^(sqlite$|postgresql\\+psycopg://)")]

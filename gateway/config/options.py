@@ -23,12 +23,12 @@ from gateway.config.kinds import (
     HostName,
     KeySource,
     Listen,
+    MilterSocket,
     Name,
     OwnId,
     OwnName,
     Pattern,
     Size,
-    UnixSocket,
     Words,
     Workers,
 )
@@ -97,7 +97,7 @@ class Milter(Section):
 
     name: Name = required("name of the door in records, logs and metrics")
     direction: Direction = required("outbound: sign and encrypt; inbound: open and judge")
-    listen: UnixSocket = required("unix:PATH of the socket")
+    listen: MilterSocket = required("unix:PATH of the socket (inet:HOST:PORT on loopback is possible, and slow)")
     mode: FileMode = default("0660", "permissions of the socket, octal")
 
 

@@ -5,13 +5,7 @@ from collections.abc import Iterator
 from gateway.config.options import Options, Section
 from gateway.config.problem import KeyPath, Problem
 
-PLANNED: tuple[tuple[str, ...], ...] = (
-    ("milters",),
-    ("inbound", "revocation"),
-    ("learn",),
-    ("admin",),
-    ("metrics",),
-)
+PLANNED: tuple[tuple[str, ...], ...] = (("admin",),)
 
 
 def not_in_this_version(options: Options) -> Iterator[Problem]:

@@ -171,12 +171,19 @@ def key_source(value: object) -> Reference:
     raise ValueError("must be credential:NAME or file:PATH with an absolute path; never the key itself")
 
 
-def unix_socket(value: object) -> Path:
-    """Read ``unix:PATH``."""
-    text = _text(value, "unix:PATH")
-    if not text.startswith("unix:/"):
-        raise ValueError("must be unix:PATH with an absolute path (milters over TCP are too slow to be useful)")
-    return Path(text.removeprefix("unix:"))
+def milter_socket(value: object) -> Path | Endpoint:
+    """Read ``unix:PATH`` or, as Postfix writes it, ``inet:HOST:PORT``."""
+    kind, _, rest = _text(value, "unix:PATH").partition(":")
+    if kind == "unix" and rest.startswith("/"):
+        return Path(rest)
+    if kind == "inet":
+        return endpoint(rest)
+    raise ValueError("must be unix:PATH with an absolute path (or inet:HOST:PORT, which is slow)")
+
+
+def milter_socket_text(socket: Path | Endpoint) -> str:
+    """Return a milter socket as it is written."""
+    return f"{'inet' if isinstance(socket, Endpoint) else 'unix'}:{socket}"
 
 
 def pattern(value: object) -> str:

@@ -8,14 +8,19 @@ from dataclasses import replace
 
 from gateway.clock import now
 from gateway.config import Options
+from gateway.daemon.fetching import Fetching, fetches
 from gateway.daemon.journal_writer import JournalWriter
 from gateway.daemon.keeper import Keeper
+from gateway.daemon.learner import Learner
 from gateway.engine.engine import Engine, make_record
+from gateway.engine.rate import FailureRate
 from gateway.engine.record import Record
 from gateway.engine.transaction import Direction, Hold, Outcome, Receipt, Transaction
 from gateway.errors import Fault
 from gateway.house import build_engine, store_options
 from gateway.log import log_record, logger
+from gateway.lookup import Fetch
+from gateway.metrics import ERRORS, STAGES, Kind, Stage, count_record
 from gateway.reply import Reply
 from gateway.store import Store, open_store
 from gateway.store.replies import Sighting
@@ -27,12 +32,33 @@ class Desk:
     def __init__(self, options: Options) -> None:
         """Open the store. Raises ``Fault``, ``Misconfigured``, ``NotPermitted``."""
         self.store: Store = open_store(store_options(options), durable=False)
-        self.engine: Engine = build_engine(options, self.store, remember=True)
+        self._failures = FailureRate(options.inbound.failed_decrypts_per_hour)
+        self._fetching = Fetching(self.store, Fetch())
+        self.renew(options)
+        self._journal = JournalWriter(self._write_down, self._not_written)
+
+    def renew(self, options: Options) -> None:
+        """Put a new engine in the place of the old; a message under way keeps the one it began with.
+
+        What was counted of failed decryptions counts on. Raises what keeps the new one from being built.
+        """
+        wants = self._fetching.wants if fetches(options) else None
+        engine = build_engine(options, self.store, remember=True, failures=self._failures, wants=wants)
+        self.engine: Engine = engine
+        self._fetching.renew(options)
         self._keeper = Keeper(options, self.store)
-        self._journal = JournalWriter(self._write_down)
+        self._learner = Learner(options, self.store)
 
     def process(self, transaction: Transaction) -> Outcome:
         """Run the engine over one message. Raises ``Fault``; what else it raises is a bug, and defers the message."""
+        try:
+            with STAGES[Stage.PROCESS].time():
+                return self._process(transaction)
+        except Exception as error:
+            ERRORS[Kind.STORE if isinstance(error, Fault) else Kind.INTERNAL].inc()
+            raise
+
+    def _process(self, transaction: Transaction) -> Outcome:
         if transaction.direction is Direction.OUTBOUND:
             return self.engine.process(transaction)
         generation = self.store.generation.current()
@@ -44,35 +70,56 @@ class Desk:
     def report(
         self, transaction: Transaction, outcome: Outcome, receipts: Sequence[Receipt], reply: Reply, seconds: float
     ) -> None:
-        """Hold a message that may be tried again; make its record, log it and have it written down.
+        """Hold a message that may be tried again; make its record, log it and have it written down; learn from it.
 
-        Neither undoes a delivery where it fails. Blocks only for a message that is held.
+        None of it undoes a delivery where it fails. Blocks only where ``asks_the_store`` says so.
         """
         record = make_record(transaction, outcome, receipts, reply, seconds)
         if outcome.hold is not None and reply.positive:
             record = replace(record, held=self._keep(transaction, outcome.hold, record.message_id))
         self.write(record)
+        if reply.positive:
+            self.learn(transaction, outcome)
+
+    def asks_the_store(self, transaction: Transaction, outcome: Outcome) -> bool:
+        """Whether ``report`` has to ask the store before it returns."""
+        return outcome.hold is not None or self._learner.has_news(transaction, outcome.learn)
+
+    def learn(self, transaction: Transaction, outcome: Outcome) -> None:
+        """Take down what a delivered message taught, if that is news. Blocks where it is."""
+        if outcome.learn is None or not self._learner.has_news(transaction, outcome.learn):
+            return
+        try:
+            self._learner.learn(transaction, outcome.learn)
+        except Fault as error:  # the next mail of its author teaches the same
+            ERRORS[Kind.STORE].inc()
+            logger.error("%s: certificate not learned: %s", transaction.id, error)
 
     def write(self, record: Record) -> None:
-        """Log a record, and have it written into the journal."""
+        """Log a record, have it written into the journal, and count it."""
         log_record(record)
         self._journal.put(record)
+        count_record(record)
 
     def close(self) -> None:
         """Write down what waits, and close the store."""
+        self._fetching.close()
         self._journal.close()
         self.store.close()
 
     def _keep(self, transaction: Transaction, hold: Hold, message_id: str | None) -> str | None:
         try:
-            return self._keeper.keep(transaction, hold, message_id)
+            with STAGES[Stage.HOLD].time():
+                return self._keeper.keep(transaction, hold, message_id)
         except Fault as error:  # it was delivered as it came: only the second chance is lost
+            ERRORS[Kind.HOLD].inc()
             logger.error("%s: not held: %s", transaction.id, error)
             return None
 
     def _write_down(self, records: Sequence[Record]) -> None:
         """Write records, and which Message-IDs plain mail had: they are never taken for encrypted mail's later."""
-        self.store.journal.write(records)
+        with STAGES[Stage.JOURNAL].time():
+            self.store.journal.write(records)
         plain = [
             Sighting(record.message_id, False, record.received_at)
             for record in records
@@ -80,6 +127,9 @@ class Desk:
         ]
         if plain:
             self.store.replies.write(plain)
+
+    def _not_written(self, count: int) -> None:
+        ERRORS[Kind.JOURNAL].inc(count)
 
 
 def prune(store: Store, options: Options) -> None:
@@ -89,3 +139,4 @@ def prune(store: Store, options: Options) -> None:
     store.ledger.prune(moment - retention.ledger)
     store.replies.prune(moment - retention.replies)
     store.held.prune(moment - options.inbound.hold.retention)
+    store.learned.prune(moment)

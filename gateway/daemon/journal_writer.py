@@ -20,8 +20,12 @@ class JournalWriter:
     Nobody waits for it: the log line is written at once, and a delivery stands with or without its record.
     """
 
-    def __init__(self, write: Callable[[Sequence[Record]], None]) -> None:
+    def __init__(
+        self, write: Callable[[Sequence[Record]], None], lost: Callable[[int], None] = lambda count: None
+    ) -> None:
+        """``lost`` is told how many records are in the log only."""
         self._write = write
+        self._lost = lost
         self._waiting: SimpleQueue[Record | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -29,6 +33,7 @@ class JournalWriter:
     def put(self, record: Record) -> None:
         """Take a record; it is in the journal ``LINGER`` seconds later."""
         if self._waiting.qsize() >= BACKLOG:
+            self._lost(1)
             logger.error("journal: too many records wait; not written: %s", line(record))
         else:
             self._waiting.put(record)
@@ -59,5 +64,6 @@ class JournalWriter:
             if batch:
                 self._write(batch)
         except Exception as error:  # noqa: BLE001 - whatever keeps it from being written, the log has the records
+            self._lost(len(batch))
             for record in batch:
                 logger.error("journal: %s; not written: %s", error, line(record))

@@ -24,6 +24,7 @@ from gateway.engine.transaction import Delivery, Direction, FrontEnd, Hold, Outc
 from gateway.errors import Fault
 from gateway.log import logger
 from gateway.mail.envelope import Envelope, Recipient
+from gateway.metrics import ERRORS, Kind
 from gateway.policy.rule import Addresses
 from gateway.reason import Reason
 from gateway.smtp.door import Door, NextHop
@@ -121,10 +122,13 @@ class Retry:
         await self._settle(message, content, result, receipt)
         seconds = asyncio.get_running_loop().time() - started
         self._desk.write(_record(message, result, receipt, seconds))
+        if receipt is not None and receipt.reply is not None and accepted(receipt.reply):
+            await self._thread(self._desk.learn, result.transaction, result.outcome)
         return True
 
     async def _failed(self, message: HeldMessage, error: Exception) -> None:
         """Fault or bug: tried again after a pause."""
+        ERRORS[Kind.RETRY].inc()
         note = str(error) if isinstance(error, Fault) else f"the attempt failed: {type(error).__name__}"
         logger.error("held message %s: %s", message.id, note, exc_info=not isinstance(error, Fault))
         await self._mark(self._store.held.failed_temporarily, message.id, now(), note)
@@ -157,10 +161,10 @@ class Retry:
         self._store.held.succeeded(message.id)
 
     def _keep_for_others(self, message: HeldMessage, content: bytes, result: _Result) -> None:
-        """Hold it for the recipients for whom it stays closed: their own key may come yet."""
+        """Hold it for the recipients for whom it stays closed: their own key may come yet, if it waited for any."""
         readers = {to.address for to in result.outcome.deliveries[0].recipients}
         others = tuple(to for to in message.envelope.recipients if to.address not in readers)
-        if not others:
+        if not others or not message.needs:
             return
         envelope = replace(message.envelope, recipients=others)
         arrived = replace(result.transaction, id=message.record_id, envelope=envelope, content=content)
@@ -180,7 +184,7 @@ class Retry:
         sender = "" if self._options.sender is None else message.envelope.sender
         envelope = Envelope(sender, delivery.recipients, message.envelope.parameters)
         try:
-            reply = await send(self._pool_of(hop), message.client, envelope, delivery.content)
+            reply = await send(self._pool_of(hop), message.client, envelope, delivery)
         except Fault as fault:
             logger.warning("%s: held message %s: %s", result.transaction.id, message.id, fault)
             reply = unavailable(fault, result.transaction.id)

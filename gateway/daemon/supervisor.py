@@ -1,160 +1,282 @@
-"""The supervisor: starts the workers, replaces one that dies, passes a stop on to all, tells systemd.
+"""The supervisor: fills posts with child processes, replaces one that dies or hangs, passes on stop and configuration.
 
-It holds no mail, no keys and no connection to the store, so that it has nothing to fail on. TERM drains, a second
-TERM stops at once. Workers share the ports (SO_REUSEPORT); the kernel spreads the connections.
+It holds no mail, no keys and no connection to the store, so that it has nothing to fail on. A post may itself be a
+supervisor with posts of its own (a milter door is one): above each stands a ``Superior``, the service manager or the
+supervisor that started it.
 """
 
+import faulthandler
 import os
-import secrets
+import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import NoReturn, Protocol
+
+from prometheus_client.multiprocess import mark_process_dead
 
 from gateway.config import Options
-from gateway.daemon.worker import work
+from gateway.daemon.child import BEAT, Child, Post, framed
+from gateway.daemon.incumbent import Incumbent
 from gateway.errors import Fault
-from gateway.house import store_options
 from gateway.log import logger
-from gateway.store import open_store
+from gateway.metrics import ERRORS, Kind, take_over
 
-SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
-RESPAWN_DELAY = 1.0
-"""Seconds between the death of a worker and its successor."""
-DRAIN_MARGIN = 5.0
-"""Seconds a worker may take beyond the drain before it is killed."""
-
-
-def serve(options: Options) -> None:
-    """Run the service until it is told to stop. Raises what keeps it from starting: store, ports, files."""
-    _check_ports(options)
-    store = open_store(store_options(options), durable=False)
-    store.check()
-    store.close()
-    count = os.cpu_count() or 1 if options.workers == "auto" else options.workers
-    instance = secrets.token_hex(8)
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    drain = options.drain.total_seconds()
-    Supervisor(count, drain, lambda ready, lifeline: work(options, count, instance, ready, lifeline)).run()
+SIGNALS = {signal.SIGTERM, signal.SIGCHLD}
+OUTSIDE = {signal.SIGINT, signal.SIGHUP}
+"""What an administrator sends the first supervisor; all below ignore it: a terminal sends INT to every process."""
+RESPAWN_DELAYS = (1.0, 60.0)
+"""Seconds between a death and the successor: doubled from the first to the second while successors die young."""
+YOUNG = 60.0
+"""Age in seconds under which a death counts as a failed start."""
+MARGIN = 4.0
+"""Seconds a child may take beyond the drain, or after a second TERM, before it is killed."""
+ADOPT_WITHIN = 5.0
+"""Seconds in which all children must have taken over a new configuration."""
 
 
-def _check_ports(options: Options) -> None:
-    """Find out now, and not in each worker, that a port is taken: another instance would silently share it."""
-    with ExitStack() as held:
-        for listener in options.listeners:
-            family = socket.AF_INET6 if ":" in listener.listen.host else socket.AF_INET
-            probe = held.enter_context(socket.socket(family, socket.SOCK_STREAM))
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((listener.listen.host, listener.listen.port))
-            except OSError as error:
-                text = f"listener {listener.name}: cannot listen on {listener.listen}: {error.strerror}"
-                raise Fault(text) from error
+class Superior(Protocol):
+    """To whom a supervisor reports."""
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when there is something to receive; -1: HUP says so."""
+
+    def receive(self) -> Options | None:
+        """Return the new configuration, None where it is not to be used. Raises ``EOFError``: nobody is above."""
+
+    def ready(self) -> None:
+        """Hear that all children serve."""
+
+    def alive(self) -> None:
+        """Hear, every second, that all children answer."""
+
+    def adopted(self, well: bool) -> None:
+        """Hear whether all children took over the configuration received last."""
+
+    def stopping(self) -> None:
+        """Hear that the drain begins."""
 
 
 class Supervisor:
-    """Keeps ``count`` children alive until a stop. Children that lose it (end of file on the lifeline) drain and go."""
+    """Keeps posts filled until a stop."""
 
-    def __init__(self, count: int, drain: float, work: Callable[[int, int], None]) -> None:
-        self._count = count
-        self._drain = drain
-        self._work = work
-        self._children: set[int] = set()
-        self._lifeline, self._life = os.pipe()
+    def __init__(
+        self,
+        posts: Sequence[Post],
+        options: Options,
+        superior: Superior,
+        margin: float = MARGIN,
+    ) -> None:
+        """``margin`` of a supervisor below another must be smaller than the other's."""
+        self._vacant = [(0.0, post) for post in posts]
+        self._options = options
+        self._superior = superior
+        self._margin = margin
+        self._incumbents: dict[int, Incumbent] = {}
+        self._delays: dict[str, float] = {}
+        self._predecessors: dict[str, int] = {}
+        self._ready = False
+        self._stops = 0
+        self._asked = False
+        self._adopt_until: float | None = None
+        self._selector = selectors.DefaultSelector()
+        self._signals, self._wakeup = socket.socketpair()
 
     def run(self) -> None:
-        """Start the children, serve, and return when the last has gone. Raises ``Fault`` when none can start."""
-        pipes = [self._start() for _ in range(self._count)]
-        self._await_ready(pipes)
-        notify("READY=1")
-        logger.info("ready: %d workers", self._count)
-        respawn_at: float | None = None
-        while True:
-            received = signal.sigtimedwait(SIGNALS, 1.0)
-            number = received.si_signo if received else None
-            if number in (signal.SIGTERM, signal.SIGINT):
-                break
-            if number == signal.SIGHUP:
-                logger.warning("reload: not in this version; restart to read the configuration again")
-            if self._reap() and respawn_at is None:
-                respawn_at = time.monotonic() + RESPAWN_DELAY
-            if respawn_at is not None and time.monotonic() >= respawn_at:
-                respawn_at = None
-                while len(self._children) < self._count:
-                    os.close(self._start())
+        """Fill the posts, keep them filled, and return when told to stop and all have gone.
+
+        Raises ``Fault`` when a child ends before all have been ready once.
+        """
+        self._watch_signals()
+        if self._superior.fileno() >= 0:
+            self._watch(self._superior.fileno(), self._renew)
+        while not self._stops:
+            self._fill_vacancies()
+            self._turn()
+            self._look_after()
         self._stop()
 
-    def _start(self) -> int:
-        """Fork one worker and return the reading end of its ready pipe."""
-        reading, writing = os.pipe()
+    # -- the loop -----------------------------------------------------------------------------------------------
+
+    def _watch(self, descriptor: int, what: Callable[[], None]) -> None:
+        self._selector.register(descriptor, selectors.EVENT_READ, what)
+
+    def _watch_signals(self) -> None:
+        self._signals.setblocking(False)
+        self._wakeup.setblocking(False)
+        for number in SIGNALS if self._superior.fileno() >= 0 else SIGNALS | OUTSIDE:
+            signal.signal(number, lambda *_: None)  # what counts is the byte in the wake-up descriptor
+        signal.set_wakeup_fd(self._wakeup.fileno(), warn_on_full_buffer=False)
+        self._watch(self._signals.fileno(), self._take_signals)
+
+    def _turn(self, seconds: float = BEAT) -> None:
+        for key, _ in self._selector.select(seconds):
+            key.data()
+        self._reap()
+
+    def _take_signals(self) -> None:
+        received = self._signals.recv(4096)
+        self._stops += sum(number in (signal.SIGTERM, signal.SIGINT) for number in received)
+        self._asked = self._asked or signal.SIGHUP in received
+
+    def _look_after(self) -> None:
+        children = self._incumbents.values()
+        for child in children:
+            child.end_if_stuck()
+        if self._ready and all(child.answers for child in children):
+            self._superior.alive()
+        if not self._ready and not self._vacant and all(child.ready for child in children):
+            self._ready = True
+            self._superior.ready()
+        self._see_who_adopted()
+        # None before all serve, and one after the other: systemd takes the READY of a reload for that of the start.
+        if self._asked and self._ready and self._adopt_until is None:
+            self._asked = False
+            self._renew()
+
+    # -- children -----------------------------------------------------------------------------------------------
+
+    def _fill_vacancies(self) -> None:
+        now = time.monotonic()
+        due = [post for at, post in self._vacant if at <= now]
+        self._vacant = [(at, post) for at, post in self._vacant if at > now]
+        for post in due:
+            self._fill(post)
+
+    def _fill(self, post: Post) -> None:
+        ours, theirs = socket.socketpair()
+        # A signal that came between fork and reset would wake the supervisor instead of the child.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS | OUTSIDE)
         pid = os.fork()
         if pid == 0:
-            os.close(reading)
-            os.close(self._life)
-            code = 70
-            try:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-                signal.signal(signal.SIGHUP, signal.SIG_IGN)
-                self._work(writing, self._lifeline)
-                code = 0
-            except Exception as error:  # noqa: BLE001 - the last frame of a child
-                logger.error("worker: %s: %s", type(error).__name__, error)
-            finally:
-                os._exit(code)
-        os.close(writing)
-        self._children.add(pid)
-        return reading
+            ours.close()
+            self._become(post, Child(theirs, self._options))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS | OUTSIDE)
+        theirs.close()
+        incumbent = self._incumbents[pid] = Incumbent(post, pid, ours)
+        self._watch(ours.fileno(), partial(self._hear, incumbent))
 
-    def _await_ready(self, pipes: list[int]) -> None:
-        failed = [pipe for pipe in pipes if not os.read(pipe, 1)]
-        for pipe in pipes:
-            os.close(pipe)
-        if failed:
-            self._stop()
-            raise Fault("the workers could not start; the lines above say why")
+    def _become(self, post: Post, child: Child) -> NoReturn:
+        """Be the child: forget the supervisor, work, end."""
+        code = 70
+        try:
+            self._forget()
+            _show_name(f"smime: {post.name}")
+            faulthandler.enable()
+            take_over(self._predecessors.get(post.name))
+            post.work(child)
+            mark_process_dead(os.getpid())  # where the supervisor is gone, nobody else does
+            code = 0
+        except Exception as error:  # noqa: BLE001 - the last frame of a child
+            logger.error("%s: %s: %s", post.name, type(error).__name__, error)
+        finally:
+            os._exit(code)
 
-    def _reap(self) -> int:
-        """Collect the children that have ended; return how many."""
-        ended = 0
-        for pid in list(self._children):
+    def _forget(self) -> None:
+        """Close what is the supervisor's, so that its end is seen, and take signals as any process does."""
+        signal.set_wakeup_fd(-1)
+        for number in SIGNALS | OUTSIDE:
+            signal.signal(number, signal.SIG_IGN if number in OUTSIDE else signal.SIG_DFL)
+        self._selector.close()
+        self._signals.close()
+        self._wakeup.close()
+        for other in self._incumbents.values():
+            other.channel.close()
+        if self._superior.fileno() >= 0:
+            os.close(self._superior.fileno())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS | OUTSIDE)
+
+    def _hear(self, incumbent: Incumbent) -> None:
+        if not incumbent.hear():
+            self._selector.unregister(incumbent.channel)
+
+    def _reap(self) -> None:
+        for pid in list(self._incumbents):
             gone, status = os.waitpid(pid, os.WNOHANG)
             if gone:
-                self._children.discard(pid)
-                ended += 1
-                logger.error("worker %d ended with %s; it is replaced", pid, os.waitstatus_to_exitcode(status))
-        return ended
+                self._bury(self._incumbents.pop(pid), os.waitstatus_to_exitcode(status))
+
+    def _bury(self, gone: Incumbent, code: int) -> None:
+        with suppress(KeyError):
+            self._selector.unregister(gone.channel)
+        gone.channel.close()
+        mark_process_dead(gone.pid)
+        self._predecessors[gone.post.name] = gone.pid
+        if self._stops:
+            return
+        if not self._ready:
+            self._stop()
+            raise Fault(f"{gone.post.name} could not start; the lines above say why")
+        ERRORS[Kind.WATCHDOG if gone.stuck else Kind.CHILD].inc()
+        least, most = RESPAWN_DELAYS
+        young = time.monotonic() - gone.since < YOUNG
+        delay = min(most, self._delays.get(gone.post.name, least / 2) * 2) if young else least
+        self._delays[gone.post.name] = delay
+        self._vacant.append((time.monotonic() + delay, gone.post))
+        logger.error("%s ended with %d; it is replaced in %g s", gone, code, delay)
+
+    # -- configuration ------------------------------------------------------------------------------------------
+
+    def _renew(self) -> None:
+        """Pass a new configuration on; children that start later begin with it."""
+        try:
+            options = self._superior.receive()
+        except EOFError:
+            self._stops += 1
+            return
+        if options is None:
+            return
+        self._options = options
+        configuration = framed(options)
+        for child in self._incumbents.values():
+            child.send(configuration)
+        self._adopt_until = time.monotonic() + ADOPT_WITHIN
+
+    def _see_who_adopted(self) -> None:
+        """Report once all children have answered, or have had the time to."""
+        if self._adopt_until is None:
+            return
+        children = self._incumbents.values()
+        late = [child for child in children if child.owes]
+        if late and time.monotonic() < self._adopt_until:
+            return
+        self._adopt_until = None
+        for child in late:
+            logger.error("reload: %s did not take over the new configuration within %d s", child, ADOPT_WITHIN)
+        self._superior.adopted(not late and not any(child.refused for child in children))
+
+    # -- the end ------------------------------------------------------------------------------------------------
 
     def _stop(self) -> None:
-        notify("STOPPING=1")
-        logger.info("stopping: draining for at most %d s", self._drain)
+        """Have all children drain; a second TERM, or the end of the drain, ends them."""
+        self._superior.stopping()
+        self._stops = max(self._stops, 1)
+        if self._superior.fileno() >= 0:
+            self._selector.unregister(self._superior.fileno())
+        drain = self._options.drain.total_seconds()
         self._signal(signal.SIGTERM)
-        deadline = time.monotonic() + self._drain + DRAIN_MARGIN
-        while self._children and time.monotonic() < deadline:
-            received = signal.sigtimedwait(SIGNALS, 0.2)
-            if received and received.si_signo in (signal.SIGTERM, signal.SIGINT):
-                break
-            for pid in list(self._children):
-                if os.waitpid(pid, os.WNOHANG)[0]:
-                    self._children.discard(pid)
+        self._await_end(drain + self._margin, lambda: self._stops > 1)
+        if self._incumbents:
+            self._signal(signal.SIGTERM)
+            self._await_end(self._margin if self._stops > 1 else 0, lambda: False)
         self._signal(signal.SIGKILL)
-        for pid in self._children:
-            os.waitpid(pid, 0)
-        logger.info("stopped")
+        self._await_end(self._margin, lambda: False)
+
+    def _await_end(self, seconds: float, enough: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + seconds
+        while self._incumbents and not enough() and (left := deadline - time.monotonic()) > 0:
+            self._turn(min(BEAT, left))
 
     def _signal(self, number: signal.Signals) -> None:
-        for pid in self._children:
-            os.kill(pid, number)
+        for child in self._incumbents.values():
+            child.signal(number)
 
 
-def notify(state: str) -> None:
-    """Tell systemd (sd_notify protocol), where it listens; that it does not is no reason to fail."""
-    path = os.environ.get("NOTIFY_SOCKET")
-    if not path:
-        return
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-            channel.connect("\0" + path[1:] if path.startswith("@") else path)
-            channel.sendall(state.encode())
-    except OSError as error:
-        logger.warning("the service manager cannot be told %s: %s", state, error.strerror)
+def _show_name(name: str) -> None:
+    """Have ``ps`` and ``top`` show what this process is; 15 bytes of it (proc_pid_comm(5))."""
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(name)

@@ -6,7 +6,6 @@ gathered for a moment and written together.
 
 import asyncio
 import ctypes
-import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +14,14 @@ from typing import Any, TypeVar
 
 from gateway.clock import new_id, now
 from gateway.config import Options
+from gateway.daemon.child import BEAT, Child
 from gateway.daemon.desk import Desk, prune
 from gateway.daemon.retry import Retry
-from gateway.engine.transaction import Outcome, Receipt, Transaction
+from gateway.engine.transaction import FrontEnd, Outcome, Receipt, Transaction
 from gateway.errors import Fault
 from gateway.house import build_doors, build_limits
-from gateway.log import logger
+from gateway.log import logger, start_logging
+from gateway.metrics import PROCESSES, SESSIONS, Role
 from gateway.reply import Reply
 from gateway.smtp.budget import Budget
 from gateway.smtp.door import Door, NextHop, Timeouts
@@ -38,34 +39,77 @@ T = TypeVar("T")
 class Worker:
     """One process's share of the service."""
 
-    def __init__(self, options: Options, share: int, instance: str) -> None:
+    def __init__(self, child: Child, share: int, instance: str) -> None:
         """``share``: how many workers there are in all; ``instance``: the id by which we know our own greeting."""
-        self._options = options
+        self._child = child
+        self._options = child.options
         self._share = share
         self._instance = instance
-        self._desk = Desk(options)
+        self._desk = Desk(child.options)
+        self._doors: list[OpenDoor] = []
+        self._trying: set[asyncio.Task[None]] = set()
+        self._enough = asyncio.Event()
         self._threads = ThreadPoolExecutor(ENGINE_THREADS, "engine")
 
-    async def run(self, ready: asyncio.Event, lifeline: int) -> None:
-        """Open the doors, serve until SIGTERM, SIGINT or the end of the supervisor, drain, and return."""
+    async def run(self) -> None:
+        """Open the doors, serve until SIGTERM or the end of the supervisor, drain, and return."""
         stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopped.set)
-        loop.add_reader(lifeline, stopped.set)
+        loop.add_signal_handler(signal.SIGTERM, stopped.set)
         described = build_doors(self._options)
-        doors = await self._open(described)
+        self._doors = await self._open(described)
+        self._try_held(described)
+        loop.add_reader(self._child, self._hear, stopped)
         pruning = asyncio.create_task(self._prune())
-        retrying = asyncio.create_task(self._retry(described).run(stopped))
-        ready.set()
+        beating = asyncio.create_task(self._beat())
         await stopped.wait()
-        loop.remove_reader(lifeline)
+        loop.remove_signal_handler(signal.SIGTERM)  # the next one ends this process at once
+        loop.remove_reader(self._child)
         pruning.cancel()
-        patience = self._options.drain.total_seconds()
-        await asyncio.gather(*(door.drain(patience) for door in doors), asyncio.wait({retrying}, timeout=patience))
-        retrying.cancel()
+        await self._drain()
+        beating.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._desk.close()
+
+    async def _drain(self) -> None:
+        """Bring to an end what is under way, for as long as that is allowed to take."""
+        patience = self._options.drain.total_seconds()
+        self._enough.set()
+        await asyncio.gather(*(door.drain(patience) for door in self._doors), self._end_attempts(patience))
+
+    async def _end_attempts(self, patience: float) -> None:
+        if attempts := set(self._trying):
+            _, late = await asyncio.wait(attempts, timeout=patience)
+            for attempt in late:
+                attempt.cancel()
+
+    def _hear(self, stopped: asyncio.Event) -> None:
+        """Hear a new configuration, or that the supervisor is gone."""
+        if not self._child.hear(self._adopt):
+            stopped.set()
+
+    def _adopt(self, options: Options) -> None:
+        """Go on under other options: first all that may fail, then the change; what is open ends as it began."""
+        described, limits = build_doors(options), build_limits(options, self._share)
+        copies = Budget(limits.copies)
+        renewed = [
+            opened.renewed(door, limits, options.hostname, copies)
+            for opened, door in zip(self._doors, described, strict=True)
+        ]
+        self._desk.renew(options)
+        for opened, service in zip(self._doors, renewed, strict=True):
+            opened.change(service)
+        self._options = options
+        self._try_held(described)
+        start_logging(options.log.format == "json")
+
+    async def _beat(self) -> None:
+        """Show that the event loop turns; the first time, that the doors are open."""
+        while True:
+            self._child.alive()
+            PROCESSES[Role.WORKER].set(not self._enough.is_set())
+            SESSIONS[FrontEnd.SMTP].set(sum(door.sessions for door in self._doors))
+            await asyncio.sleep(BEAT)
 
     async def _open(self, doors: tuple[Door, ...]) -> list[OpenDoor]:
         limits = build_limits(self._options, self._share)
@@ -87,11 +131,19 @@ class Worker:
             for door in doors
         ]
 
-    def _retry(self, doors: tuple[Door, ...]) -> Retry:
-        def pool(hop: NextHop) -> Pool:
-            return Pool(hop, Timeouts(), self._options.hostname, self._instance)
+    def _try_held(self, doors: tuple[Door, ...]) -> None:
+        """Look for held mail under these options; an attempt under way under older ones is brought to its end."""
+        hostname = self._options.hostname
 
-        return Retry(self._options, self._desk, doors, self._threads, pool)
+        def pool(hop: NextHop) -> Pool:
+            return Pool(hop, Timeouts(), hostname, self._instance)
+
+        self._enough.set()
+        self._enough = asyncio.Event()
+        retry = Retry(self._options, self._desk, doors, self._threads, pool)
+        task = asyncio.create_task(retry.run(self._enough))
+        self._trying.add(task)
+        task.add_done_callback(self._trying.discard)
 
     async def process(self, transaction: Transaction) -> Outcome:
         """Run the engine over one message in a thread."""
@@ -100,11 +152,11 @@ class Worker:
     async def report(
         self, transaction: Transaction, outcome: Outcome, receipts: tuple[Receipt, ...], reply: Reply, seconds: float
     ) -> None:
-        """Write the record of a message; one that is held goes to the store first, in a thread."""
-        if outcome.hold is None:
-            self._desk.report(transaction, outcome, receipts, reply, seconds)
-        else:
+        """Write the record of a message; in a thread where the store is asked, as for one that is held."""
+        if self._desk.asks_the_store(transaction, outcome):
             await self._thread(self._desk.report, transaction, outcome, receipts, reply, seconds)
+        else:
+            self._desk.report(transaction, outcome, receipts, reply, seconds)
 
     async def _prune(self) -> None:
         while True:
@@ -128,21 +180,7 @@ def return_large_blocks() -> None:
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
-def work(options: Options, share: int, instance: str, ready_pipe: int, lifeline: int) -> None:
-    """Be one worker process: write one byte to ``ready_pipe`` when the doors are open, return after the drain."""
-
-    async def serve() -> None:
-        ready = asyncio.Event()
-        worker = asyncio.create_task(Worker(options, share, instance).run(ready, lifeline))
-        opened = asyncio.create_task(ready.wait())
-        await asyncio.wait({worker, opened}, return_when=asyncio.FIRST_COMPLETED)
-        if ready.is_set():
-            # Nobody reads any more where this worker takes the place of another.
-            with suppress(BrokenPipeError):
-                os.write(ready_pipe, b".")
-        os.close(ready_pipe)
-        opened.cancel()
-        await worker
-
+def work(share: int, instance: str, child: Child) -> None:
+    """Be one worker process; return after the drain."""
     return_large_blocks()
-    asyncio.run(serve())
+    asyncio.run(Worker(child, share, instance).run())

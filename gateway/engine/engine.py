@@ -44,7 +44,7 @@ def make_record(
         recipients=transaction.envelope.addresses,
         size=len(transaction.content) if transaction.size is None else transaction.size,
         queue_id=transaction.client.queue_id,
-        client=transaction.client.address,
+        client=transaction.client.origin,
         auth=transaction.client.login,
         reply=None if reply is None else str(reply),
         deliveries=tuple(_delivery(receipt) for receipt in receipts),

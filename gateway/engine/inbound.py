@@ -9,24 +9,27 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from gateway.engine.findings import facts_of
-from gateway.engine.mark import Sealer
+from gateway.engine.learning import lesson_of
+from gateway.engine.mark import SEAL, Sealer
 from gateway.engine.opening import Opened, Opener
 from gateway.engine.ports import Replies
 from gateway.engine.results import cut_forged, forged_fields, result_fields
 from gateway.engine.submission import author_of
-from gateway.engine.transaction import Delivery, Outcome, Transaction, Verdict
+from gateway.engine.transaction import Delivery, Hold, Octets, Outcome, Transaction, Verdict
 from gateway.engine.wanting import hold_of
 from gateway.errors import Fault, LimitExceeded, Malformed
 from gateway.mail.address import folded
 from gateway.mail.envelope import Recipient
 from gateway.mail.header import Field, Header, edit, read_header
+from gateway.mail.transport import fit, seven_bit
 from gateway.reason import Reason
 from gateway.reply import reply
 from gateway.smime.finding import Encryption, SignatureFinding, Status, status_of
-from gateway.smime.open import put_in_place
+from gateway.smime.open import put_in_place, without_fields
 
 BEFORE_A_KEY = frozenset(
     {
@@ -78,7 +81,9 @@ class Inbound:
             header = read_header(content)
         except Malformed as error:
             return self._without_header(transaction, error)
-        author, message_id = author_of(header), _message_id(header)
+        # Of a header that ends here for some and there for others nobody knows which From a reader will see (SIG-09).
+        author = author_of(header) if header.reads_one_way else None
+        message_id = _message_id(header)
         earlier = self.sealer.judged_as(content, header)
         if earlier is not None:
             facts = {**_untouched(None), "from_": author, "message_id": message_id, "pass_of": earlier}
@@ -117,7 +122,7 @@ class Inbound:
         message_id: str | None,
         at: datetime,
     ) -> Outcome:
-        opened = self._open(transaction, author, at)
+        opened = self._open(transaction, header, author, at)
         facts = facts_of(opened, author, message_id)
         if self.replies is not None and message_id and opened.encryption.status is Encryption.DECRYPTED:
             # Before anybody can read it: an answer may come at once (row DEC-13).
@@ -125,34 +130,33 @@ class Inbound:
         refused = self._refusal(opened)
         if refused is not None:
             return Outcome(Verdict.REJECT, reply(550, "5.7.1", refused), facts=facts)
-        recipients = transaction.envelope.recipients
-        entitled = opened.entitled
+        recipients, entitled, hold = transaction.envelope.recipients, opened.entitled, hold_of(opened)
+        made = partial(self._tagged, transaction, header, forged)
         others = tuple(to for to in recipients if entitled is not None and to.address not in entitled)
+        lesson = lesson_of(opened, author)
         if not others:
-            return Outcome(
-                Verdict.RELAY,
-                deliveries=(self._tagged(transaction, header, forged, opened, recipients),),
-                hold=hold_of(opened),
-                facts=facts,
-            )
-        closed = self._open(transaction, author, at, decrypting=False)
+            return Outcome(Verdict.RELAY, deliveries=(made(opened, recipients),), hold=hold, learn=lesson, facts=facts)
+        closed = self._open(transaction, header, author, at, decrypting=False)
         if not transaction.can_split:
-            return Outcome(
-                Verdict.RELAY,
-                deliveries=(self._tagged(transaction, header, forged, closed, recipients),),
-                facts=facts_of(closed, author, message_id),
-            )
+            later = Hold(Reason.NOT_ADDRESSED, frozenset(), unreadable=True)
+            told = facts_of(closed, author, message_id)
+            return Outcome(Verdict.RELAY, deliveries=(made(closed, recipients),), hold=later, facts=told)
         readers = tuple(to for to in recipients if to not in others)
-        deliveries = (
-            self._tagged(transaction, header, forged, opened, readers),
-            self._tagged(transaction, header, forged, closed, others),
+        return Outcome(
+            Verdict.RELAY,
+            deliveries=(made(opened, readers), made(closed, others)),
+            # What could be read is not kept: held mail goes to all its recipients again but those it stays closed for.
+            hold=hold if hold is not None and hold.unreadable else None,
+            learn=lesson,
+            facts=facts,
         )
-        return Outcome(Verdict.RELAY, deliveries=deliveries, facts=facts)
 
-    def _open(self, transaction: Transaction, author: str | None, at: datetime, *, decrypting: bool = True) -> Opened:
+    def _open(
+        self, transaction: Transaction, header: Header, author: str | None, at: datetime, *, decrypting: bool = True
+    ) -> Opened:
         recipients = transaction.envelope.addresses
         try:
-            return self.opener.open(transaction.content, author, recipients, at, decrypting=decrypting)
+            return self.opener.open(transaction.content, header, author, recipients, at, decrypting=decrypting)
         except Fault:
             raise
         except Exception:  # noqa: BLE001 - a bug in opening must not cost the message; it is tagged and counted
@@ -182,14 +186,27 @@ class Inbound:
     ) -> Delivery:
         """Return one copy with our results on top, sealed."""
         if opened.inner is None:
-            body = edit(transaction.content, header, drop=forged)
+            head, text = without_fields(header, forged), memoryview(transaction.content)[header.body :]
         else:
-            body = put_in_place(transaction.content, header, forged, opened.inner)
-        fields = self._fields(transaction, opened)
-        made = b"".join((*fields, body))
+            head, text = put_in_place(header, forged, fit(opened.inner))
+        made = self._sealed(b"".join((*self._fields(transaction, opened), head)), text)
+        changed = opened.inner is not None
+        return Delivery(recipients, made, opened=changed, recode=self._seven_bit if changed else None)
+
+    def _sealed(self, head: bytes, text: memoryview) -> bytes:
+        """Return a finished message with its seal; ``head`` is its header, ``text`` what stands below."""
+        seal = b""
         with suppress(Malformed):  # a header that our fields bring over its limits would not be recognised either
-            made = self.sealer.seal(made, read_header(made)) + made
-        return Delivery(recipients, made, opened=opened.inner is not None)
+            seal = self.sealer.seal(read_header(head), text)
+        return b"".join((seal, head, text))
+
+    def _seven_bit(self, content: Octets) -> Octets:
+        """Return the content of a delivery in 7 bits, sealed anew."""
+        made = seven_bit(bytes(content))
+        with suppress(Malformed):
+            header = read_header(made)
+            return self._sealed(without_fields(header, header.named(SEAL.lower())), memoryview(made)[header.body :])
+        return made
 
 
 def _not_judged(reason: Reason) -> SignatureFinding:

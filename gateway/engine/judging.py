@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from gateway.cms.rejected import Rejected
 from gateway.cms.signed import SignerInfo, Verified, content_digests, verify_signer
-from gateway.engine.ports import Evidence
+from gateway.engine.ports import Evidence, Wants
 from gateway.errors import LimitExceeded, Malformed
 from gateway.mail.address import same_mailbox
 from gateway.mail.content_type import content_type
@@ -51,6 +51,8 @@ class Judge:
     verdicts: Verdicts
     strictness: Strictness
     subject_email: bool = True
+    wants: Wants | None = None
+    """Takes note of unknown revocation; None: nobody looks for it."""
 
     def signers(
         self, layer: SignedLayer, author: str | None, at: datetime, operations: Operations
@@ -79,14 +81,13 @@ class Judge:
         if not candidates:
             return SignerFinding((Reason.NO_CERTIFICATE,), info.signer)
         certificate, verified, fault = _verified(info, digests, candidates, operations)
-        path = self.verdicts.judge(
-            certificate, carried, self.evidence.trust(certificate), at, self.evidence.revocation(), self.strictness
-        )
+        path = self._path(certificate, carried, at)
         addresses = self._addresses(certificate)
         reasons = [*path.reasons, *_address_faults(author, addresses, layer)]
         reasons += [fault] if fault else []
         reasons += verified.reasons(self.strictness.accept_legacy) if verified else []
         reasons += [Reason.ALTERED] if layer.contradicted else []
+        self._ask(path, reasons)
         return SignerFinding(
             reasons=ordered(reasons),
             identity=info.signer,
@@ -98,7 +99,39 @@ class Judge:
             signing_time=verified.signing_time if verified else None,
             notes=path.notes,
             issuers_wanted=_wanted(path),
+            encrypt_to=self._encrypt_to(verified, certificate, carried, author, at) if not reasons else None,
+            capabilities=verified.capabilities if verified and not reasons else (),
         )
+
+    def _encrypt_to(
+        self,
+        verified: Verified | None,
+        own: Certificate,
+        carried: Sequence[Certificate],
+        author: str | None,
+        at: datetime,
+    ) -> Certificate | None:
+        """The certificate a signer prefers (RFC 8551 §2.5.3) if it holds as his own does, but for signing (CRT-05)."""
+        named = verified.preferred if verified else None
+        if named is None or named.names(own):
+            return own
+        for other in carried:
+            if named.names(other) and author and any(same_mailbox(author, address) for address in other.addresses):
+                path = self._path(other, carried, at)
+                return other if path.anchor is not None and set(path.reasons) <= {Reason.WRONG_USAGE} else None
+        return None
+
+    def _path(self, certificate: Certificate, carried: Sequence[Certificate], at: datetime) -> PathFinding:
+        trust, evidence = self.evidence.trust(certificate), self.evidence.revocation(certificate)
+        return self.verdicts.judge(certificate, carried, trust, at, evidence, self.strictness)
+
+    def _ask(self, path: PathFinding, reasons: Sequence[Reason]) -> None:
+        """Have unknown statuses found out where nothing graver is wrong: else it makes no difference (row NET-01)."""
+        if self.wants is None or not path.unknown:
+            return
+        if ordered([*reasons, Reason.REVOCATION_UNKNOWN])[0] is Reason.REVOCATION_UNKNOWN:
+            for unknown in path.unknown:
+                self.wants.status(unknown)
 
     def _candidates(self, info: SignerInfo, carried: Sequence[Certificate]) -> Sequence[Certificate]:
         named = [certificate for certificate in carried if info.signer.names(certificate)]
@@ -140,12 +173,13 @@ def _address_faults(author: str | None, addresses: Sequence[str], layer: SignedL
     return [] if _inner_author_agrees(layer.content, author) else [Reason.ADDRESS_MISMATCH]
 
 
-def _inner_author_agrees(content: bytes, author: str) -> bool:
+def _inner_author_agrees(content: bytes | memoryview, author: str) -> bool:
     """Where the payload protects its header (RFC 9788, ``hp=``), its From must be the message's (row SIG-19)."""
     try:
         header = read_header(content)
         types = header.named("content-type")
-        if not types or "hp" not in content_type(header.value(types[0])).parameters:
+        kind = header.value(types[0]) if types else b""
+        if b"hp" not in kind.lower() or "hp" not in content_type(kind).parameters:
             return True
         fields = header.named("from")
         found = mailboxes(header.value(fields[0])) if len(fields) == 1 else ()

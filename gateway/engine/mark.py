@@ -19,7 +19,8 @@ from gateway.mail.header import Header
 SEAL = "X-SMIME-Gateway-Seal"
 COVERED = ("from", "message-id")
 _VERSION = "v1"
-_BLANKS = re.compile(rb"[ \t\r\n]+")
+_BLANKS = re.compile(rb"[ \t\r\n]{2,}|[\t\r\n]")
+_EMPTY_LINES = tuple(b"\r\n" * count for count in (32_768, 128, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,9 @@ class Sealer:
     key: bytes = field(repr=False)
     authserv_ids: Collection[str]
 
-    def seal(self, content: bytes | bytearray, header: Header) -> bytes:
-        """Return the seal field for a finished message that has none."""
-        return f"{SEAL}: {_VERSION} {self._mac(content, header)}\r\n".encode()
+    def seal(self, header: Header, text: memoryview) -> bytes:
+        """Return the seal field for a finished message that has none: its ``header`` and what stands below it."""
+        return f"{SEAL}: {_VERSION} {self._mac(header, text)}\r\n".encode()
 
     def judged_as(self, content: bytes | bytearray, header: Header) -> str | None:
         """Return the record id under which a message with a valid seal was judged; None: it has no valid one."""
@@ -42,22 +43,27 @@ class Sealer:
         ids = header.named(f"{PREFIX}id")
         if len(seals) != 1 or len(ids) != 1:
             return None
-        expected = f"{_VERSION} {self._mac(content, header)}".encode()
+        expected = f"{_VERSION} {self._mac(header, memoryview(content)[header.body :])}".encode()
         if not hmac.compare_digest(header.value(seals[0]), expected):
             return None
         return header.value(ids[0]).decode("ascii", "replace")
 
-    def _mac(self, content: bytes | bytearray, header: Header) -> str:
-        mac = hmac.new(self.key, digestmod=sha256)
-        ours = {found for found in forged_fields(header, self.authserv_ids) if found.name != SEAL.lower()}
+    def _mac(self, header: Header, text: memoryview) -> str:
+        ours = {found.start for found in forged_fields(header, self.authserv_ids) if found.name != SEAL.lower()}
+        lines = []
         for found in header.fields:
-            if found in ours or found.name in COVERED or found.name.startswith("content-"):
+            if found.start in ours or found.name in COVERED or found.name.startswith("content-"):
                 value = _BLANKS.sub(b" ", header.value(found)).strip()
-                mac.update(b"%s:%d:%s\n" % (found.name.encode(), len(value), value))
-        body = memoryview(content)[header.body :]
-        end = len(body)
-        while end >= 2 and bytes(body[end - 2 : end]) == b"\r\n":
-            end -= 2
-        mac.update(b"\n")
-        mac.update(body[:end])
+                lines.append(b"%s:%d:%s\n" % (found.name.encode(), len(value), value))
+        mac = hmac.new(self.key, b"".join((*lines, b"\n")), sha256)
+        mac.update(text[: _end(text)])
         return b64encode(mac.digest()).decode()
+
+
+def _end(text: memoryview) -> int:
+    """Return where the empty lines at the end of ``text`` begin; they are found in long strides first."""
+    end = len(text)
+    for lines in _EMPTY_LINES:
+        while end >= len(lines) and text[end - len(lines) : end] == lines:
+            end -= len(lines)
+    return end

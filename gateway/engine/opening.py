@@ -15,12 +15,15 @@ from datetime import datetime
 from gateway.cms.compressed import Compressed, decompress
 from gateway.cms.enveloped import Enveloped, decrypt
 from gateway.cms.identity import Identity
+from gateway.cms.recipient import Recipient
 from gateway.cms.rejected import Rejected
 from gateway.engine.judging import Judge, Operations
 from gateway.engine.ports import Evidence, Keys
 from gateway.engine.rate import FailureRate
 from gateway.errors import LimitExceeded, Malformed
 from gateway.mail.entity import Entity, read_entity
+from gateway.mail.header import Header
+from gateway.mail.transport import with_crlf
 from gateway.pki.holding import Holding
 from gateway.policy.entitlement import Entitlement
 from gateway.reason import Reason
@@ -35,7 +38,7 @@ from gateway.smime.finding import (
     verdict,
 )
 from gateway.smime.layer import Layer
-from gateway.smime.open import CMS_TYPES, AnyLayer, SignedLayer, layer_name, read_layer, with_crlf
+from gateway.smime.open import CMS_TYPES, AnyLayer, SignedLayer, layer_name, read_layer
 
 MAX_LAYERS = 5
 """Layers in one another (row LIM-02); triple wrapping needs three."""
@@ -54,8 +57,8 @@ class Opened:
     layers: list[Layer] = field(default_factory=list)
     inner: bytes | None = None
     entitled: frozenset[str] | None = None
-    identities: tuple[Identity, ...] = ()
-    """Recipient identifiers of an envelope that stayed closed."""
+    wanted: tuple[Identity, ...] = ()
+    """Recipient identifiers of the envelope that stayed closed, perhaps inside another, because no key is here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +75,34 @@ class Opener:
     accept_legacy: bool = False
 
     def open(
-        self, content: bytes, author: str | None, recipients: Sequence[str], at: datetime, *, decrypting: bool = True
+        self,
+        content: bytes,
+        header: Header,
+        author: str | None,
+        recipients: Sequence[str],
+        at: datetime,
+        *,
+        decrypting: bool = True,
     ) -> Opened:
         """Unwrap a message. ``decrypting`` False: as somebody sees it who is entitled to nothing. Raises ``Fault``."""
         opened = Opened()
         signed: list[SignedLayer] = []
         covered: list[SignedLayer] = []
-        current = content
         operations = Operations()
         try:
-            while (layer := read_layer(read_entity(current))) is not None:
+            entity = read_entity(content, header=header)
+        except LimitExceeded:
+            return self._unreadable(opened, Reason.LIMIT)
+        try:
+            while (layer := read_layer(entity)) is not None:
                 if len(opened.layers) == MAX_LAYERS:
                     raise LimitExceeded(f"more than {MAX_LAYERS} layers")
                 opened.layers.append(layer_name(layer))
                 if isinstance(layer, SignedLayer):
                     signed.append(layer)
-                    current = layer.content if layer.clear else with_crlf(layer.content)
-                    if self.open_opaque and layer.replaceable:
-                        opened.inner = current
+                    entity = layer.part or self._carried(layer, opened)
                     continue
-                current = self._unwrapped(layer, opened, recipients if decrypting else (), at, operations)
+                entity = self._unwrapped(layer, opened, recipients if decrypting else (), at, operations)
                 if isinstance(layer, Enveloped):
                     covered += signed
                     signed.clear()
@@ -102,11 +113,18 @@ class Opener:
         except LimitExceeded:
             return self._unreadable(opened, Reason.LIMIT)
         except Malformed:
-            return self._unreadable(opened, Reason.MALFORMED, read_label(current))
+            return self._unreadable(opened, Reason.MALFORMED, _label(entity))
         self._sum_up(opened, signed, covered, author, at, operations)
         if not signed and not covered and opened.encryption.status is not Encryption.FAILED:
-            _look_for_errant_layers(opened, current)
+            _look_for_errant_layers(opened, entity)
         return opened
+
+    def _carried(self, layer: SignedLayer, opened: Opened) -> Entity:
+        """Return the content of an opaque signature."""
+        inner = with_crlf(layer.content)
+        if self.open_opaque and layer.replaceable:
+            opened.inner = inner
+        return read_entity(inner)
 
     def _unwrapped(
         self,
@@ -115,22 +133,21 @@ class Opener:
         recipients: Sequence[str],
         at: datetime,
         operations: Operations,
-    ) -> bytes:
+    ) -> Entity:
         """Return the content of a layer; raises ``_Closed`` where it stays closed."""
         if isinstance(layer, Compressed):
             inner = with_crlf(decompress(layer, self.size_limit))
         else:
             inner = self._decrypted(layer, opened, recipients, at, operations)
         opened.inner = inner
-        return inner
+        return read_entity(inner)
 
     def _decrypted(
         self, layer: Enveloped, opened: Opened, recipients: Sequence[str], at: datetime, operations: Operations
     ) -> bytes:
-        finding = _described(layer)
         identities = tuple(item.identity for item in layer.recipients if item.identity is not None)
         held = self.evidence.named(identities)
-        opened.encryption = finding = _with_fingerprints(finding, held)
+        finding = _described(layer, held)
         try:
             readers = [to for to in recipients if opened.entitled is None or to in opened.entitled]
             holding, entitled = self._key_for(layer, held, identities, readers)
@@ -138,7 +155,9 @@ class Opener:
         except Rejected as error:
             if opened.entitled is None:
                 opened.encryption = replace(finding, status=Encryption.FAILED, reason=error.reason)
-                opened.identities = identities
+            # Inside an envelope that was opened: what is told of it stays the same, or it were an oracle (row DEC-03).
+            if error.reason is Reason.NO_KEY:
+                opened.wanted = identities
             raise _Closed from error
         row = layer.cipher
         opened.encryption = replace(
@@ -212,37 +231,28 @@ class _Closed(Exception):
     """A layer stays closed; why stands in the finding."""
 
 
-def read_label(content: bytes) -> str:
-    """Return the smime-type that an entity claims, lower-case; empty: none, or it does not parse."""
-    try:
-        return read_entity(content).content_type.parameters.get("smime-type", "").lower()
-    except Malformed:
-        return ""
+def _label(entity: Entity) -> str:
+    """Return the smime-type that an entity claims, lower-case; empty: none."""
+    return entity.content_type.parameters.get("smime-type", "").lower()
 
 
-def _described(layer: Enveloped) -> EncryptionFinding:
+def _described(layer: Enveloped, held: Mapping[Identity, Sequence[Holding]]) -> EncryptionFinding:
     try:
         cipher = layer.cipher.name
     except Rejected:
         cipher = None
-    recipients = tuple(RecipientFinding(item.identity, item.method) for item in layer.recipients)
+    recipients = tuple(_recipient(item, held) for item in layer.recipients)
     return EncryptionFinding(cipher=cipher, key_algorithm=recipients[0].algorithm, recipients=recipients)
 
 
-def _with_fingerprints(finding: EncryptionFinding, held: Mapping[Identity, Sequence[Holding]]) -> EncryptionFinding:
-    def known(recipient: RecipientFinding) -> RecipientFinding:
-        holdings = held.get(recipient.identity, ()) if recipient.identity is not None else ()
-        return replace(recipient, fingerprint=holdings[0].certificate.fingerprint) if holdings else recipient
-
-    return replace(finding, recipients=tuple(map(known, finding.recipients)))
+def _recipient(item: Recipient, held: Mapping[Identity, Sequence[Holding]]) -> RecipientFinding:
+    holdings = held.get(item.identity, ()) if item.identity is not None else ()
+    return RecipientFinding(item.identity, item.method, holdings[0].certificate.fingerprint if holdings else None)
 
 
-def _look_for_errant_layers(opened: Opened, content: bytes) -> None:
+def _look_for_errant_layers(opened: Opened, root: Entity) -> None:
     """A signed or encrypted part below the root protects only itself (RFC 9787 §6.2; rows SIG-01, DEC-14)."""
-    try:
-        errant = {kind for entity in _below_root(read_entity(content)) if (kind := _errant(entity)) is not None}
-    except Malformed:
-        return
+    errant = {kind for entity in _below_root(root) if (kind := _errant(entity)) is not None}
     if Layer.SIGNED in errant:
         reasons = (Reason.PARTIAL,)
         opened.signature = SignatureFinding(status_of(Reason.PARTIAL), reasons, Coverage.PARTIAL)

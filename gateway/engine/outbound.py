@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from gateway.cms.algorithm import scheme_for
+from gateway.cms.algorithm import raised, scheme_for
 from gateway.cms.signed import Signer
+from gateway.engine.mark import Sealer
 from gateway.engine.ports import Certificates, Keys, Replies
 from gateway.engine.submission import Submission, read_submission
 from gateway.engine.transaction import Delivery, Outcome, Transaction, Verdict
@@ -45,6 +46,7 @@ class Outbound:
     certificates: Certificates
     keys: Keys
     replies: Replies
+    sealer: Sealer
 
     def process(self, transaction: Transaction, at: datetime) -> Outcome:
         """Return what becomes of an outbound message; ``at`` is the time certificates must serve.
@@ -52,7 +54,7 @@ class Outbound:
         Raises ``Fault`` when the store cannot be asked and ``SealFault`` when the result does not read back.
         """
         try:
-            submission = read_submission(transaction, self.rules)
+            submission = read_submission(transaction, self.rules, self.sealer)
         except Malformed as error:
             text = f"{Reason.MALFORMED}: the message's header block cannot be read: {error}"
             finding = {"status": "not-signed", "reason": Reason.MALFORMED}
@@ -88,7 +90,9 @@ class Outbound:
         if decision.signer is not None:
             entity = self._sign(entity, decision.signer, at)
         plain = frame.around(entity) if decision.signer is not None and decision.plain else submission.content
-        encrypted = [self._encrypt(entity, copy) if copy.certificates else None for copy in decision.copies]
+        # One cipher for all copies: none is to be weaker than the others (row OUT-04).
+        cipher = raised(self.algorithms.cipher, decision.capabilities)
+        encrypted = [self._encrypt(entity, copy, cipher) if copy.certificates else None for copy in decision.copies]
         del entity  # a large message is now in memory once less
         own = None if decision.own is None else (decision.own.certificate, self._key(decision.own.certificate))
         return tuple(
@@ -107,8 +111,8 @@ class Outbound:
         chain = [issuer.der for issuer in self.certificates.chain(certificate)]
         return seal.sign(entity, Signer(certificate, self._key(certificate), scheme), chain, at)
 
-    def _encrypt(self, entity: seal.Entity, copy: Copy) -> seal.Unchecked:
-        return seal.encrypt(entity, copy.certificates, self.algorithms.cipher, self.algorithms.encrypt_rsa)
+    def _encrypt(self, entity: seal.Entity, copy: Copy, cipher: str) -> seal.Unchecked:
+        return seal.encrypt(entity, copy.certificates, cipher, self.algorithms.encrypt_rsa)
 
     def _key(self, certificate: Certificate) -> PrivateKey:
         key = self.keys.key(certificate.public_key_id)
@@ -145,7 +149,7 @@ def _facts(submission: Submission, decision: Decision, algorithms: Algorithms) -
             "status": "encrypted" if decision.encrypted and made else "not-encrypted",
             "reason": decision.encrypt_reason,
             "missing": [{"address": answer.address, "reason": answer.reason} for answer in decision.missing],
-            "cipher": algorithms.cipher if certificates else None,
+            "cipher": raised(algorithms.cipher, decision.capabilities) if certificates else None,
             "recipients": [_recipient(certificate) for certificate in dict.fromkeys(certificates)],
         },
     }

@@ -8,6 +8,7 @@ from gateway.cms.identity import Identity
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding as Holding
 from gateway.pki.key import PrivateKey
+from gateway.pki.path import Path
 from gateway.pki.revocation import Evidence as RevocationEvidence
 from gateway.pki.trust import Trust
 
@@ -35,8 +36,15 @@ class Evidence(Protocol):
     def trust(self, leaf: Certificate) -> Trust:
         """Return whom an administrator trusts, as far as it matters for ``leaf``."""
 
-    def revocation(self) -> RevocationEvidence:
-        """Return the stored evidence of revocation."""
+    def revocation(self, leaf: Certificate) -> RevocationEvidence:
+        """Return the stored evidence of revocation, as far as it matters for ``leaf``."""
+
+
+class Wants(Protocol):
+    """Takes note of what is not known, for somebody to find it out. Never blocks and never fails."""
+
+    def status(self, path: Path) -> None:
+        """The revocation status of the first certificate of ``path`` is unknown; ``path`` holds, an anchor last."""
 
 
 class Replies(Protocol):

@@ -1,6 +1,7 @@
 """How often a key may fail: an oracle needs many tries, honest mail hardly any (row DEC-08)."""
 
 from collections import defaultdict, deque
+from copy import copy
 from datetime import datetime, timedelta
 from threading import Lock
 
@@ -14,6 +15,12 @@ class FailureRate:
         self._per_hour = per_hour
         self._failures: defaultdict[str, deque[datetime]] = defaultdict(deque)
         self._lock = Lock()
+
+    def under(self, per_hour: int) -> "FailureRate":
+        """Return the same counts under another limit."""
+        other = copy(self)
+        other._per_hour = per_hour
+        return other
 
     def allows(self, key: str, at: datetime) -> bool:
         """Whether the key may be used once more."""

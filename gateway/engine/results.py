@@ -7,6 +7,7 @@ bind it; nothing unverified is reported as fact.
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 from gateway.mail.address import folded
 from gateway.mail.header import Field, Header
@@ -27,14 +28,20 @@ VALUE_LIMIT = 200
 CUT = "..."
 LINE = 78
 
-_COMMENT = re.compile(rb"\([^()\\]*(?:\\.[^()\\]*)*\)")
+_PARENTHESIS = re.compile(r"[^()\\]*+(?:\\.[^()\\]*+)*+([()])", re.DOTALL)
+_TOKEN = re.compile(r"[^;\s(]*+")
 _MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+./=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 
 
 def forged_fields(header: Header, authserv_ids: Collection[str]) -> list[Field]:
     """Return the fields that only we may write: our prefix, and Authentication-Results under one of our ids."""
-    ours = {_domain(id_) for id_ in authserv_ids}
+    ours = _domains(tuple(authserv_ids))
     return [field for field in header.fields if field.name.startswith(PREFIX) or _claims(header, field, ours)]
+
+
+@lru_cache(8)
+def _domains(authserv_ids: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(_domain, authserv_ids))
 
 
 _OUR_LINES = re.compile(rb"(?im)^x-smime-gateway-[^\n]*\n(?:[ \t][^\n]*\n)*")
@@ -56,13 +63,29 @@ def _claims(header: Header, field: Field, ours: Collection[str]) -> bool:
 
 def _authserv_id(value: bytes) -> str:
     """Return the compared form of the id: comments, quotes, version and case do not count (RFC 8601 §2.2, §5)."""
-    count = 1
-    while count:
-        value, count = _COMMENT.subn(b" ", value)
-    text = value.decode("utf-8", "replace").strip()
+    text = value.decode("utf-8", "replace")
+    text = text[_behind_comments(text) :]
     if text.startswith('"'):
         return _domain(re.sub(r"\\(.)", r"\1", text[1:].partition('"')[0]))
-    return _domain(re.split(r"[;\s]", text, maxsplit=1)[0])
+    token = _TOKEN.match(text)
+    return _domain(token[0] if token else "")
+
+
+def _behind_comments(text: str) -> int:
+    """Return where the comments and blanks end that ``text`` begins with; in one pass, however deep they nest."""
+    position, depth = 0, 0
+    while position < len(text):
+        if depth or text[position] == "(":
+            found = _PARENTHESIS.match(text, position)
+            if found is None:
+                return len(text)
+            depth += 1 if found[1] == "(" else -1
+            position = found.end()
+        elif text[position].isspace():
+            position += 1
+        else:
+            break
+    return position
 
 
 def _domain(text: str) -> str:
@@ -106,8 +129,9 @@ def _result(status: Status, reason: str | None, signer: SignerFinding | None) ->
     words = [f"smime={status}"]
     if reason is not None:
         words.append(f'reason="{reason}"')
-    if signer is not None and signer.certificate is not None and not MATHEMATICS & set(signer.reasons):
-        certificate = signer.certificate
+    certificate = signer.certificate if signer is not None else None
+    # ``digest`` is only known of a signature that was verified (row HDR-05).
+    if signer is not None and certificate is not None and signer.digest and not MATHEMATICS & set(signer.reasons):
         if signer.addresses:
             words.append(f"body.smime-identifier={_mailbox(signer.addresses[0])}")
         words.append(f"body.smime-serial={certificate.serial:x}")
@@ -154,7 +178,7 @@ def _mailbox(address: str) -> str:
 
 def _quoted(value: str) -> str:
     """Return a quoted string in ASCII without blanks at which it could be folded apart by anybody else's parser."""
-    text = "".join(_visible(character) for character in value)
+    text = value if value.isascii() and value.isprintable() else "".join(map(_visible, value))
     if len(text) > VALUE_LIMIT:
         text = text[: VALUE_LIMIT - len(CUT)].rstrip("\\") + CUT
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from itertools import islice
 
+from gateway.engine.mark import Sealer
 from gateway.engine.results import PREFIX
 from gateway.engine.transaction import FrontEnd, Transaction
 from gateway.errors import Malformed
@@ -43,9 +44,13 @@ class Submission:
     """Message-IDs of what it answers, and its own (the same mail may be sent on)."""
 
 
-def read_submission(transaction: Transaction, rules: Rules) -> Submission:
-    """Read an outbound message. Raises ``Malformed`` or ``LimitExceeded`` for a header block that cannot be read."""
+def read_submission(transaction: Transaction, rules: Rules, sealer: Sealer) -> Submission:
+    """Read an outbound message; a valid seal of ``sealer`` says that it once arrived.
+
+    Raises ``Malformed`` or ``LimitExceeded`` for a header block that cannot be read.
+    """
     header = read_header(transaction.content)
+    arrived = sealer.judged_as(transaction.content, header) is not None
     wishes, tags = _wishes(header, rules)
     content = _without(transaction.content, header, tags)
     if content is not transaction.content:
@@ -63,6 +68,7 @@ def read_submission(transaction: Transaction, rules: Rules) -> Submission:
         report=not envelope.sender and _is_report(header),
         signed=layer is Layer.SIGNED,
         encrypted=layer is Layer.ENCRYPTED,
+        arrived=arrived,
         client=client.address,
         login=client.login,
         local=transaction.front_end is FrontEnd.CLI,

@@ -1,15 +1,18 @@
 """What goes into the engine and what comes out: Transaction, Delivery, Outcome. Each is made once and frozen."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from gateway.mail.envelope import Envelope, Recipient
+from gateway.pki.certificate import Certificate
 from gateway.pki.need import Need
 from gateway.reason import Reason
 from gateway.reply import Reply
+
+Octets = bytes | bytearray
 
 
 class Direction(StrEnum):
@@ -49,7 +52,16 @@ class Client:
     @property
     def queue_id(self) -> str | None:
         """The upstream queue id (XFORWARD IDENT), where it was told."""
-        return dict(self.xforward).get("IDENT")
+        return self._told("IDENT")
+
+    @property
+    def origin(self) -> str | None:
+        """Where the message came from, for people to read: the address that was forwarded, else the client's own."""
+        return (self._told("ADDR") or self.address or "").removeprefix("IPV6:") or None
+
+    def _told(self, attribute: str) -> str | None:
+        value = dict(self.xforward).get(attribute)
+        return None if value == "[UNAVAILABLE]" else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +88,13 @@ class Delivery:
     """One copy for the next hop. ``protected`` copies leave with the parameters their content needs."""
 
     recipients: tuple[Recipient, ...]
-    content: bytes | bytearray
+    content: Octets
     signed: bool = False
     encrypted: bool = False
     opened: bool = False
     """Holds what was inside an envelope or a signature when it came: a bounce must not quote it."""
+    recode: Callable[[Octets], Octets] | None = None
+    """Makes the content fit for a next hop without 8BITMIME; None: it is relayed as it is, whatever that offers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,18 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Lesson:
+    """A certificate to which ``address`` may be answered encrypted, shown by a signature that holds.
+
+    ``capabilities``: what its owner announced to open (``cms.signed.Verified``).
+    """
+
+    address: str
+    certificate: Certificate
+    capabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What the engine decided and made: deliveries to hand over, or the reply that refuses or defers the message."""
 
@@ -102,6 +128,7 @@ class Outcome:
     reply: Reply | None = None
     deliveries: tuple[Delivery, ...] = ()
     hold: Hold | None = None
+    learn: Lesson | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the record says of the message, by the record's field names (``engine.record``)."""
 

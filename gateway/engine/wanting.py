@@ -7,7 +7,7 @@ from gateway.engine.opening import Opened
 from gateway.engine.transaction import Hold
 from gateway.pki.need import Need, NeedKind, by_key_id, by_serial, by_subject
 from gateway.reason import Reason
-from gateway.smime.finding import Encryption, SignerFinding
+from gateway.smime.finding import SignerFinding
 
 CURABLE = frozenset({Reason.NO_CERTIFICATE, Reason.NO_PATH, Reason.UNTRUSTED})
 """Reasons of a signature that an import may cure."""
@@ -15,10 +15,10 @@ CURABLE = frozenset({Reason.NO_CERTIFICATE, Reason.NO_PATH, Reason.UNTRUSTED})
 
 def hold_of(opened: Opened) -> Hold | None:
     """Return what to keep the message for; None: no import would change its result."""
-    encryption, signature = opened.encryption, opened.signature
-    if encryption.status is Encryption.FAILED and encryption.reason is Reason.NO_KEY:
-        needs = frozenset(_named(NeedKind.RECIPIENT, opened.identities))
+    if opened.wanted:
+        needs = frozenset(_named(NeedKind.RECIPIENT, opened.wanted))
         return Hold(Reason.NO_KEY, needs, unreadable=True) if needs else None
+    signature = opened.signature
     if signature.reason not in CURABLE:
         return None
     needs = frozenset(need for signer in signature.signers for need in _of_signer(signer))

@@ -15,20 +15,12 @@ import re
 from dataclasses import dataclass
 
 from gateway.errors import Malformed
-from gateway.mail.entity import IDENTITY, Entity, read_entity
-from gateway.mail.transfer import (
-    decode,
-    encode_base64,
-    encode_quoted_printable,
-    is_exact_base64,
-    is_exact_quoted_printable,
-)
+from gateway.mail.entity import Entity, read_entity
+from gateway.mail.recoding import BARE_RETURN, Pieces, declares_8bit, is_container, is_exact, is_protected, recoded
+from gateway.mail.transfer import decode
 
 LINE_LIMIT = 998
 """Bytes in a line without its CRLF (RFC 5322 §2.1.1)."""
-
-_UNQUOTED = bytes(range(32, 61)) + bytes(range(62, 127)) + b"\t\r\n"
-_PROTECTED = re.compile(r"multipart/(?:signed|encrypted)|application/(?:x-)?pkcs7-.*")
 
 
 def _any_case(word: str) -> str:
@@ -43,7 +35,7 @@ _DECLARATION = rf"{_any_case('content-transfer-encoding')}[ \t]*:\s*(?:{_any_cas
 _LINE_TRAP = re.compile(rf"\n(?:{_TRAPS})".encode())
 _LINE_TRAP_OR_8BIT = re.compile(rf"\n(?:{_TRAPS}|{_DECLARATION})".encode())
 _STARTS_8BIT = re.compile(_DECLARATION.encode())
-_BARE_RETURN = re.compile(rb"\r(?!\n)")
+_PKCS7 = re.compile(r"application/(?:x-)?pkcs7-.*")
 _FOLDS = re.compile(rb"(?<![ \t])(?:[ \t]*+\r\n)++[ \t]*+")
 
 
@@ -81,7 +73,7 @@ def _is_free_of(line_trap: re.Pattern[bytes], content: bytes) -> bool:
         content.isascii()
         and b"\0" not in content
         and line_trap.search(content) is None
-        and _BARE_RETURN.search(content) is None
+        and BARE_RETURN.search(content) is None
         and content[-1:] not in (b" ", b"\t")
         and not content.startswith(b"From ")
         and not has_long_line(content)
@@ -105,43 +97,30 @@ def has_long_line(content: bytes) -> bool:
     return False
 
 
-class _Writing:
-    """The new content as pieces in order: slices of the old one wherever nothing changes."""
+class _Writing(Pieces):
+    """The clear-signable form in the making."""
 
     def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.view = memoryview(content)
-        self.pieces: list[bytes | memoryview] = []
-        self.position = 0
+        super().__init__(content)
         self.declared_8bit_stays = False
-
-    def put(self, start: int, end: int, replacement: bytes) -> None:
-        """Write what stands before ``start``, then ``replacement`` for ``content[start:end]``."""
-        self.pieces += (self.view[self.position : start], replacement)
-        self.position = end
-
-    def finish(self) -> bytes:
-        """Write the rest and return it all."""
-        return b"".join([*self.pieces, self.view[self.position :]]) if self.pieces else self.content
 
     def entity(self, entity: Entity) -> None:
         """Write one entity and all below it."""
-        kind = entity.content_type.type
-        if _PROTECTED.fullmatch(kind) or _is_doubtful(entity):
+        if is_protected(entity) or _PKCS7.fullmatch(entity.content_type.type):
             self.keep(entity)
-        elif entity.children or kind.startswith(("multipart/", "message/")):
+        elif is_container(entity):
             self.container(entity)
         else:
             self.leaf(entity)
 
     def keep(self, entity: Entity) -> None:
         """Leave an entity untouched."""
-        if any(_declares_8bit(part) for part in entity.walk()):
+        if any(declares_8bit(part) for part in entity.walk()):
             self.declared_8bit_stays = True
 
     def container(self, entity: Entity) -> None:
         """Write a multipart or message; it is 7bit once its content is, and the caller looks at that."""
-        self.header(entity, "7bit" if _declares_8bit(entity) else None)
+        self.header(entity, "7bit" if declares_8bit(entity) else None)
         for child in entity.children:
             self.entity(child)
 
@@ -149,11 +128,11 @@ class _Writing:
         """Write a leaf, re-coded where it must be and can be."""
         body = self.content[entity.body : entity.end]
         if is_robust(body):
-            self.header(entity, "7bit" if _declares_8bit(entity) else None)
-        elif _is_exact(body, entity.encoding):
-            encoding, recoded = _recoded(decode(body, entity.encoding), entity)
+            self.header(entity, "7bit" if declares_8bit(entity) else None)
+        elif is_exact(body, entity.encoding):
+            encoding, made = recoded(decode(body, entity.encoding), entity)
             self.header(entity, encoding)
-            self.put(entity.body, entity.end, recoded)
+            self.put(entity.body, entity.end, made)
 
     def header(self, entity: Entity, encoding: str | None) -> None:
         """Write the header: line ends without blanks and, unless None, another Content-Transfer-Encoding."""
@@ -167,46 +146,6 @@ class _Writing:
                 self.put(field.start, field.end, tidy)
         if field_line:
             self.put(entity.header.end, entity.header.end, field_line)
-
-
-def _declares_8bit(entity: Entity) -> bool:
-    return entity.encoding in ("8bit", "binary")
-
-
-def _is_doubtful(entity: Entity) -> bool:
-    """Return whether readers may disagree about what this entity is: then nothing in it is re-coded."""
-    header = entity.header
-    types, encodings = header.named("content-type"), header.named("content-transfer-encoding")
-    if len(types) > 1 or len(encodings) > 1 or header.body == header.end:
-        return True
-    main_type = entity.content_type.type.partition("/")[0]
-    if types and not header.value(types[0]).lower().startswith(main_type.encode()):
-        return True
-    if encodings and header.value(encodings[0]).lower() not in (b"", entity.encoding.encode("utf-8", "replace")):
-        return True
-    return main_type == "multipart" and entity.encoding not in IDENTITY
-
-
-def _is_exact(body: bytes, encoding: str) -> bool:
-    if encoding == "base64":
-        return is_exact_base64(body)
-    if encoding == "quoted-printable":
-        return is_exact_quoted_printable(body)
-    return encoding in IDENTITY
-
-
-def _recoded(payload: bytes, entity: Entity) -> tuple[str, bytes]:
-    is_text = entity.content_type.type.startswith("text/") and entity.encoding != "base64"
-    if is_text and _suits_quoted_printable(payload):
-        return "quoted-printable", encode_quoted_printable(payload)
-    return "base64", encode_base64(payload)
-
-
-def _suits_quoted_printable(text: bytes) -> bool:
-    if b"\0" in text or _BARE_RETURN.search(text) or text.count(b"\n") != text.count(b"\r"):
-        return False
-    # Quoted-printable spends three bytes on each byte it quotes, base64 four on every three of any kind.
-    return len(text.translate(None, _UNQUOTED)) * 6 <= len(text)
 
 
 def _without_line_end_blanks(field: bytes) -> bytes:

@@ -7,6 +7,7 @@ given twice the first counts; a plain one goes before one in pieces.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from gateway.errors import LimitExceeded, Malformed
@@ -15,6 +16,8 @@ from gateway.mail.lexical import QUOTED_STRING, unfold, without_comments
 
 VALUE_LIMIT = 64 * 1024
 PARAMETERS_LIMIT = 1000
+USUAL = 72
+"""Bytes of values that are remembered: without boundary and file name, the same few stand in everybody's mail."""
 
 _TYPE = re.compile(r"[ \t]*+([!-.0-:<-~]++)[ \t]*+/[ \t]*+([!-.0-:<-~]++)")
 _SEGMENT = re.compile(rf";((?:[^;\"]++|{QUOTED_STRING}|\")*+)", re.DOTALL)
@@ -41,11 +44,18 @@ def content_type(value: bytes) -> ContentType:
     """
     if len(value) > VALUE_LIMIT:
         raise LimitExceeded(f"Content-Type: more than {VALUE_LIMIT} bytes")
+    return _usual(value) if len(value) <= USUAL else _read(value)
+
+
+def _read(value: bytes) -> ContentType:
     text = without_comments(unfold(value).decode("utf-8", "surrogateescape"))
     kind = _TYPE.match(text)
     if kind is None:
         raise Malformed("Content-Type: not of the form type/subtype")
     return ContentType(f"{kind[1]}/{kind[2]}".lower(), _parameters(text, kind.end()))
+
+
+_usual = lru_cache(1024)(_read)
 
 
 def _parameters(text: str, position: int) -> dict[str, str]:

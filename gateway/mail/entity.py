@@ -64,12 +64,12 @@ class Entity:
             yield from child.walk()
 
 
-def read_entity(content: bytes, start: int = 0, end: int | None = None) -> Entity:
-    """Read the entity that is ``content[start:end]`` with everything below it.
+def read_entity(content: bytes, start: int = 0, end: int | None = None, *, header: Header | None = None) -> Entity:
+    """Read the entity that is ``content[start:end]`` with everything below it; ``header``: its own, if at hand.
 
     Raises ``LimitExceeded`` over 1,000 parts, 20 levels, 70 characters of boundary or the limits of the header.
     """
-    return _Reading(content).entity(start, len(content) if end is None else end, 0, _PLAIN)
+    return _Reading(content).entity(start, len(content) if end is None else end, 0, _PLAIN, header)
 
 
 def decoded_body(entity: Entity) -> bytes:
@@ -77,7 +77,7 @@ def decoded_body(entity: Entity) -> bytes:
 
     Raises ``Malformed`` when its Content-Transfer-Encoding is unknown.
     """
-    return decode(entity.content[entity.body : entity.end], entity.encoding)
+    return decode(memoryview(entity.content)[entity.body : entity.end], entity.encoding)
 
 
 class _Reading:
@@ -88,13 +88,13 @@ class _Reading:
         self.parts = 0
         self.false_delimiters = 0
 
-    def entity(self, start: int, end: int, depth: int, default: ContentType) -> Entity:
+    def entity(self, start: int, end: int, depth: int, default: ContentType, header: Header | None = None) -> Entity:
         self.parts += 1
         if self.parts > PARTS_LIMIT:
             raise LimitExceeded(f"MIME structure: more than {PARTS_LIMIT} parts")
         if depth > DEPTH_LIMIT:
             raise LimitExceeded(f"MIME structure: nested deeper than {DEPTH_LIMIT} levels")
-        header = read_header(self.content, start, end)
+        header = header or read_header(self.content, start, end)
         kind, encoding = _content_type(header, default), _encoding(header)
         children: tuple[Entity, ...] = ()
         if kind.type.startswith("multipart/"):

@@ -44,6 +44,12 @@ class Header:
     end: int
     body: int
 
+    @property
+    def reads_one_way(self) -> bool:
+        """Whether every line is a field, its name right before the colon: else readers disagree where it all ends."""
+        colon = b":"[0]
+        return all(field.name and self.content[field.start + len(field.name)] == colon for field in self.fields)
+
     def named(self, name: str) -> tuple[Field, ...]:
         """Return every field with this lower-case name, in order."""
         return tuple([field for field in self.fields if field.name == name])

@@ -36,9 +36,16 @@ def _base64_block(block: memoryview) -> bytes:
 def decode_base64(data: Buffer) -> bytes:
     """Return the bytes behind base64 text; foreign characters are skipped and lost padding is supplied."""
     try:
-        return binascii.a2b_base64(bytes(data) + b"==")
+        return binascii.a2b_base64(data)
     except binascii.Error:
-        digits = bytes(data).translate(None, _NOT_ALPHABET)
+        return _decode_broken(bytes(data))
+
+
+def _decode_broken(text: bytes) -> bytes:
+    try:
+        return binascii.a2b_base64(text + b"==")
+    except binascii.Error:
+        digits = text.translate(None, _NOT_ALPHABET)
         # One lone digit at the end holds no whole byte: the text was cut off.
         return binascii.a2b_base64(digits[: len(digits) // 4 * 4])
 

@@ -10,10 +10,14 @@ class Holding:
     """A stored certificate and its standing.
 
     ``trusted``: a leaf trusted for itself, or a CA that is an anchor. ``distrusted``: an administrator said no.
-    ``has_key``: a private key with this public key is stored.
+    ``has_key``: a private key with this public key is stored. ``learned``: from mail, and no administrator has said
+    anything of it; where it is ``trusted`` all the same, it serves to encrypt, and only where no other does.
+    ``capabilities``: content ciphers that its owner announced.
     """
 
     certificate: Certificate
     trusted: bool
     has_key: bool
     distrusted: bool = False
+    learned: bool = False
+    capabilities: frozenset[str] = frozenset()

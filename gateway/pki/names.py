@@ -7,6 +7,7 @@ folds them.
 """
 
 import re
+from functools import lru_cache
 
 from cryptography import x509
 
@@ -60,11 +61,19 @@ def mail_names(value: bytes | None) -> tuple[str, ...]:
 
 def rfc4514(name: bytes) -> str:
     """Return a Name (DER) as text, like ``Certificate.issuer``; one that is huge or does not parse as ``#`` and hex."""
+    return _shown(name) if len(name) <= MAX_DISTINGUISHED else _hexadecimal(name)
+
+
+@lru_cache(1024)
+def _shown(name: bytes) -> str:
+    """The same few issuers name everybody's certificates, so what was read once is kept."""
     try:
-        if len(name) <= MAX_DISTINGUISHED:
-            return x509.Name.from_bytes(name).rfc4514_string()
+        return x509.Name.from_bytes(name).rfc4514_string()
     except (ValueError, TypeError):
-        pass  # shown as it stands: it came in somebody's mail, and nothing rests on it
+        return _hexadecimal(name)  # it came in somebody's mail, and nothing rests on it
+
+
+def _hexadecimal(name: bytes) -> str:
     return f"#{name[:_SHOWN].hex()}{'...' if len(name) > _SHOWN else ''}"
 
 

@@ -8,10 +8,12 @@ that is met may still turn out not to be enough; one that is not met never would
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 
 from gateway.pki.certificate import Certificate
 from gateway.pki.issuance import name_key
+from gateway.pki.names import MAX_DISTINGUISHED
 
 
 class NeedKind(StrEnum):
@@ -63,8 +65,15 @@ def brings(certificate: Certificate, has_key: bool) -> frozenset[Need]:
 
 def name_id(der: bytes) -> str:
     """Return the SHA-256, lower-case hexadecimal, that equal Names (DER) have in common."""
+    return _usual(der) if len(der) <= MAX_DISTINGUISHED else _name_id(der)
+
+
+def _name_id(der: bytes) -> str:
     parts = [sorted(map(repr, rdn)) for rdn in name_key(der)]
     return sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+_usual = lru_cache(1024)(_name_id)
 
 
 def _digest(form: str, name: bytes) -> str:

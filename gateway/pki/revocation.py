@@ -142,6 +142,15 @@ def _extension(parsed: x509.CertificateRevocationList, kind: type[Extension]) ->
         return None
 
 
+def check_entries(found: RevocationList) -> None:
+    """Read all entries, which otherwise are read one by one when somebody looks. Raises ``Malformed``."""
+    try:
+        for _ in found.parsed:
+            pass
+    except ValueError as error:
+        raise Malformed(f"the CRL has an entry that does not parse: {error}") from error
+
+
 def read_status_response(data: bytes) -> StatusResponse:
     """Read one DER OCSPResponse that holds answers. Raises ``Malformed`` (``LimitExceeded``)."""
     if len(data) > MAX_RESPONSE_SIZE:

@@ -45,7 +45,7 @@ MAX_SIGNERS = 8
 MAX_EVIDENCE = 32
 """CRLs, and OCSP responses, that are heard for one path."""
 
-_UNDATED = timedelta(minutes=30)
+UNDATED = timedelta(minutes=30)
 """How long evidence without nextUpdate counts (the library's rule)."""
 
 
@@ -69,12 +69,12 @@ def moments(certificates: Iterable[Certificate], evidence: Evidence) -> Iterator
     """Yield every time, give or take ``SKEW``, at which ``evidence`` starts or ends saying something of them."""
     at_hand = list(certificates)
     for item in evidence.lists:
-        yield item.next_update or item.this_update + _UNDATED
+        yield item.next_update or item.this_update + UNDATED
         yield from (entry.revocation_date_utc for entry in item.entries(_listable(at_hand, item)))
     for response in evidence.responses:
         for answer in response.answers:
             yield answer.this_update
-            yield answer.next_update or answer.this_update + _UNDATED
+            yield answer.next_update or answer.this_update + UNDATED
             if answer.revoked_at is not None:
                 yield answer.revoked_at
 

@@ -11,7 +11,7 @@ Not here: the signature over the message, and to whom the certificate belongs.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
@@ -59,6 +59,7 @@ class PathFinding:
     ``path``: leaf first, as far as it goes. ``anchor``: the trusted end of a path that holds, else None.
     ``notes``: words (``revocation=unknown``) and short texts in printable ASCII for the record.
     ``since``, ``until``: for every time strictly between them the finding is the same.
+    ``unknown``: of a path that holds, from each certificate whose revocation status is unknown up to the anchor.
     """
 
     reasons: tuple[Reason, ...]
@@ -67,6 +68,7 @@ class PathFinding:
     notes: tuple[str, ...]
     since: datetime
     until: datetime
+    unknown: tuple[Path, ...] = ()
 
 
 def judge(
@@ -99,36 +101,41 @@ class _Case:
         self._paths = build_paths(leaf, carried, trust, at)
 
     def finding(self) -> PathFinding:
-        judged: list[tuple[Path, set[Reason], list[str]]] = []
+        judged: list[_Judged] = []
         for path in self._paths.complete:
-            judged.append((path, *self._judged(path)))
-            if not judged[-1][1]:
+            judged.append(self._judged(path))
+            if not judged[-1].reasons:
                 break
-        path, reasons, notes = min(judged, key=_gravity) if judged else self._stranded()
-        holds = bool(judged) and not reasons & _BROKEN
+        best = min(judged, key=_gravity) if judged else self._stranded()
+        anchor = best.path[-1] if judged and not best.reasons & _BROKEN else None
         since, until = _window(self._at, self._times())
-        ordered = tuple(reason for reason in Reason if reason in reasons)
-        return PathFinding(ordered, path, path[-1] if holds else None, tuple(notes), since, until)
+        ordered = tuple(reason for reason in Reason if reason in best.reasons)
+        return PathFinding(ordered, best.path, anchor, tuple(best.notes), since, until, best.unknown)
 
-    def _stranded(self) -> tuple[Path, set[Reason], list[str]]:
+    def _stranded(self) -> "_Judged":
         path = self._paths.stranded
-        return path, self._facts(path) | {self._paths.cause}, []
+        return _Judged(path, self._facts(path) | {self._paths.cause})
 
-    def _judged(self, path: Path) -> tuple[set[Reason], list[str]]:
+    def _judged(self, path: Path) -> "_Judged":
         """Judge a path that ends at an anchor, or a leaf that is trusted for itself."""
-        reasons, notes = self._facts(path), []
+        judged = _Judged(path, self._facts(path))
         fault = fault_of(path) if len(path) > 1 else None
         if fault is not None:
-            reasons.add(fault[0])
-            notes.append(fault[1])
-        if not reasons & _BROKEN:
-            found = self._statuses(path)
-            reasons |= {Reason.REVOKED} if Status.REVOKED in found else set()
-            if Status.UNKNOWN in found and self._strictness.revocation is Revocation.HARD:
-                reasons.add(Reason.REVOCATION_UNKNOWN)
-            elif Status.UNKNOWN in found and self._strictness.revocation is Revocation.SOFT:
-                notes.append(REVOCATION_UNKNOWN)
-        return reasons, notes
+            judged.reasons.add(fault[0])
+            judged.notes.append(fault[1])
+        if not judged.reasons & _BROKEN:
+            self._judge_revocation(judged)
+        return judged
+
+    def _judge_revocation(self, judged: "_Judged") -> None:
+        found = self._statuses(judged.path)
+        judged.unknown = tuple(judged.path[n:] for n, status in enumerate(found) if status is Status.UNKNOWN)
+        if Status.REVOKED in found:
+            judged.reasons.add(Reason.REVOKED)
+        if judged.unknown and self._strictness.revocation is Revocation.HARD:
+            judged.reasons.add(Reason.REVOCATION_UNKNOWN)
+        elif judged.unknown and self._strictness.revocation is Revocation.SOFT:
+            judged.notes.append(REVOCATION_UNKNOWN)
 
     def _statuses(self, path: Path) -> tuple[Status, ...]:
         """Of a leaf that is trusted for itself only one thing matters: whether its issuer, if known, revoked it."""
@@ -188,9 +195,18 @@ class _Case:
         yield from moments(judged, self._evidence)
 
 
-def _gravity(judged: tuple[Path, set[Reason], list[str]]) -> tuple[bool, int]:
-    reasons = judged[1]
-    return bool(reasons & _BROKEN), len(reasons)
+@dataclass(slots=True)
+class _Judged:
+    """What is wrong with one path."""
+
+    path: Path
+    reasons: set[Reason]
+    notes: list[str] = field(default_factory=list)
+    unknown: tuple[Path, ...] = ()
+
+
+def _gravity(judged: _Judged) -> tuple[bool, int]:
+    return bool(judged.reasons & _BROKEN), len(judged.reasons)
 
 
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)

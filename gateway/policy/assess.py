@@ -53,6 +53,12 @@ class Assessment:
         return tuple(answer for answer in self.counted if answer.holding is None)
 
     @property
+    def capabilities(self) -> frozenset[str]:
+        """The content ciphers that everybody who can be encrypted to announced."""
+        announced = [answer.holding.capabilities for answer in self.recipients if answer.holding is not None]
+        return frozenset.intersection(*announced) if announced else frozenset()
+
+    @property
     def encryption_reason(self) -> Reason | None:
         """Why nothing can be encrypted: the first missing recipient's reason, or that all are internal."""
         if self.missing:
@@ -109,5 +115,8 @@ def _answer(
 
 
 def _lookup(address: str, rules: Rules, holdings: Holdings) -> Sequence[Holding]:
-    """Certificates of the address itself, else of the mailbox below its detail."""
-    return holdings.get(address, ()) or holdings.get(without_detail(address, rules.delimiter), ())
+    """Certificates of the address itself, else of the mailbox below its detail; learned ones hide no others."""
+    own, mailbox = holdings.get(address, ()), without_detail(address, rules.delimiter)
+    if mailbox == address or not all(holding.learned for holding in own):
+        return own
+    return (*own, *holdings.get(mailbox, ()))

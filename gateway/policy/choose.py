@@ -1,6 +1,7 @@
 """Which certificate serves: the newest valid one with the right usage, and, where none does, the nearest reason why.
 
-One expired certificate among several never blocks (``expired`` is the answer only if nothing better exists).
+One expired certificate among several never blocks (``expired`` is the answer only if nothing better exists). One that
+was learned from mail serves only where no imported one does, however new it is (row CRT-06), and never signs.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,14 +40,20 @@ def _best(holdings: Sequence[Holding], fault: Callable[[Holding], Reason | None]
         reason = fault(holding)
         if reason is not None:
             nearest = max(nearest, reason, key=_NEARNESS.index)
-        elif best is None or holding.certificate.not_before > best.certificate.not_before:
+        elif best is None or _rank(holding) > _rank(best):
             best = holding
     return best or nearest
+
+
+def _rank(holding: Holding) -> tuple[bool, datetime]:
+    return not holding.learned, holding.certificate.not_before
 
 
 def _signing_fault(holding: Holding, at: datetime) -> Reason | None:
     if not holding.has_key:
         return Reason.NO_KEY if holding.certificate.may_sign else Reason.WRONG_USAGE
+    if holding.learned and holding.certificate.may_sign:
+        return Reason.UNTRUSTED
     return _fault(holding, at, holding.certificate.may_sign)
 
 

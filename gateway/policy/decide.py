@@ -29,6 +29,7 @@ class Decision:
     """What must happen. ``reply``: refuse with it. ``signer``: sign with it. ``rule`` names the rules that won.
 
     ``own`` is the sender's own certificate among those encrypted to, where its key can open what was made.
+    ``capabilities``: the content ciphers that all who are encrypted to announced.
     ``sign_reason`` and ``encrypt_reason`` say why a protection is left out or was not ours to make.
     """
 
@@ -43,6 +44,7 @@ class Decision:
     sign_reason: Reason | None = None
     encrypt_reason: Reason | None = None
     missing: tuple[RecipientAnswer, ...] = ()
+    capabilities: frozenset[str] = frozenset()
 
     @property
     def untouched(self) -> bool:
@@ -183,6 +185,7 @@ def _protect(
         sign_reason=sign_reason,
         encrypt_reason=encrypt_reason,
         missing=missing,
+        capabilities=assessment.capabilities,
     )
 
 
@@ -191,6 +194,9 @@ def _signer(question: Question, sign: Demand, assessment: Assessment) -> tuple[H
         return None, Reason.ALREADY_PROTECTED
     if sign.level is Level.NEVER:
         return None, sign.reason
+    if question.arrived:
+        # Mail from outside that somebody forwards: whoever wrote the group's address there must not be signed for.
+        return None, Reason.TRANSIT
     if isinstance(assessment.signing, Reason):
         return None, assessment.signing
     return assessment.signing, None

@@ -26,7 +26,7 @@ class Question:
     ``author``: the one mailbox of the one From field, else None; then ``claimed`` holds every address seen in the
     envelope sender, From, Sender and Resent-From. ``visible``: recipients that To and Cc show, folded; None: nobody
     is hidden (a composer's question). ``report``: null sender and a delivery or disposition report.
-    ``signed`` and ``encrypted``: the message already is.
+    ``signed`` and ``encrypted``: the message already is. ``arrived``: a gateway judged it on its way in.
     """
 
     sender: str
@@ -38,6 +38,7 @@ class Question:
     report: bool = False
     signed: bool = False
     encrypted: bool = False
+    arrived: bool = False
     answers_encrypted: bool = False
     """It answers, or is, mail that arrived encrypted."""
     client: str | None = None

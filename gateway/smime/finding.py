@@ -91,6 +91,10 @@ class SignerFinding:
     notes: tuple[str, ...] = ()
     issuers_wanted: tuple[bytes, ...] = ()
     """Names (DER) of issuers that would help, were they stored and trusted."""
+    encrypt_to: Certificate | None = None
+    """The certificate that the signer wants mail encrypted to, if everything holds: his own or one as good."""
+    capabilities: tuple[str, ...] = ()
+    """What he then announced to open."""
 
     @property
     def reason(self) -> Reason | None:

@@ -10,30 +10,38 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from gateway.cms.compressed import Compressed
+from gateway.cms.content import Octets
 from gateway.cms.enveloped import Enveloped
 from gateway.cms.probe import read_cms
 from gateway.cms.signed import SignedData
 from gateway.errors import Malformed
-from gateway.mail.entity import Entity, decoded_body
-from gateway.mail.header import Field, Header, read_header
+from gateway.mail.entity import IDENTITY, Entity, decoded_body
+from gateway.mail.header import Field, Header, edit, read_header
 from gateway.smime.layer import SIGNATURE_TYPES, Layer, may_be_cms
 
 CMS_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _BOUNDARY = re.compile(rb";\s*boundary[*0-9]*\s*=", re.IGNORECASE)
-_LINE_END = re.compile(rb"\r\n|\r|\n")
+_PARAMETER = rb';[ \t]*(?:[^\s;"=()]+[ \t]*=[ \t]*(?:"[^"\\]*"|[^\s;"()\\]*))?[ \t]*'
+_PLAIN = re.compile(rb"multipart/signed[ \t]*(?:" + _PARAMETER + rb")*", re.IGNORECASE)
+_VISIBLE_ENDS = re.compile(r"(?!=\?)[!-~](?:[ -~]*[!-~])?")
 
 
 @dataclass(frozen=True, slots=True)
 class SignedLayer:
-    """A signature and the bytes it covers. ``clear``: they stand beside it (multipart/signed).
+    """A signature and the bytes it covers. ``part``: the entity that they are, where they stand beside it.
 
     ``contradicted``: a signature beside its content that carries other content too (row SIG-03).
     """
 
     data: SignedData
-    content: bytes
-    clear: bool
+    content: bytes | memoryview
+    part: Entity | None = None
     contradicted: bool = False
+
+    @property
+    def clear(self) -> bool:
+        """Whether it is a multipart/signed."""
+        return self.part is not None
 
     @property
     def replaceable(self) -> bool:
@@ -55,14 +63,21 @@ def read_layer(entity: Entity) -> AnyLayer | None:
     if not labelled and not may_be_cms(entity.content, entity.body):
         return None
     try:
-        found = read_cms(decoded_body(entity))
+        found = read_cms(_octets(entity))
     except Malformed:
         if labelled:
             raise
         return None
     if isinstance(found, SignedData):
-        return SignedLayer(found, b"".join(found.content or ()), clear=False)
+        return SignedLayer(found, b"".join(found.content or ()))
     return found
+
+
+def _octets(entity: Entity) -> Octets:
+    """Return the decoded body; what needs no decoding is not copied."""
+    if entity.encoding in IDENTITY:
+        return memoryview(entity.content)[entity.body : entity.end]
+    return decoded_body(entity)
 
 
 def layer_name(layer: AnyLayer) -> Layer:
@@ -80,32 +95,47 @@ def _clear_signed(entity: Entity) -> SignedLayer | None:
         return None
     if len(types) != 2 or types[1] not in SIGNATURE_TYPES:
         raise Malformed("a multipart/signed that is not content and signature")
-    if not _reads_one_way(entity.header):
+    if not _reads_one_way(entity):
         raise Malformed("a multipart/signed that other readers may take apart in another way")
     part, signature = entity.children
-    content = entity.content[part.start : part.end]
+    content = memoryview(entity.content)[part.start : part.end]
     data = read_cms(decoded_body(signature))
     if not isinstance(data, SignedData):
         raise Malformed("the signature of a multipart/signed is none")
     carried = None if data.content is None else b"".join(data.content)
-    return SignedLayer(data, content, clear=True, contradicted=carried is not None and carried != content)
+    return SignedLayer(data, content, part, contradicted=carried is not None and carried != content)
 
 
-def _reads_one_way(header: Header) -> bool:
-    """Whether a Content-Type and its boundary stand once: else others may show what was not signed (row SIG-01)."""
+def _reads_one_way(entity: Entity) -> bool:
+    """Whether all readers find the same two parts: else others may show what was not signed (row SIG-01).
+
+    The Content-Type stands once, without rubbish, comments and escapes, its boundary once and without blanks at its
+    ends; no transfer encoding, which a multipart may not have (RFC 2045 §6.4), gives it other bytes.
+    """
+    header = entity.header
     fields = header.named("content-type")
-    return len(fields) == 1 and len(_BOUNDARY.findall(header.value(fields[0]))) == 1
+    if len(fields) != 1 or entity.encoding not in IDENTITY:
+        return False
+    if not header.reads_one_way or not entity.children[1].header.reads_one_way:
+        return False
+    value = header.value(fields[0])
+    boundary = entity.content_type.parameters.get("boundary", "")
+    return (
+        _PLAIN.fullmatch(value) is not None
+        and len(_BOUNDARY.findall(value)) == 1
+        and _VISIBLE_ENDS.fullmatch(boundary) is not None
+    )
 
 
-def with_crlf(content: bytes | bytearray) -> bytes:
-    """Return ``content`` with every line end as CRLF: what was inside an envelope must be fit for SMTP."""
-    return _LINE_END.sub(b"\r\n", content)
+def without_fields(header: Header, drop: Collection[Field]) -> bytes:
+    """Return the header block, empty line included, without the fields ``drop``."""
+    return edit(bytes(header.content[: header.body]), header, drop=drop)
 
 
-def put_in_place(content: bytes, header: Header, drop: Collection[Field], inner: bytes) -> bytes:
-    """Return the message ``content`` with the entity ``inner`` in the place of its own, without the fields ``drop``.
+def put_in_place(header: Header, drop: Collection[Field], inner: bytes) -> tuple[bytes, memoryview]:
+    """Return header block and body of a message with the entity ``inner`` in the place of its own.
 
-    All of the message's fields but Content-* stay in order; of ``inner``'s only Content-* count.
+    All of the message's fields but Content-* and ``drop`` stay in order; of ``inner``'s only Content-* count.
     """
     inner_header = read_header(inner)
     kept = [field for field in header.fields if not field.name.startswith("content-") and field not in drop]
@@ -114,4 +144,4 @@ def put_in_place(content: bytes, header: Header, drop: Collection[Field], inner:
     if not any(field.name == "mime-version" for field in kept):
         pieces.append(b"MIME-Version: 1.0\r\n")
     pieces += promoted or [b"Content-Type: text/plain\r\n"]
-    return b"".join((*pieces, b"\r\n", memoryview(inner)[inner_header.body :]))
+    return b"".join((*pieces, b"\r\n")), memoryview(inner)[inner_header.body :]

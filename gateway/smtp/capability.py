@@ -1,8 +1,9 @@
 """What a server says it can do (RFC 5321 §4.1.1.1), and what a door offers of it.
 
 A door offers what the next hop offers *and* the gateway carries; a keyword is never made up, for a parameter taken
-from the client must be one the next hop takes from us. PIPELINING and SIZE are our own. Not carried, hence refused:
-CHUNKING, BINARYMIME, REQUIRETLS, DELIVERBY and all others.
+from the client must be one the next hop takes from us. PIPELINING, SIZE and XFORWARD (of use in the record, and passed
+on where the next hop takes it) are our own. Not carried, hence refused: CHUNKING, BINARYMIME, REQUIRETLS, DELIVERBY and
+all others.
 """
 
 from collections.abc import Mapping
@@ -63,6 +64,5 @@ def offered(direction: Direction, limits: Limits, next_hop: Capabilities) -> lis
     """Return the keyword lines a door offers to every client; STARTTLS and AUTH depend on the session."""
     lines = [f"SIZE {accepted_size(direction, limits, next_hop)}", "PIPELINING"]
     lines += [keyword for keyword in CARRIED if keyword in next_hop]
-    if next_hop.xforward:
-        lines.append(" ".join(("XFORWARD", *next_hop.xforward)))
+    lines.append(" ".join(("XFORWARD", *XFORWARD)))
     return lines

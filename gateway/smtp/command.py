@@ -130,7 +130,10 @@ def read_xforward(argument: str | None) -> tuple[tuple[str, str], ...]:
 
 def xforward_lines(client: Client, names: tuple[str, ...]) -> list[bytes]:
     """Return the XFORWARD commands that tell the next hop of our client; none where it takes no attribute of them."""
-    words = [f"{name}={value}" for name, value in client.xforward or _own_view(client) if name in names]
+    told = dict(client.xforward)
+    if told.keys() <= {"IDENT"}:  # a milter knows the client itself, and the queue id
+        told = dict(_own_view(client)) | told
+    words = [f"{name}={value}" for name, value in told.items() if name in names]
     lines: list[str] = []
     for word in words:
         if lines and len(lines[-1]) + len(word) < LINE_LIMIT - 2:

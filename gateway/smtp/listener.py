@@ -5,6 +5,7 @@ Several processes may open the same door (SO_REUSEPORT); the kernel spreads the 
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from gateway.engine.ports import Ledger
@@ -23,11 +24,50 @@ BACKLOG = 1024
 class OpenDoor:
     """A door that takes mail."""
 
-    def __init__(self, service: Service, server: asyncio.Server) -> None:
+    def __init__(self, service: Service) -> None:
         self._service = service
-        self._server = server
-        self.port = int(server.sockets[0].getsockname()[1])
+        self._server: asyncio.Server
+        self.port = service.door.port
         """The port it listens on; the system's choice where the door names 0."""
+
+    async def open(self) -> None:
+        """Listen. Raises ``OSError`` where the address cannot be had."""
+        door = self._service.door
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: MailSession(self._service),
+            door.host,
+            door.port,
+            ssl=self._service.tls if door.tls is TlsMode.IMPLICIT else None,
+            backlog=BACKLOG,
+            reuse_port=True,
+        )
+        self.port = int(self._server.sockets[0].getsockname()[1])
+
+    def renewed(self, door: Door, limits: Limits, hostname: str, copies: Budget) -> Service:
+        """Return what new clients may meet after ``change``: other limits, logins, next-hop login or certificate.
+
+        Where it listens and how stays. Raises ``OSError`` where the certificate cannot be read.
+        """
+        old = self._service
+        server_context(door)
+        same_hop = (door.next_hop, hostname) == (old.door.next_hop, old.hostname)
+        pool = old.pool if same_hop else Pool(door.next_hop, limits.timeouts, hostname, old.instance)
+        logins = Logins(door.users)
+        return replace(old, door=door, limits=limits, hostname=hostname, copies=copies, pool=pool, logins=logins)
+
+    def change(self, service: Service) -> None:
+        """Let new clients meet ``service``; sessions that are open end as they began. Raises ``OSError``."""
+        old, door = self._service, service.door
+        if service.tls is not None and door.certificate is not None:
+            service.tls.load_cert_chain(door.certificate, door.key)
+        self._service = service
+        if service.pool is not old.pool:
+            old.pool.close()  # open sessions may use it still; it keeps nothing any more
+
+    @property
+    def door(self) -> Door:
+        """Its options as new clients meet them."""
+        return self._service.door
 
     @property
     def sessions(self) -> int:
@@ -105,12 +145,6 @@ async def open_door(
         tls=tls,
         logins=Logins(door.users),
     )
-    server = await asyncio.get_running_loop().create_server(
-        lambda: MailSession(service),
-        door.host,
-        door.port,
-        ssl=tls if door.tls is TlsMode.IMPLICIT else None,
-        backlog=BACKLOG,
-        reuse_port=True,
-    )
-    return OpenDoor(service, server)
+    opened = OpenDoor(service)
+    await opened.open()
+    return opened

@@ -122,6 +122,7 @@ class Relay:
 
     async def _deliver(self, transaction: Transaction, copy: _Copy, hop: HopTransaction, page: Page) -> None:
         try:
+            copy.delivery = await suited(copy.delivery, hop.capabilities)
             if not _fits(copy.delivery, transaction, hop):
                 await hop.reset()
                 hop = await begin(self._pool)
@@ -175,6 +176,7 @@ class Relay:
 
     async def _offer(self, transaction: Transaction, copy: _Copy, hop: HopTransaction) -> Reply | None:
         """Bring a copy to its final dot; return the reply that refused it, if one did."""
+        copy.delivery = await suited(copy.delivery, hop.capabilities)
         refused = await self._open(transaction, copy, hop)
         return refused or _too_large(transaction, copy.delivery, hop) or await hop.prepare(copy.delivery.content)
 
@@ -197,6 +199,14 @@ class Relay:
         if accepted(copy.answer):
             copy.committed = True
             await page.taken(addresses(copy.delivery.recipients))
+
+
+async def suited(delivery: Delivery, offers: Capabilities) -> Delivery:
+    """Return a delivery as the next hop can take it: opened mail in 7 bits where it must be (RFC 6152 §3)."""
+    if delivery.recode is None or "8BITMIME" in offers or delivery.content.isascii():
+        return delivery
+    content = await asyncio.to_thread(delivery.recode, delivery.content)
+    return replace(delivery, content=content, recode=None)
 
 
 def addresses(recipients: Iterable[Recipient]) -> tuple[str, ...]:

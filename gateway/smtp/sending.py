@@ -4,24 +4,26 @@ No bounce and no receipt is asked for (NOTIFY=NEVER, RFC 3461 §4.1): the origin
 it came, and a bounce must not quote what was encrypted.
 """
 
-from gateway.engine.transaction import Client
+from gateway.engine.transaction import Client, Delivery
 from gateway.mail.envelope import Envelope
 from gateway.reply import Reply
 from gateway.smtp.capability import Capabilities
 from gateway.smtp.command import path_line, xforward_lines
 from gateway.smtp.content import Octets
 from gateway.smtp.next_hop import HopTransaction, Pool, begin
-from gateway.smtp.relay import accepted
+from gateway.smtp.relay import accepted, suited
 
 
-async def send(pool: Pool, client: Client, envelope: Envelope, content: Octets) -> Reply:
+async def send(pool: Pool, client: Client, envelope: Envelope, delivery: Delivery) -> Reply:
     """Deliver to all recipients or to none; return the reply that ended it, a 4xx before a 5xx.
 
-    ``client`` is told by XFORWARD. Raises ``Fault``: what the next hop did last is not known then.
+    ``client`` is told by XFORWARD. The recipients are those of ``envelope``. Raises ``Fault``: what the next hop did
+    last is not known then.
     """
     hop = await begin(pool)
     try:
-        return await _say(hop, client, envelope, content)
+        delivery = await suited(delivery, hop.capabilities)
+        return await _say(hop, client, envelope, delivery.content)
     finally:
         hop.abandon()
 

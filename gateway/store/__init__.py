@@ -9,7 +9,9 @@ doors' ports.
 ``schema`` ``migrate``      the tables, and bringing an older store up to date
 ``wrapping``                the key-encryption key
 ``certificates`` ``keys``   what is stored and found; ``importing`` takes files in
-``revocation_lists``        CRLs that were imported
+``learned``                 certificates taken from mail, in quarantine or ranking last
+``revocation_lists``        CRLs, imported or fetched; ``status_responses`` OCSP responses
+``revocation_sources``      where those are fetched, and when
 ``evidence`` ``identities`` what judges and opens inbound mail; by which names messages know certificates
 ``journal`` ``ledger``      what became of messages; which copies were taken without our 250
 ``held``                    mail that waits for a certificate or key: ``held_message`` one of it, ``held_content`` its

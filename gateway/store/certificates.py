@@ -33,11 +33,16 @@ MAX_ISSUERS = 200
 
 
 class Trust(StrEnum):
-    """What an administrator said of a certificate."""
+    """What an administrator said of a certificate, or that it comes from mail and nobody said anything of it yet."""
 
     NONE = "none"
     TRUSTED = "trusted"
     DISTRUSTED = "distrusted"
+    QUARANTINED = "quarantined"
+    LEARNED = "learned"
+
+
+FROM_MAIL = (Trust.QUARANTINED, Trust.LEARNED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,8 @@ class StoredCertificates:
             served = select(table.fingerprint).where(table.public_key_id == gone.public_key_id)
             orphan = delete(schema.keys).where(keys.public_key_id == gone.public_key_id, ~served.exists())
             with_key = connection.execute(orphan).rowcount > 0
+            # The next mail must not bring it back.
+            insert_new(connection, schema.learned, [{"fingerprint": gone.fingerprint, "until": gone.not_after}])
         self._generation.expire()
         return Deleted(gone, with_key)
 
@@ -159,12 +166,18 @@ def add(connection: Connection, certificate: Certificate, addresses: Iterable[st
     }
     if not insert_new(connection, schema.certificates, [row]):
         return False
-    names = () if certificate.is_ca else sorted({folded(address) for address in addresses})
-    index = [{"address": name, "fingerprint": certificate.fingerprint} for name in names]
-    insert_new(connection, schema.addresses, index)
+    index(connection, certificate, addresses)
     identities.add(connection, certificate)
-    _wake(connection, certificate)
+    if trust is not Trust.QUARANTINED:
+        _wake(connection, certificate)
     return True
+
+
+def index(connection: Connection, certificate: Certificate, addresses: Iterable[str]) -> None:
+    """Let a stored leaf be found by ``addresses``, too."""
+    names = () if certificate.is_ca else sorted({folded(address) for address in addresses})
+    rows = [{"address": name, "fingerprint": certificate.fingerprint} for name in names]
+    insert_new(connection, schema.addresses, rows)
 
 
 def trust_of(connection: Connection, certificate: Certificate) -> Trust | None:
@@ -179,6 +192,8 @@ def mark(connection: Connection, certificate: Certificate, trust: Trust) -> None
     table = schema.certificates
     connection.execute(update(table).where(table.c.fingerprint == certificate.fingerprint).values(trust=trust))
     if trust is Trust.TRUSTED:
+        # One that was learned is found by the address of that mail only; now it stands for all it names.
+        index(connection, certificate, certificate.addresses)
         _wake(connection, certificate)
 
 
@@ -195,16 +210,18 @@ def holdings(*columns: Column[Any]) -> Select[Any]:
     table, keys = schema.certificates, schema.keys
     has_key = keys.c.public_key_id.is_not(None).label("has_key")
     joined = table.outerjoin(keys, keys.c.public_key_id == table.c.public_key_id)
-    return select(table.c.der, table.c.trust, has_key, *columns).select_from(joined)
+    return select(table.c.der, table.c.trust, table.c.capabilities, has_key, *columns).select_from(joined)
 
 
 def holding(row: Row[Any]) -> Holding:
     """Return what a row of ``holdings`` says."""
     return Holding(
         certificate=read_certificate(row.der),
-        trusted=row.trust == Trust.TRUSTED,
+        trusted=row.trust in (Trust.TRUSTED, Trust.LEARNED),
         has_key=bool(row.has_key),
         distrusted=row.trust == Trust.DISTRUSTED,
+        learned=row.trust in FROM_MAIL,
+        capabilities=frozenset((row.capabilities or "").split()),
     )
 
 

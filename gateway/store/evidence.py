@@ -1,4 +1,5 @@
-"""What judges and opens inbound mail: certificates by the names that messages have for them, trust, and CRLs.
+"""What judges and opens inbound mail: certificates by the names that messages have for them, trust, and
+evidence of revocation.
 
 Everything is answered from memory (``generation``). Only CA certificates are loaded as a whole, for paths may lead
 through any of them; of leaves, however many are stored, only those that are asked for.
@@ -13,13 +14,12 @@ from sqlalchemy import ColumnElement, and_
 from gateway.cms.identity import Identity
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
-from gateway.pki.revocation import Evidence
+from gateway.pki.revocation import Evidence, RevocationList
 from gateway.pki.trust import Trust
-from gateway.store import certificates, schema
+from gateway.store import certificates, revocation_lists, schema, status_responses
 from gateway.store.database import Database
 from gateway.store.generation import Cache, Generation
 from gateway.store.identities import index_value
-from gateway.store.revocation_lists import StoredRevocationLists
 
 IDENTITIES_KEPT = 20_000
 LEAVES_KEPT = 500
@@ -30,19 +30,21 @@ Holdings = tuple[Holding, ...]
 class StoredEvidence:
     """Implements ``engine.ports.Evidence``. All methods raise ``Fault``."""
 
-    def __init__(self, database: Database, generation: Generation, revocation_lists: StoredRevocationLists) -> None:
+    def __init__(self, database: Database, generation: Generation) -> None:
         self._database = database
-        self._revocation_lists = revocation_lists
+        self._lists_read: dict[str, RevocationList] = {}
         # By hash, not by Identity: whoever writes a message chooses the size of those.
         self._named: Cache[str, Holdings] = Cache(generation, IDENTITIES_KEPT)
         self._authorities: Cache[None, tuple[Holdings, Trust]] = Cache(generation, 1)
         self._trust: Cache[str, Trust] = Cache(generation, LEAVES_KEPT)
-        self._revocation: Cache[None, Evidence] = Cache(generation, 1)
+        self._of_all: Cache[None, Evidence] = Cache(generation, 1)
+        self._revocation: Cache[str, Evidence] = Cache(generation, LEAVES_KEPT)
 
     def named(self, identities: Iterable[Identity]) -> Mapping[Identity, Sequence[Holding]]:
         """Return the stored certificates that each identity names; one query for all that are not in memory.
 
         Of several, trusted ones come first, distrusted ones last, and of equals those that expire last come first.
+        Learned ones come behind those that were imported; those in quarantine are not among them.
         """
         asked = {identity: index_value(identity) for identity in identities}
         found = self._named.many((value for value in asked.values() if value is not None), self._load_named)
@@ -55,16 +57,16 @@ class StoredEvidence:
         """Return all CA certificates as they are trusted, and what was said of ``leaf`` and of others with its key."""
         return self._trust.one(leaf.fingerprint, lambda _: self._load_trust(leaf))
 
-    def revocation(self) -> Evidence:
-        """Return all stored CRLs."""
-        return self._revocation.one(None, lambda _: Evidence(tuple(self._revocation_lists.list())))
+    def revocation(self, leaf: Certificate) -> Evidence:
+        """Return all stored CRLs, and the OCSP responses about CA certificates and about ``leaf``."""
+        return self._revocation.one(leaf.fingerprint, self._load_revocation)
 
     def _load_named(self, wanted: Sequence[str]) -> dict[str, Holdings]:
         index = schema.identities.c
         query = (
             certificates.holdings(index.value)
             .join(schema.identities, index.fingerprint == schema.certificates.c.fingerprint)
-            .where(index.value.in_(sorted(wanted)))
+            .where(index.value.in_(sorted(wanted)), schema.certificates.c.trust != certificates.Trust.QUARANTINED)
             .order_by(index.value)
         )
         with self._database.read() as connection:
@@ -79,21 +81,34 @@ class StoredEvidence:
         authorities, trust = self._authorities.one(None, lambda _: self._load_authorities())
         table = schema.certificates.c
         same_key = table.public_key_id == leaf.public_key_id
-        said = self._load(and_(same_key, table.trust != certificates.Trust.NONE))
+        said = self._load(and_(same_key, table.trust.in_((certificates.Trust.TRUSTED, certificates.Trust.DISTRUSTED))))
         return _snapshot((*authorities, *said)) if said else trust
 
     def _load_authorities(self) -> tuple[Holdings, Trust]:
         authorities = self._load(schema.certificates.c.is_ca)
         return authorities, _snapshot(authorities)
 
+    def _load_revocation(self, leaf: str) -> Evidence:
+        of_all = self._of_all.one(None, lambda _: self._load_evidence())
+        with self._database.read() as connection:
+            responses = status_responses.of_leaf(connection, leaf)
+        return Evidence(of_all.lists, of_all.responses + responses) if responses else of_all
+
+    def _load_evidence(self) -> Evidence:
+        """Large lists take long to read: those that are in memory are not read again."""
+        with self._database.read() as connection:
+            self._lists_read = revocation_lists.read_all(connection, self._lists_read)
+            return Evidence(tuple(self._lists_read.values()), status_responses.of_authorities(connection))
+
     def _load(self, condition: ColumnElement[bool]) -> Holdings:
         with self._database.read() as connection:
             return tuple(map(certificates.holding, connection.execute(certificates.holdings().where(condition))))
 
 
-def _preference(item: Holding) -> tuple[bool, bool, datetime, str]:
+def _preference(item: Holding) -> tuple[bool, bool, bool, datetime, str]:
     certificate = item.certificate
-    return item.trusted, not item.distrusted, certificate.not_after, certificate.fingerprint
+    trusted = item.trusted and not item.learned
+    return trusted, not item.distrusted, not item.learned, certificate.not_after, certificate.fingerprint
 
 
 def _snapshot(holdings: Holdings) -> Trust:

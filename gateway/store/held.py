@@ -7,7 +7,8 @@ tries an entry at a time: it is leased, and free again when the lease is over or
 attempts end so three times is failed, so that no message stops the gateway for ever.
 
 An import and an attempt may cross. So every entry knows the generation of the store it was judged under; if that is
-not the store's when the entry is written, something was imported meanwhile, and the entry is ready at once.
+not the store's when the entry is written, something was imported meanwhile, and the entry is ready at once. One that
+needs nothing (a milter could not open it for some recipients and not for others) is ready after a minute.
 
 The content is encrypted at rest (``held_content``); the envelope is not, no more than in the journal. The database
 locks the row of ``condition`` first, as imports do, so that no two can wait for one another.
@@ -37,6 +38,8 @@ from gateway.store.wrapping import KeyEncryptionKey, Wrapping
 FIRST_PAUSE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(hours=4)
 """Between two attempts; each pause is twice the one before."""
+AFTER_THE_ORIGINAL = timedelta(minutes=1)
+"""Until the attempt at a message that needs nothing: the mail as it came is to arrive before the answer to it."""
 MAX_CRASHES = 3
 ENTRY_COST = 4096
 """Bytes that an entry takes beside its content, about."""
@@ -101,8 +104,10 @@ class StoredHeld:
             name = held_content.label(message.id, row["size"], row["facts"])
             held_content.write(connection, key, message.id, name, content)
             needs.replace(connection, message.id, message.needs)
-            if _line_up(connection) != judged_under:
-                connection.execute(update(_TABLE).where(_TABLE.c.id == message.id).values(state=State.READY))
+            overtaken = _line_up(connection) != judged_under
+            if overtaken or not message.needs:
+                due = message.received_at + (timedelta() if message.needs else AFTER_THE_ORIGINAL)
+                connection.execute(update(_TABLE).where(_TABLE.c.id == message.id).values(state=State.READY, due=due))
         return Held(message.id, new=True)
 
     def claim(self, now: datetime, lease: timedelta) -> tuple[HeldMessage, bytes] | None:

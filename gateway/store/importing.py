@@ -7,7 +7,8 @@ or several; a key without a certificate waits, and serves every certificate with
 
 Trust: a leaf is trusted for itself. A CA certificate is an anchor if its file holds no leaf; one that came along with
 a leaf is an intermediate. A certificate that is known keeps its trust, except that an import that makes it trusted
-lifts one that nobody had said anything of. A CRL is stored in the place of an older one of its series.
+lifts one that nobody had said anything of, or that mail had brought. A CRL is stored in the place of an older one of
+its series.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ from gateway.pki.bundle import (
     read_bundle,
 )
 from gateway.pki.certificate import Certificate, UnsupportedKey, key_facts, public_key_id, read_certificate
-from gateway.pki.revocation import RevocationList, read_revocation_list
+from gateway.pki.revocation import RevocationList, check_entries, read_revocation_list
 from gateway.reason import Reason
 from gateway.store import certificates, keys, revocation_lists
 from gateway.store.certificates import Trust
@@ -123,19 +124,10 @@ def _judge_certificate(item: BundledCertificate, options: ImportOptions) -> Impo
 def _judge_revocation_list(item: BundledRevocationList) -> Imported | RevocationList:
     try:
         found = read_revocation_list(item.der)
-        _check_entries(found)
+        check_entries(found)
     except Malformed as error:
         return _unreadable(item.name, error)
     return found
-
-
-def _check_entries(found: RevocationList) -> None:
-    """They are read one by one, and only when somebody looks. Raises ``Malformed``."""
-    try:
-        for _ in found.parsed:
-            pass
-    except ValueError as error:
-        raise Malformed(f"the CRL has an entry that does not parse: {error}") from error
 
 
 def _unreadable(name: str, error: Malformed) -> Imported:
@@ -191,7 +183,7 @@ class _Filing:
         if before is None:
             certificates.add(self.connection, found, mail_addresses(found, self.options.subject_email), wanted)
             return _result(found, "added", None, _standing(found, wanted))
-        if wanted is Trust.TRUSTED and before is Trust.NONE:
+        if wanted is Trust.TRUSTED and before in (Trust.NONE, *certificates.FROM_MAIL):
             certificates.mark(self.connection, found, wanted)
             return _result(found, "known", Reason.DUPLICATE, f"now trusted: {_standing(found, wanted)}")
         return _result(found, "known", Reason.DUPLICATE, _standing(found, before))
@@ -227,6 +219,8 @@ def _beside(found: RevocationList, filed: Filed) -> str:
 def _standing(found: Certificate, trust: Trust) -> str:
     if trust is Trust.DISTRUSTED:
         return f"distrusted; `cert trust {found.fingerprint[:16]}` lifts it"
+    if trust in certificates.FROM_MAIL:
+        return f"learned from mail; `cert trust {found.fingerprint[:16]}` trusts it"
     if trust is Trust.NONE:
         kind = "a CA, but no anchor" if found.is_ca else "not trusted"
         return f"{kind}; `cert trust {found.fingerprint[:16]}` trusts it"

@@ -13,12 +13,14 @@ from gateway.store.generation import Clock, Generation
 from gateway.store.held import StoredHeld
 from gateway.store.journal import Journal
 from gateway.store.keys import StoredKeys
+from gateway.store.learned import StoredLearned
 from gateway.store.ledger import StoredLedger
 from gateway.store.migrate import bring_up_to_date
 from gateway.store.owner import this_owner
 from gateway.store.refusal import Misconfigured
 from gateway.store.replies import StoredReplies
 from gateway.store.revocation_lists import StoredRevocationLists
+from gateway.store.revocation_sources import StoredSources
 from gateway.store.wrapping import Wrapping
 
 
@@ -41,13 +43,15 @@ class Store:
         self.generation = generation
         self.wrapping = wrapping
         self.certificates = StoredCertificates(database, generation)
+        self.learned = StoredLearned(database, generation)
         self.keys = StoredKeys(database, generation, wrapping)
         self.journal = Journal(database)
         self.ledger = StoredLedger(database, owner)
         self.held = StoredHeld(database, generation, wrapping, owner)
         self.replies = StoredReplies(database, clock)
         self.revocation_lists = StoredRevocationLists(database, generation)
-        self.evidence = StoredEvidence(database, generation, self.revocation_lists)
+        self.revocation_sources = StoredSources(database, generation)
+        self.evidence = StoredEvidence(database, generation)
 
     def check(self) -> None:
         """Look for damage (SQLite: every page is read, so seconds for a large store). Raises ``Misconfigured``."""

@@ -24,7 +24,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-REVISION = "0002"
+REVISION = "0004"
 """The newest migration: what ``alembic_version`` says in a store that is up to date."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -87,9 +87,21 @@ certificates = Table(
     Column("not_after", Moment, nullable=False),
     Column("is_ca", Boolean, nullable=False),
     Column("trust", String(16), nullable=False),
+    Column("capabilities", Text),
     Index("ix_certificates_is_ca", "is_ca", "subject_id"),
 )
-"""``subject_id``: SHA-256 of the subject's DER, which issuers are looked up by."""
+"""``subject_id``: SHA-256 of the subject's DER, which issuers are looked up by. ``capabilities``: names of the content
+ciphers that the owner announced in a signature, with blanks between them; None: he never did."""
+
+learned = Table(
+    "learned",
+    metadata,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("at", Moment, index=True),
+    Column("until", Moment, nullable=False),
+)
+"""Certificates that are not to be learned from mail again: learned ``at`` that time, or, without one, deleted by an
+administrator. ``until``: when the certificate expires."""
 
 addresses = Table(
     "addresses",
@@ -216,5 +228,30 @@ revocation_lists = Table(
     Column("fingerprint", String(64), primary_key=True),
     Column("scope", String(64), nullable=False, unique=True),
     Column("der", LargeBinary, nullable=False),
+    Column("url", Text),
 )
-"""CRLs; ``scope`` names the series of which only the newest is kept."""
+"""CRLs; ``scope`` names the series of which only the newest is kept. ``url``: where one was fetched, and then ``scope``
+is the source; None: it was imported."""
+
+revocation_sources = Table(
+    "revocation_sources",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("path", LargeBinary, nullable=False),
+    Column("due", Moment, nullable=False, index=True),
+    Column("failures", Integer, nullable=False),
+)
+"""Where evidence of revocation is fetched (``pki.sources``). ``path``: the certificate that named it and those above it
+in a SEQUENCE. ``due``: when to fetch next. ``failures``: in a row."""
+
+status_responses = Table(
+    "status_responses",
+    metadata,
+    Column("certificate", String(64), primary_key=True),
+    Column("is_ca", Boolean, nullable=False),
+    Column("until", Moment, nullable=False),
+    Column("der", LargeBinary, nullable=False),
+)
+"""OCSP responses, by the fingerprint of the certificate each is about."""

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from cryptography.x509 import load_pem_x509_certificate
 
+from gateway.store import StoreOptions, open_store
+from gateway.store.learned import Learning
 from tests.authority import NOT_AFTER, Authority, Issued
 from tests.cli.running import Command
 
@@ -126,3 +128,29 @@ def test_deleting_the_last_certificate_of_a_key_says_so(command: Command, alice:
 def test_deleting_as_json(command: Command, alice: Issued) -> None:
     result = command("cert", "delete", "--json", alice.certificate.fingerprint)
     assert result.json == {"fingerprint": alice.certificate.fingerprint, "deleted": True, "key_deleted": True}
+
+
+def test_what_mail_taught_is_shown_approved_and_dropped(command: Command, authority: Authority) -> None:
+    """CRT-06: visible in the list; `trust` approves it, what is deleted does not come back."""
+    names = ("quarantined", "learned")
+    people = {name: authority.leaf(f"{name}@example.com", kind="p256").certificate for name in names}
+
+    def teach() -> list[Learning]:
+        store = open_store(StoreOptions(command.state), durable=True)
+        at = datetime(2026, 6, 1, tzinfo=UTC)
+        told = [
+            store.learned.learn(f"{name}@example.com", certificate, (), at, trusted=name == "learned")
+            for name, certificate in people.items()
+        ]
+        store.close()
+        return told
+
+    assert teach() == [Learning.NEW] * 2
+    for name, certificate in people.items():
+        (row,) = [line for line in command("cert", "list").lines if f"{name}@" in line]
+        assert row.split()[-2] == name
+        assert command("cert", "show", certificate.fingerprint, "--json").json["trust"] == name
+        assert command("cert", "trust", certificate.fingerprint, "--json").json["trust"] == "trusted"
+        assert command("cert", "delete", certificate.fingerprint).code == 0
+    assert teach() == [Learning.DELETED] * 2
+    assert not any(name in command("cert", "list").out for name in people)

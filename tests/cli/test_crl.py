@@ -39,9 +39,11 @@ def test_a_crl_is_imported_and_listed(command: Command, authority: Authority, da
         "is_delta": False,
         "is_indirect": False,
         "revoked": 1,
+        "origin": "imported",
+        "url": None,
     }
     row = command("crl", "list").lines[1]
-    for part in (name[:16], issuer, "complete", "2025-01-01", "2035-01-01"):
+    for part in (name[:16], issuer, "complete", "2025-01-01", "2035-01-01", "imported"):
         assert part in row
 
 

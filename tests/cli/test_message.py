@@ -9,6 +9,7 @@ import pytest
 from tests.authority import Authority
 from tests.cli.running import Command
 from tests.engine.world import mail
+from tests.letters import head, signed
 
 GROUPS = """
 groups:
@@ -168,3 +169,17 @@ def test_a_folder_in_the_place_of_a_file_is_66_without_a_traceback(command: Comm
     result = command(*TO_ALICE, "--record", command.folder, command.put("in.eml", SECRET))
     assert result.code == 66
     assert "Traceback" not in result.err
+
+
+def test_crt_06_trying_out_a_message_learns_nothing(command: Command, authority: Authority) -> None:
+    """CRT-06: only the daemon learns, from mail that was delivered."""
+    customer = authority.leaf("alice@customer.example", kind="p256")
+    for issued in (authority.root, authority.intermediate):
+        command("import", command.put("ca", issued.pem()))
+    before = command("cert", "list", "--json").json
+    inbound = ("message", "process", "--direction", "inbound", "--sender", "alice@customer.example")
+    record = command.folder / "record.json"
+    content = command.put("in.eml", head() + signed(customer))
+    assert command(*inbound, "--recipient", "support@example.org", "--record", record, content).code == 0
+    assert json.loads(record.read_text())["signature"]["status"] == "pass"
+    assert command("cert", "list", "--json").json == before

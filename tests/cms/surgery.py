@@ -33,8 +33,9 @@ def streamed(data: bytes, segment: int = 7) -> bytes:
     Names of certificates stay as they are, for every writer copies them, and so do attributes, which must be DER.
     """
     element = read(data)
-    if element.tag in (der.OCTET_STRING, 0x80) and len(element.value) > segment:
-        parts = [element.value[n : n + segment] for n in range(0, len(element.value), segment)]
+    if element.tag in (der.OCTET_STRING, 0x80) and element.end - element.content > segment:
+        value = element.value
+        parts = [value[n : n + segment] for n in range(0, len(value), segment)]
         return _endless(element.tag | der.CONSTRUCTED, map(der.octets, parts))
     if not element.tag & der.CONSTRUCTED or _is_name(element) or _is_attributes(element):
         return data

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.asn1 import ber, der
 from gateway.cms import attribute
-from gateway.cms.content import COMPRESSED_DATA, DATA, ENVELOPED_DATA, SIGNED_DATA
+from gateway.cms.content import DATA, SIGNED_DATA
 from gateway.cms.enveloped import decrypt, encrypt, read_enveloped
 from gateway.cms.identity import issuer_and_serial
 from gateway.cms.probe import read_cms
@@ -17,57 +17,7 @@ from gateway.pki.key import KeyTransport, SoftwareKey
 from tests.authority import Issued
 from tests.cms.conftest import AT
 from tests.cms.surgery import BODY, at, put
-
-NAME = der.sequence(der.sequence(), der.integer(1))
-SHA256 = der.sequence(der.oid("2.16.840.1.101.3.4.2.1"))
-INFO = der.sequence(der.integer(1), NAME, SHA256, SHA256, der.octets(b"x"))
-TRANSPORT = der.sequence(der.integer(0), NAME, der.sequence(der.oid("1.2.840.113549.1.1.1")), der.octets(b"x"))
-
-
-def info(content_type: bytes, *parts: bytes) -> bytes:
-    return der.sequence(content_type, der.explicit(0, der.sequence(der.integer(1), *parts)))
-
-
-def signed(infos: int, digests: int = 1, certificates: int = 0, lists: int = 0) -> bytes:
-    return info(
-        SIGNED_DATA,
-        der.tlv(der.SET, SHA256 * digests),
-        der.sequence(DATA),
-        der.tlv(0xA0, der.sequence() * certificates),
-        der.tlv(0xA1, der.sequence() * lists),
-        der.tlv(der.SET, INFO * infos),
-    )
-
-
-def enveloped(*recipients: bytes) -> bytes:
-    inner = der.sequence(DATA, der.sequence(der.oid("1.2.3")), der.tlv(0x80, bytes(16)))
-    return info(ENVELOPED_DATA, der.tlv(der.SET, *recipients), inner)
-
-
-def endless(tag: int, content: bytes, depth: int) -> bytes:
-    return bytes((tag, 0x80)) * depth + content + b"\0\0" * depth
-
-
-HOSTILE = {
-    "10,000 signer infos": signed(10_000),
-    "10,000 digests": signed(1, digests=10_000),
-    "10,000 certificates": signed(1, certificates=10_000),
-    "10,000 CRLs": signed(1, lists=10_000),
-    "one more signer info": signed(SIGNERS + 1),
-    "one more certificate": signed(1, certificates=CERTIFICATES + 1),
-    "one more CRL": signed(1, lists=REVOCATION_LISTS + 1),
-    "100,000 recipients": enveloped(TRANSPORT * 100_000),
-    "one more recipient": enveloped(TRANSPORT * (RECIPIENTS + 1)),
-    "100,000 keys in one agreement": enveloped(
-        der.tlv(0xA1, der.integer(3), der.explicit(0, der.explicit(1)), SHA256,
-                der.sequence(der.sequence(NAME, der.octets(b"x")) * 100_000))
-    ),
-    "deep octet string": info(COMPRESSED_DATA, SHA256, der.sequence(DATA, der.explicit(0, endless(0x24, b"", 1000)))),
-    "deep everything": endless(der.SEQUENCE, b"", 100_000),
-    "a million segments": info(
-        COMPRESSED_DATA, SHA256, der.sequence(DATA, der.explicit(0, b"\x24\x80" + b"\x04\0" * 1_000_000 + b"\0\0"))
-    ),
-}  # fmt: skip
+from tests.hostile import CMS, TRANSPORT, enveloped, info, signed_data
 
 
 @pytest.fixture
@@ -84,15 +34,15 @@ def elements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     yield count
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", CMS)
 def test_lim_02_hostile_structures_are_refused(name: str, elements: list[int]) -> None:
     with pytest.raises(LimitExceeded):
-        read_cms(HOSTILE[name])
+        read_cms(CMS[name])
     assert elements[0] <= (ber.SEGMENTS if "segments" in name else ber.ELEMENTS) + 1
 
 
 def test_lim_02_the_limits_themselves_are_read() -> None:
-    assert len(read_signed(signed(SIGNERS, certificates=CERTIFICATES, lists=REVOCATION_LISTS)).signers) == SIGNERS
+    assert len(read_signed(signed_data(SIGNERS, certificates=CERTIFICATES, lists=REVOCATION_LISTS)).signers) == SIGNERS
     assert read_cms(enveloped(TRANSPORT * RECIPIENTS)) is not None
 
 

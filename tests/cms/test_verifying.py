@@ -14,7 +14,7 @@ from gateway.asn1 import der
 from gateway.cms import attribute
 from gateway.cms.algorithm import DIGEST_BY_OID, DIGESTS
 from gateway.cms.content import DATA, SIGNED_DATA
-from gateway.cms.identity import issuer_and_serial
+from gateway.cms.identity import Identity, issuer_and_serial
 from gateway.cms.rejected import Rejected
 from gateway.cms.signed import (
     Signer,
@@ -319,6 +319,21 @@ def test_capabilities(signers: dict[str, Issued], value: bytes, expected: tuple[
     assert checked(data, signers["p256"]).capabilities == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(der.tlv(0x82, b"id"), Identity(None, None, b"id")),
+     (der.tlv(0xA1, der.octets(b"id"), der.tlv(der.GENERALIZED_TIME, b"20260501000000Z")), Identity(None, None, b"id")),
+     (der.tlv(0xA0, der.sequence(), der.integer(7)), Identity(der.sequence(), 7, None)),
+     (der.tlv(0xA0), None), (der.tlv(0xA1), None), (der.tlv(0xA3), None), (der.sequence(), None),
+     (der.octets(b"id"), None)],
+)  # fmt: skip
+def test_crt_05_what_to_encrypt_to(signers: dict[str, Issued], value: bytes, expected: Identity | None) -> None:
+    """CRT-05, RFC 8551 §2.5.3: a name only, by each of the three ways; one that cannot be read is none."""
+    data = extended(signers["p256"], one(attribute.KEY_PREFERENCE, value))
+    assert checked(data, signers["p256"]).preferred == expected
+    assert checked(extended(signers["p256"]), signers["p256"]).preferred is None
+
+
 def test_sig_14_without_signed_attributes(signers: dict[str, Issued]) -> None:
     """RFC 5652 lets them be absent, S/MIME does not: the mathematics is told, and what is missing."""
     for kind, algorithm in (("rsa", der.sequence(der.oid(f"{PKCS1}.1"), NULL)), ("p256", ALGORITHM)):
@@ -428,6 +443,16 @@ def test_sig_05_each_signer_is_judged_alone(signers: dict[str, Issued]) -> None:
     with pytest.raises(Rejected) as refused:
         verify_signer(data.signers[1], digests["sha512"], bad.certificate)
     assert refused.value.reason is Reason.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize("path", [(*BODY, 0), (*INFO, 0)], ids=["SignedData", "SignerInfo"])
+@pytest.mark.parametrize("version", [b"", b"\0\1", bytes(8), b"\1" * 20], ids=["none", "padded", "zeros", "long"])
+def test_a_version_is_one_octet(signers: dict[str, Issued], path: tuple[int, ...], version: bytes) -> None:
+    """TST-02: others refuse these."""
+    good = extended(signers["p256"])
+    with pytest.raises(Malformed):
+        read_signed(put(good, path, der.tlv(der.INTEGER, version)))
+    assert read_signed(put(good, path, der.integer(3))).signers
 
 
 def test_digests_of_unknown_algorithms_are_left_out(signers: dict[str, Issued]) -> None:

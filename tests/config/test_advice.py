@@ -7,9 +7,13 @@ import pytest
 from gateway.config import warnings
 from tests.config.texts import door, doubts, group, options
 
+MILTER = {"name": "m", "direction": "outbound", "listen": "unix:/run/gw/out.sock"}
+
 
 def test_nothing_to_say() -> None:
     assert doubts() == []
+    assert doubts(milters=[MILTER], listeners=[door(direction="inbound")]) == []
+    assert doubts(milters=[MILTER], groups=[group(submitters={"users": ["x"]})]) == []
 
 
 @pytest.mark.parametrize(
@@ -37,6 +41,7 @@ def test_nothing_to_say() -> None:
         ({"groups": [group(addresses=["@b.example", "@b.example"])]}, "groups[0].addresses[1]:"),
         ({"listeners": [door(tls={"certificate": "/etc/hostname"})]}, "listeners[0].tls.mode: none"),
         ({"groups": [group(submitters={"users": ["x"]})]}, "groups[0].submitters.users: no outbound listener has auth"),
+        ({"milters": [MILTER | {"listen": "inet:127.0.0.1:8891"}]}, "milters[0].listen: TCP costs"),
         ({"hostname": "box"}, 'hostname: "box"'),
         ({"limits": {"message_size": "1kB"}}, "limits.message_size:"),
         ({"limits": {"connections": 10}}, "limits.connections_per_client:"),

@@ -167,7 +167,32 @@ def test_held_mail_needs_a_next_hop() -> None:
     key = "inbound.hold.next_hop"
     assert key in problems(listeners=[door()], milters=milters)
     inbound = door(name="in", direction="inbound", listen="127.0.0.1:2527")
-    assert key not in problems(listeners=[door(), inbound], milters=milters)
+    options(listeners=[door(), inbound], milters=milters)
     for hold in ({"next_hop": "127.0.0.1:2526"}, {"enabled": False}):
-        assert key not in problems(listeners=[door()], milters=milters, inbound={"hold": hold})
+        options(listeners=[door()], milters=milters, inbound={"hold": hold})
     options(listeners=[door()])
+
+
+def milter(**changes: Any) -> dict[str, Any]:
+    return {"name": "submission", "direction": "outbound", "listen": "unix:/run/gw/out.sock", **changes}
+
+
+@pytest.mark.parametrize(
+    ("milters", "key", "begin"),
+    [
+        ([milter(listen="inet:10.0.0.1:8891")], "milters[0].listen", "must be a loopback address"),
+        ([milter(), milter(name="again")], "milters[1].listen", "/run/gw/out.sock is taken"),
+        ([milter(listen="inet:127.0.0.1:10025")], "milters[0].listen", "127.0.0.1:10025 is taken"),
+        ([milter(name="outbound")], "milters[0].name", "another door"),
+    ],
+)
+def test_milters_stay_apart(milters: list[dict[str, Any]], key: str, begin: str) -> None:
+    found = problems(milters=milters)
+    assert list(found) == [key]
+    assert found[key].startswith(begin)
+
+
+def test_milters_need_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.config.checks.find_spec", lambda name: None)
+    assert problems(milters=[milter()]) == {"milters": "needs pymilter; install smime-gateway[milter]"}
+    options()

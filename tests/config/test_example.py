@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from gateway.config import ConfigError, Options, effective, load, parse
 from gateway.config.document import Document
+from gateway.daemon import incumbent
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "config" / "gateway.yaml"
@@ -82,7 +83,6 @@ def test_what_the_example_shows_switched_off_is_right() -> None:
     with pytest.raises(ConfigError) as caught:
         parse(with_examples())
     assert {problem.key: problem.text.split(";")[0] for problem in caught.value.problems} == {
-        "milters": "not in this version",
         "listeners[0].next_hop_auth.password_file": "/etc/smime-gateway/next-hop.password does not exist",
     }
 
@@ -130,6 +130,13 @@ def test_the_unit_stops_later_than_the_default_drain() -> None:
     stop = re.search(r"^TimeoutStopSec=([0-9]+)s$", UNIT.read_text(), re.MULTILINE)
     assert stop
     assert int(stop[1]) > parse("").drain.total_seconds()
+
+
+def test_the_unit_waits_longer_than_the_supervisor() -> None:
+    """A process that hangs is replaced by the supervisor first; only a supervisor that hangs is systemd's."""
+    watchdog = re.search(r"^WatchdogSec=([0-9]+)min$", UNIT.read_text(), re.MULTILINE)
+    assert watchdog
+    assert int(watchdog[1]) * 60 > incumbent.SILENCE + incumbent.LAST_WORDS
 
 
 def test_the_unit_does_not_start_again_on_a_bad_configuration() -> None:

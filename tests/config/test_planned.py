@@ -8,17 +8,11 @@ from gateway.config import Options
 from gateway.config.planned import PLANNED
 from tests.config.texts import group, options, problems
 
-MILTER = {"name": "m", "direction": "inbound", "listen": "unix:/run/m"}
-
 
 @pytest.mark.parametrize(
     ("values", "key"),
     [
-        ({"milters": [MILTER]}, "milters"),
-        ({"inbound": {"revocation": "hard"}}, "inbound.revocation"),
-        ({"learn": "off"}, "learn"),
         ({"admin": {"listen": "127.0.0.1:9000"}}, "admin.listen"),
-        ({"metrics": {"listen": "127.0.0.1:9000"}}, "metrics.listen"),
     ],
 )
 def test_not_in_this_version(values: dict[str, Any], key: str) -> None:
@@ -29,11 +23,7 @@ def test_not_in_this_version(values: dict[str, Any], key: str) -> None:
 
 def test_their_defaults_may_be_written_out() -> None:
     defaults = {
-        "milters": [],
-        "inbound": {"revocation": "off"},
-        "learn": "quarantine",
         "admin": {"listen": "127.0.0.1:9425"},
-        "metrics": {"listen": "127.0.0.1:9426"},
         "groups": [group()],
     }
     assert options(**defaults) == options(groups=[group()])
@@ -49,9 +39,10 @@ def test_the_table_names_keys_that_exist() -> None:
 def test_what_is_built_may_be_set() -> None:
     hold = {"keep": "all", "redeliver": "manual", "sender": None, "retention": "31d", "next_hop": "127.0.0.1:10028"}
     made = options(
-        inbound={"opaque": "keep", "domains": ["example.org"], "hold": hold},
+        inbound={"opaque": "keep", "revocation": "hard", "domains": ["example.org"], "hold": hold},
         algorithms={"accept_legacy": True},
         retention={"replies": "1d"},
+        metrics={"listen": "[::1]:9000"},
         groups=[group(redeliver="all", replies_to_encrypted="require")],
     )
     assert (made.inbound.hold.sender, made.groups[0].redeliver, made.algorithms.accept_legacy) == (None, "all", True)

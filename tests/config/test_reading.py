@@ -63,7 +63,7 @@ def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
 def test_every_problem_at_once_with_its_line() -> None:
     text = """
 colour: red
-learn: off
+learn: sometimes
 workers: 0
 workers: 1
 listeners:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from threading import Event
 
 import pytest
 
@@ -69,12 +70,21 @@ def test_the_number_of_waiting_records_is_bounded(
 ) -> None:
     monkeypatch.setattr(journal_writer, "BACKLOG", 3)
     written: list[str] = []
+    writing, go_on = Event(), Event()
+
+    def write(records: Sequence[Record]) -> None:
+        writing.set()
+        go_on.wait(30)
+        written.extend(each.id for each in records)
 
     with caplog.at_level(logging.ERROR):
-        journal = JournalWriter(lambda records: written.extend(each.id for each in records))
-        for number in range(5):
+        journal = JournalWriter(write)
+        journal.put(record(0))
+        writing.wait(30)  # the store is slow from now on
+        for number in range(1, 6):
             journal.put(record(number))
+        go_on.set()
         journal.close()
-    assert written == ["0000", "0001", "0002"]
-    assert "id=0003" in caplog.text
+    assert written == ["0000", "0001", "0002", "0003"]
     assert "id=0004" in caplog.text
+    assert "id=0005" in caplog.text

@@ -25,6 +25,7 @@ from gateway.mail.header import read_header
 from gateway.reply import Reply
 from gateway.smtp.door import NextHop
 from gateway.smtp.next_hop import Pool
+from gateway.store.held import AFTER_THE_ORIGINAL
 from gateway.store.held_message import HeldMessage, State, redelivery_message_id
 from gateway.store.importing import ImportOptions, import_file
 from gateway.store.journal import Query
@@ -76,12 +77,12 @@ class Rig:
     def pool(self, hop: NextHop) -> Pool:
         return Pool(hop, QUICK, "gw.example.org", INSTANCE)
 
-    def arrive(self, content: bytes, *recipients: str, door: str = "in") -> str | None:
+    def arrive(self, content: bytes, *recipients: str, door: str = "in", can_split: bool = True) -> str | None:
         """A message arrives and is kept where it should be; return the id under which it is held."""
         envelope = Envelope(CUSTOMER, tuple(Recipient(to) for to in recipients or (SUPPORT,)))
         generation = self.store.generation.current()
         transaction = Transaction(
-            "a1", Direction.INBOUND, FrontEnd.SMTP, door, Client("192.0.2.7"), envelope, content, ARRIVED
+            "a1", Direction.INBOUND, FrontEnd.SMTP, door, Client("192.0.2.7"), envelope, content, ARRIVED, can_split
         )
         outcome = self.engine.process(transaction)
         if outcome.hold is None:
@@ -330,6 +331,68 @@ def test_an_envelope_that_does_not_open_with_its_key(tmp_path: Path, support: Is
             assert (message.state, message.note) == (State.FAILED, "encryption failed (decrypt-failed), signature none")
             assert it.hop.messages == []
             assert it.records[0].retry_of == "a1"
+
+    run(story())
+
+
+def test_an_envelope_within_an_envelope_waits_for_its_own_key(tmp_path: Path, support: Issued, sales: Issued) -> None:
+    """The outer one opens and tells no less than before; the whole is tried again when the inner one's key comes."""
+
+    async def story() -> None:
+        async with rig(tmp_path, groups=[{"name": "all", "addresses": [SUPPORT, SALES]}]) as it:
+            it.bring(pair(support))
+            assert it.arrive(encrypted(head(), support, entity=encrypted(b"", sales))) is not None
+            assert await it.work() == 0
+            it.bring(pair(sales))
+            assert await it.work() == 1
+            (message,) = it.hop.messages
+            assert SECRET in message.content
+            assert it.records[0].layers == ("encrypted", "encrypted")
+            assert it.held == []
+
+    run(story())
+
+
+# what could not be parted
+
+
+def test_what_a_milter_could_not_part_is_delivered_again_to_those_entitled(
+    tmp_path: Path, authority: Authority, support: Issued
+) -> None:
+    """CONTRACT 9: opened for its addressee only; nobody else gets it twice, and nothing is tried for ever."""
+
+    async def story() -> None:
+        async with rig(tmp_path) as it:
+            it.bring(pair(support))
+            held = it.arrive(encrypted(head(), support), SUPPORT, SALES, can_split=False)
+            (message,) = it.held
+            assert (message.id, message.state, message.reason) == (held, State.READY, "not-addressed")
+            assert message.due == ARRIVED + AFTER_THE_ORIGINAL
+            assert await it.work() == 1
+            assert it.hop.taken() == [SUPPORT]
+            (again,) = it.hop.messages
+            assert SECRET in again.content
+            assert values(again, "x-smime-gateway-retry-of") == [b"a1"]
+            assert values(again, "in-reply-to") == [b"<7@customer.example>"]
+            (record,) = it.records
+            assert (record.retry_of, record.held, record.encryption["status"]) == ("a1", held, "decrypted")
+            assert it.held == []
+
+    run(story())
+
+
+def test_what_is_not_entitled_any_more_waits_and_is_not_tried_for_ever(tmp_path: Path, support: Issued) -> None:
+    async def story() -> None:
+        async with rig(tmp_path) as it:
+            it.bring(pair(support))
+            it.arrive(encrypted(head(), support), SUPPORT, SALES, can_split=False)
+            it.store.keys.delete(support.certificate.public_key_id)
+            assert await it.work() == 1
+            assert [message.state for message in it.held] == [State.WAITING]
+            assert it.hop.messages == []
+            it.bring(pair(support))
+            await it.work()
+            assert it.hop.taken() == [SUPPORT]
 
     run(story())
 

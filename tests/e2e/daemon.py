@@ -45,6 +45,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _name(pid: str) -> str:
+    """What ``ps`` calls a process; empty: it is gone."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
 class Daemon:
     """One gateway. ``hops`` maps a door's name to its next hop's port; a name with "inbound" in it is that way."""
 
@@ -52,6 +59,7 @@ class Daemon:
         self.folder = Path(tempfile.mkdtemp(prefix="smime-gateway-e2e-"))
         self.hops = hops
         self.doors = {name: free_port() for name in hops}
+        self.metrics = free_port()
         self._config = self.folder / "gateway.yaml"
         self._log = self.folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -69,6 +77,7 @@ class Daemon:
             "hostname": "gw.example.org",
             "state": str(self.folder / "state"),
             "workers": 2,
+            "metrics": {"listen": f"127.0.0.1:{self.metrics}"},
             "listeners": listeners,
             "groups": GROUPS,
             "internal": {"addresses": ["journal@example.org"]},
@@ -94,7 +103,12 @@ class Daemon:
     @property
     def workers(self) -> list[int]:
         """The process ids of the workers alive."""
-        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+        return self.children("worker")
+
+    def children(self, name: str) -> list[int]:
+        """The process ids of the supervisor's children with that word in their name."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [int(pid) for pid in children if name in _name(pid)]
 
     def start(self) -> Self:
         """Start it and wait until it says that it is ready; returns itself."""
@@ -108,7 +122,7 @@ class Daemon:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env=os.environ | {"NOTIFY_SOCKET": str(path)},
+                env={"RUNTIME_DIRECTORY": str(self.folder)} | os.environ | {"NOTIFY_SOCKET": str(path)},
             )
             self._group = self._process.pid
             poll(lambda: self._said_ready(ready), message="the daemon did not become ready")

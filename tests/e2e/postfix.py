@@ -22,7 +22,7 @@ UNKNOWN, BUSY = "unknown@example.com", "busy@example.com"
 DISLIKED = "disliked@example.org"
 """An envelope sender whose mail is refused at its final dot."""
 
-_MAIN = """
+OWN_PLACE = """
 compatibility_level = 3.6
 config_directory = {folder}/etc
 queue_directory = {folder}/queue
@@ -37,10 +37,13 @@ mydestination =
 alias_maps =
 alias_database =
 relayhost = [127.0.0.1]:{sink}
-transport_maps = texthash:{folder}/etc/transport
 disable_dns_lookups = yes
 smtp_host_lookup = native
 in_flow_delay = 0
+"""
+"""What makes an instance private: its own folder and loopback; all mail goes to the sink."""
+_MAIN = """
+transport_maps = texthash:{folder}/etc/transport
 message_size_limit = 60000000
 smtpd_authorized_xforward_hosts = 127.0.0.0/8
 smtpd_client_connection_count_limit = 0
@@ -53,6 +56,8 @@ _MASTER = """
 127.0.0.1:{small} inet n - n - - smtpd
     -o message_size_limit={limit}
 sevenbit unix - - n - - smtp -o smtp_discard_ehlo_keywords=8bitmime,smtputf8
+"""
+SERVICES = """
 smtp unix - - n - - smtp
 relay unix - - n - - smtp
 cleanup unix n - n - 0 cleanup
@@ -74,6 +79,7 @@ anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 """
+"""What every instance needs beside its doors."""
 
 
 class Postfix:
@@ -91,8 +97,11 @@ class Postfix:
         for name in ("etc", "queue", "data"):
             (self.folder / name).mkdir()
         shutil.chown(self.folder / "data", "postfix")
-        self._write("main.cf", _MAIN.format(folder=self.folder, sink=sink))
-        self._write("master.cf", _MASTER.format(port=self.port, small=self.small, limit=SMALL))
+        self._configure(sink)
+
+    def _configure(self, sink: int) -> None:
+        self._write("main.cf", (OWN_PLACE + _MAIN).format(folder=self.folder, sink=sink))
+        self._write("master.cf", _MASTER.format(port=self.port, small=self.small, limit=SMALL) + SERVICES)
         self._write("access", f"{UNKNOWN} 550 5.1.1 No such user here\n{BUSY} 452 4.2.2 Mailbox full\n")
         self._write("disliked", f"{DISLIKED} 554 5.7.1 Not this content\n")
         self._write("transport", f"seven.example.com sevenbit:[127.0.0.1]:{sink}\n")

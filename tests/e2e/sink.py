@@ -39,8 +39,8 @@ class Mail:
 class Sink:
     """The server.
 
-    ``dots`` maps a recipient to the reply that the final dot of its mail gets, ``delays`` a command to the seconds
-    before its reply; ``heard`` counts the commands.
+    ``dots`` maps a recipient to the reply that the final dot of its mail gets, ``rcpts`` one to the reply its RCPT
+    gets, ``delays`` a command to the seconds before its reply; ``heard`` counts the commands.
     """
 
     def __init__(self, port: int = 0, keywords: tuple[str, ...] = KEYWORDS) -> None:
@@ -48,6 +48,7 @@ class Sink:
         self.keywords = keywords
         self.delays: dict[str, float] = {}
         self.dots: dict[str, str] = {}
+        self.rcpts: dict[str, str] = {}
         self.heard: Counter[str] = Counter()
         self.mails: list[Mail] = []
         self._gate = threading.Event()
@@ -169,6 +170,10 @@ class Session:
             case "MAIL":
                 self.mail, self.rcpt = argument, []
             case "RCPT":
+                refusals = list(self.sink.rcpts.items())
+                refusal = next((answer for to, answer in refusals if f"<{to}>" in argument), None)
+                if refusal is not None:
+                    return refusal
                 self.rcpt.append(argument)
             case "RSET":
                 self.mail, self.rcpt = "", []

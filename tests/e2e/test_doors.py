@@ -62,6 +62,7 @@ def everywhere(door: int, sender: str, recipient: str, code: int) -> Answer | No
 def test_import_and_deletion_reach_running_workers(
     direct: Daemon, sink: Sink, people: People, authority: Authority, witness: Witness
 ) -> None:
+    """By themselves, without a reload: every worker looks twice a second for changes."""
     door, address = direct.doors["outbound"], "newcomer@example.com"
     refused = everywhere(door, STRICT, address, 550)
     assert refused is not None

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -151,8 +152,11 @@ def test_a_taken_port_is_told(daemon: Daemon) -> None:
     assert not daemon.run("serve", code=75)
 
 
-def test_hup_harms_nobody(daemon: Daemon) -> None:
-    os.kill(daemon.pid, signal.SIGHUP)
-    poll(lambda: "reload" in daemon.log, message="HUP was not answered in the log")
-    assert submit(daemon.doors["outbound"], letter(sender=PLAIN).content, sender=PLAIN).code == 250
-    assert daemon.stop() == 0
+def test_more_clients_than_open_files_is_told(own_sink: Sink) -> None:
+    """The limit is raised as far as it may be; where that is not enough, the service does not start."""
+    with Daemon({"outbound": own_sink.port}, limits={"connections": 1000}) as daemon:
+        serve = daemon.command("serve")
+        done = subprocess.run(["prlimit", "--nofile=256:512", *serve], capture_output=True, text=True, check=False)
+        assert done.returncode == 78
+        assert "limits.connections: needs " in done.stderr
+        assert "512 are allowed" in done.stderr

@@ -11,7 +11,7 @@ import pytest
 from gateway.engine import opening
 from gateway.engine.inbound import InboundRules
 from gateway.engine.rate import FailureRate
-from gateway.engine.transaction import Direction, Outcome, Verdict
+from gateway.engine.transaction import Direction, Hold, Outcome, Verdict
 from gateway.errors import Fault
 from gateway.mail.header import read_header
 from gateway.policy.rule import Group, Level, Replies, Rules
@@ -319,6 +319,11 @@ def test_what_cannot_split_is_opened_only_if_all_are_entitled(world: World, cust
     outcome = receive(world, customer.seal(encrypt="required"), HELPDESK, "sales@example.org", can_split=False)
     assert words(outcome)["encryption"] == "failed; reason=not-addressed"
     assert len(outcome.deliveries) == 1
+    assert outcome.hold == Hold(Reason.NOT_ADDRESSED, frozenset(), unreadable=True)
+    all_entitled = receive(world, customer.seal(encrypt="required"), HELPDESK, can_split=False)
+    assert (status(all_entitled), all_entitled.hold) == (("pass", "decrypted"), None)
+    nobody = receive(world, customer.seal(encrypt="required"), "sales@example.org", can_split=False)
+    assert (status(nobody)[1], nobody.hold) == ("failed", None)
 
 
 def test_dec_03_and_07_nothing_of_a_failed_decryption_survives(world: World, customer: Customer) -> None:

@@ -13,7 +13,14 @@ MAIL = (
     FIELDS + b"Received: by x\r\nFrom: alice@example.com\r\nSubject: hi\r\nMessage-ID: <1@x>\r\n"
     b"Content-Type: text/plain;\r\n\tcharset=utf-8\r\n\r\nHello\r\n\r\n"
 )
-SEALED = SEALER.seal(MAIL, read_header(MAIL)) + MAIL
+
+
+def seal(content: bytes) -> bytes:
+    header = read_header(content)
+    return SEALER.seal(header, memoryview(content)[header.body :])
+
+
+SEALED = seal(MAIL) + MAIL
 
 
 def judged(content: bytes, sealer: Sealer = SEALER) -> str | None:
@@ -61,4 +68,11 @@ def test_another_key_makes_another_seal() -> None:
 def test_fields_cannot_be_shifted_into_one_another() -> None:
     one = MAIL.replace(b"<1@x>\r\nContent-Type", b"<1@x>\r\nContent-X: a\r\nContent-Type")
     other = MAIL.replace(b"<1@x>\r\nContent-Type", b"<1@x>\r\nContent-X: a content-y:\r\nContent-Type")
-    assert SEALER.seal(one, read_header(one)) != SEALER.seal(other, read_header(other))
+    assert seal(one) != seal(other)
+
+
+@pytest.mark.parametrize("lines", [0, 1, 127, 128, 129, 40_000])
+def test_empty_lines_at_the_end_do_not_count(lines: int) -> None:
+    """LIM-04: however many there are, and whatever stands before them does."""
+    assert seal(MAIL + b"\r\n" * lines) == seal(MAIL)
+    assert seal(MAIL + b"\n" + b"\r\n" * lines) != seal(MAIL)

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.cms.enveloped import read_enveloped
 from gateway.engine import outbound, submission
-from gateway.engine.transaction import Outcome, Verdict
+from gateway.engine.transaction import Direction, Outcome, Verdict
 from gateway.errors import Fault
 from gateway.mail.entity import decoded_body, read_entity
 from gateway.policy import decide
@@ -125,6 +125,16 @@ def test_out_02_forged_marks_switch_nothing_off(world: World, mark: str) -> None
     assert delivery.encrypted
     assert CANARY not in bytes(delivery.content)
     assert b"X-SMIME-Gateway" not in bytes(delivery.content)
+
+
+def test_what_arrived_and_is_sent_on_is_not_signed_for_the_group_in_its_from(world: World) -> None:
+    """A forwarder brings outside mail with the group's From to the outbound door; the seal tells."""
+    world.levels("if-possible", "if-possible")
+    (arrived,) = world.send(mail("X-Stranger: yes"), HELPDESK, direction=Direction.INBOUND).deliveries
+    (sent_on,) = world.send(bytes(arrived.content), "carol@example.com").deliveries
+    assert (sent_on.signed, sent_on.encrypted) == (False, False)
+    (changed,) = world.send(bytes(arrived.content) + b"more\r\n", "carol@example.com").deliveries
+    assert changed.signed
 
 
 def test_out_03_recipient_infos_name_only_visible_recipients(world: World) -> None:
@@ -272,3 +282,33 @@ def test_memory_of_a_large_message(world: World, sign: str, encrypt: str) -> Non
     tracemalloc.stop()
     assert outcome.verdict is Verdict.RELAY
     assert peak <= 4 * len(content)
+
+
+GCM, CBC = frozenset({"aes-256-gcm", "aes-256-cbc"}), frozenset({"aes-256-cbc", "aes-128-cbc", "3des-cbc"})
+
+
+@pytest.mark.parametrize(
+    ("configured", "alice", "hidden", "expected"),
+    [
+        ("aes-256-cbc", GCM, GCM, "aes-256-gcm"),
+        ("aes-256-cbc", GCM, CBC, "aes-256-cbc"),
+        ("aes-256-cbc", GCM, frozenset(), "aes-256-cbc"),
+        ("aes-256-cbc", frozenset({"aes-128-gcm"}), frozenset({"aes-128-gcm"}), "aes-256-cbc"),
+        ("aes-128-cbc", frozenset({"aes-128-gcm"}), frozenset({"aes-128-gcm"}), "aes-128-gcm"),
+        ("aes-128-cbc", CBC, CBC, "aes-256-cbc"),
+        ("aes-256-gcm", CBC, CBC, "aes-256-gcm"),
+    ],
+)
+def test_out_04_what_everybody_can_open_raises_the_cipher(
+    world: World, configured: str, alice: frozenset[str], hidden: frozenset[str], expected: str
+) -> None:
+    """OUT-04: one cipher for all copies; announced capabilities never weaken it (RFC 8551 2.7.1)."""
+    world.algorithms = replace(world.algorithms, cipher=configured)
+    for name, announced in (("alice", alice), ("hidden1", hidden)):
+        (holding,) = world.holdings[f"{name}@example.com"]
+        world.holdings[f"{name}@example.com"] = [replace(holding, capabilities=announced)]
+    outcome = world.send(SECRET, "alice@example.com", "hidden1@example.com")
+    assert outcome.facts["encryption"]["cipher"] == expected
+    assert len(outcome.deliveries) == 2
+    for delivery in outcome.deliveries:
+        assert read_enveloped(decoded_body(read_entity(bytes(delivery.content)))).cipher.name == expected

@@ -34,6 +34,10 @@ OURS = "smime.gw.example.org"
         f"{OURS}",
         '"smime.gw\\.example.org"; none',
         f"{OURS};",
+        f"\u00a0{OURS}; smime=pass",
+        rf"(a \) b) (c (d)) {OURS} (e",
+        "(" * 30_000 + ")" * 30_000 + f"{OURS}; smime=pass",
+        "()" * 30_000 + f'"{OURS}"',
     ],
 )
 @pytest.mark.parametrize("name", ["Authentication-Results", "AUTHENTICATION-results", "authentication-results "])
@@ -44,7 +48,7 @@ def test_hdr_01_our_id_in_every_spelling(name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "id_", ["smime.gw.example.com", "gw.example.org", "xsmime.gw.example.org", "other; x=smime.gw"]
+    "id_", ["smime.gw.example.com", "gw.example.org", "xsmime.gw.example.org", "other; x=smime.gw", f"({OURS}"]
 )
 def test_hdr_01_other_ids_stay(id_: str) -> None:
     """HDR-01: others' results are not ours to remove."""
@@ -86,7 +90,7 @@ def test_hdr_07_an_explicit_result_even_where_there_is_none() -> None:
 def test_a_pass_names_signer_fingerprint_and_anchor(authority: Authority) -> None:
     alice = authority.leaf("alice@example.com", kind="p256").certificate
     root = authority.root.certificate
-    signer = SignerFinding((), certificate=alice, anchor=root, addresses=alice.addresses)
+    signer = SignerFinding((), certificate=alice, anchor=root, addresses=alice.addresses, digest="sha256")
     fields = result_fields(OURS, "0123", verdict([signer]), EncryptionFinding())
     (result,) = parsed(fields).results
     properties = {(p.type, p.name): p.value for p in result.properties}

@@ -80,7 +80,7 @@ class World:
 
     @property
     def engine(self) -> Engine:
-        outbound = Outbound(self.rules, self.algorithms, self, self, self)
+        outbound = Outbound(self.rules, self.algorithms, self, self, self, self.sealer)
         return Engine(outbound, Inbound(self.inbound_rules, self.opener, self.sealer, AUTHSERV_ID, self))
 
     def remember(self, message_id: str, at: datetime) -> None:
@@ -106,7 +106,7 @@ class World:
         itself = [holding.certificate for holding in held if holding.trusted and holding.certificate == leaf]
         return Trust(trusted=[*(anchor.certificate for anchor in self.anchors), *itself])
 
-    def revocation(self) -> RevocationEvidence:
+    def revocation(self, leaf: Certificate) -> RevocationEvidence:
         return RevocationEvidence()
 
     def send(

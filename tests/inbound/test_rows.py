@@ -7,29 +7,46 @@ from typing import Any
 
 import pytest
 from authres import AuthenticationResultsHeader
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.asn1 import der
 from gateway.cms.attribute import CONTENT_TYPE, MESSAGE_DIGEST
 from gateway.cms.content import DATA, ENVELOPED_DATA
+from gateway.cms.identity import issuer_and_serial
 from gateway.engine import judging
+from gateway.engine.inbound import InboundRules
 from gateway.engine.transaction import Verdict
 from gateway.mail.header import read_header
 from gateway.pki.key import AgreementKey, KeyTransport, SoftwareKey
 from gateway.pki.revocation import read_revocation_list
 from gateway.pki.validation import Revocation, Strictness
 from gateway.reason import Reason
+from gateway.smtp.content import stuffed
 from tests.authority import SERVER_AUTH, Authority, Issued, general_names
 from tests.cms import foreign
 from tests.cms.surgery import BODY, at, put
-from tests.cms.test_hostile import HOSTILE
 from tests.engine.world import AT, HELPDESK
+from tests.hostile import CMS, compressions, many_candidates, messages, nest, nested, parameters, zeros
 from tests.inbound import made
 from tests.inbound.made import ALICE, CANARY, MALLORY, TEXT, Desk, body, mail, multipart, p7m, signed, words
 
+RSA = der.oid("1.2.840.113549.1.1.1")
+MD5_OID = der.oid("1.2.840.113549.2.5")
+MD5 = der.sequence(MD5_OID)
 RECIPIENTS = (*BODY, 1)
 """Where the recipient infos of an envelope made here stand."""
+
+
+class Unowned:
+    """A public key that nobody has the private one of."""
+
+    def __init__(self, modulus: int, exponent: int) -> None:
+        self._numbers = rsa.RSAPublicNumbers(exponent, modulus)
+
+    def public_key(self) -> rsa.RSAPublicKey:
+        return self._numbers.public_key()
 
 
 class Counted(SoftwareKey):
@@ -107,6 +124,10 @@ def test_sig_06_layers_in_one_another(desk: Desk, alice: Issued, mallory: Issued
     around = desk.receive(mail(made.opaque(made.encrypted(TEXT, desk.certificate), alice)))
     assert words(around) == ("none", "decrypted")
     assert len(around.facts["signature"]["signers"]) == 1
+    header = read_header(bytes(around.deliveries[0].content))
+    (field,) = header.named("authentication-results")
+    (result,) = AuthenticationResultsHeader.parse_value(header.value(field).decode()).results
+    assert result.result == "none"
     deep = TEXT
     for _ in range(6):
         deep = made.opaque(deep, alice)
@@ -153,8 +174,14 @@ def test_sig_04_certificates_only_is_no_signature_outbound_either(desk: Desk, al
         (b"boundary=s", b"boundary=s; boundary=z"),
         (b"boundary=s", b"boundary=s;\r\n Boundary*0=z"),
         (b"boundary=s", b"boundary*=us-ascii''z; boundary=s"),
+        (b"boundary=s", b'boundary="s"z"'),
+        (b"boundary=s", b"boundary=s(z)"),
+        (b"boundary=s", b'boundary="\\s"'),
+        (b"boundary=s", b"rubbish; boundary=s"),
+        (b'"\r\n\r\n', b'"; name="s\r\n\r\n'),
+        (b"Content-Type", b"Content-Transfer-Encoding: quoted-printable\r\nContent-Type"),
     ],
-    ids=["type", "boundary", "piece", "extended"],
+    ids=["type", "twice", "piece", "extended", "behind", "comment", "escape", "rubbish", "open", "encoded"],
 )
 def test_sig_01_a_root_that_readers_take_apart_in_two_ways(
     desk: Desk, alice: Issued, change: tuple[bytes, bytes]
@@ -164,6 +191,28 @@ def test_sig_01_a_root_that_readers_take_apart_in_two_ways(
     outcome = desk.receive(content)
     assert words(outcome)[0] == "neutral malformed"
     assert bytes(outcome.deliveries[0].content).endswith(content)
+
+
+@pytest.mark.parametrize("line", [b"Dear helpdesk, please pay.\r\n", b"Dear : please pay.\r\n", b"From nobody\r\n"])
+def test_sig_09_a_header_that_readers_end_in_two_places(desk: Desk, alice: Issued, line: bytes) -> None:
+    """SIG-09, SIG-01: a line that is no field ends the header for some: what follows it is text to them."""
+    clear, ambiguous = signed(TEXT, alice), "policy from-ambiguous"
+    for entity, expected in (
+        (clear, "neutral malformed"),
+        (made.opaque(TEXT, alice), ambiguous),
+        (made.encrypted(clear, desk.certificate), ambiguous),
+    ):
+        content = mail(entity)
+        assert desk.words(content)[0] == "pass"
+        for field in (b"From:", b"Subject:", b"MIME-Version:"):
+            assert desk.words(content.replace(field, line + field, 1))[0] == expected
+
+
+def test_sig_09_nor_inside_another_signature(desk: Desk, alice: Issued, mallory: Issued) -> None:
+    """SIG-09, SIG-01: what Alice signed once, with a line before it in what somebody else signs around it."""
+    inner = signed(TEXT, alice)
+    assert desk.words(mail(signed(inner, mallory, boundary="t")))[0] == "pass"
+    assert desk.words(mail(signed(b"Pay me.\r\n" + inner, mallory, boundary="t")))[0] == "neutral malformed"
 
 
 def test_sig_11_revoked(desk: Desk, authority: Authority, alice: Issued) -> None:
@@ -188,6 +237,66 @@ def test_sig_13_weak(desk: Desk, authority: Authority, alice: Issued) -> None:
     assert desk.words(content)[0] == "policy weak-algorithm"
     desk.strictness = Strictness(accept_legacy=True)
     assert desk.words(content)[0] == "pass"
+
+
+def test_sig_13_md5_is_policy_and_never_accepted(desk: Desk, authority: Authority, alice: Issued) -> None:
+    """SIG-13, HDR-05: weak under every setting; as it is not verified, nothing is said of who signed."""
+    info = der.sequence(
+        der.integer(1), issuer_and_serial(alice.certificate), MD5, der.set_of(made.attributes(TEXT, "md5"), 0xA0),
+        der.sequence(made.ECDSA["sha256"]), der.octets(bytes(64)),
+    )  # fmt: skip
+    content = mail(made.clear(TEXT, made.signed_data([info], [alice, authority.intermediate], digests=(MD5_OID,))))
+    for desk.strictness in (Strictness(), Strictness(accept_legacy=True)):
+        outcome = desk.receive(content)
+        assert words(outcome)[0] == "policy weak-algorithm"
+        assert b"smime-identifier" not in bytes(outcome.deliveries[0].content)
+
+
+def rsa_signed(who: Issued, signature: bytes) -> bytes:
+    """A clear-signed mail with an RSA signature that somebody else made, or nobody."""
+    return mail(made.clear(TEXT, made.signed_data([rsa_info(who, signature)], [who, *who.issuers[:1]])))
+
+
+def rsa_info(who: Issued, signature: bytes) -> bytes:
+    return der.sequence(
+        der.integer(1), issuer_and_serial(who.certificate), der.sequence(made.SHA256),
+        der.set_of(made.attributes(TEXT), 0xA0), der.sequence(RSA), der.octets(signature),
+    )  # fmt: skip
+
+
+def test_sig_13_small_rsa_keys(desk: Desk, authority: Authority) -> None:
+    """SIG-13: RSA-1024 is policy, unless legacy is accepted."""
+    who = authority.leaf(ALICE, kind="rsa-1024")
+    signature = who.private_key.sign(der.set_of(made.attributes(TEXT)), padding.PKCS1v15(), SHA256())
+    content = rsa_signed(who, signature)
+    assert desk.words(content)[0] == "policy weak-key"
+    desk.strictness = Strictness(accept_legacy=True)
+    assert desk.words(content)[0] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("bits", "exponent", "used"),
+    [(8192, 65537, True), (8200, 65537, False), (16384, 65537, False), (2048, 2**64 + 1, False)],
+)
+def test_sig_13_keys_that_cost_too_much_are_not_used(
+    desk: Desk, authority: Authority, bits: int, exponent: int, used: bool
+) -> None:
+    """SIG-13: had a huge key been used, the mathematics were told wrong; it is refused by its size before that."""
+    who = authority.leaf(ALICE, key=Unowned(2 ** (bits - 1) + 1, exponent))
+    outcome = desk.receive(rsa_signed(who, bytes(bits // 8)))
+    assert words(outcome)[0] == ("fail bad-signature" if used else "neutral limit")
+    assert (Reason.BAD_SIGNATURE in outcome.facts["signature"]["reasons"]) == used
+    assert b"smime-identifier" not in bytes(outcome.deliveries[0].content)
+
+
+def test_sig_13_an_even_exponent_is_no_key(desk: Desk, authority: Authority) -> None:
+    """SIG-13: such a certificate cannot be read, so there is none."""
+    who = authority.leaf(ALICE)
+    even = who.der.replace(bytes.fromhex("0203010001"), bytes.fromhex("0203010000"), 1)
+    cms = made.signed_data([rsa_info(who, bytes(256))], [authority.intermediate])
+    carried = put(cms, (*BODY, 3), der.tlv(0xA0, even, authority.intermediate.der))
+    assert even != who.der
+    assert desk.words(mail(made.clear(TEXT, carried)))[0] == "permerror no-certificate"
 
 
 @pytest.mark.parametrize(
@@ -376,6 +485,76 @@ def test_dec_12_envelopes_in_one_another_open_for_who_may_read_both(desk: Desk) 
     assert body(desk.receive(content, HELPDESK, "sales@example.org")) == CANARY + b"\r\n"
 
 
+def test_dec_03_an_inner_envelope_that_stays_closed_tells_nothing(desk: Desk, alice: Issued) -> None:
+    """DEC-03, HDR-07: what an opened envelope holds decides over no status and no refusal; the mail is kept whole."""
+    desk.inbound_rules = InboundRules(True, frozenset(), True, True, True)
+    absent = made.encrypted(signed(TEXT, alice), alice)
+    faces = set()
+    for inner in (absent, absent.replace(b"MI", b"AA", 1), TEXT):
+        outcome = desk.receive(mail(made.encrypted(inner, desk.certificate)))
+        assert outcome.verdict is Verdict.RELAY
+        faces.add(outcome.facts["encryption"]["status"])
+        needs = outcome.hold.needs if outcome.hold is not None else frozenset()
+        assert bool(needs) == (inner is absent)
+        assert outcome.hold is None or outcome.hold.unreadable
+    assert faces == {"decrypted"}
+    held_for_some = desk.receive(mail(made.encrypted(absent, desk.certificate)), HELPDESK, "sales@example.org")
+    assert held_for_some.hold is not None
+    assert held_for_some.facts["encryption"]["key"] == desk.certificate.certificate.fingerprint
+
+
+UMLAUTS = b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + "Grüße\r\n".encode()
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r", b"\r\n.\n"])
+@pytest.mark.parametrize("layer", ["encrypted", "compressed", "opaque"])
+def test_smt_02_opened_content_can_be_sent(desk: Desk, alice: Issued, ending: bytes, layer: str) -> None:
+    """SMT-02: what was inside a layer is no way around the door: no bare line end, no NUL, no endless line."""
+    content = b"Content-Type: text/plain\r\n\r\n" + ending.join([b"one", b".", b"\0", b"x" * 3000])
+    make: dict[str, Callable[[], bytes]] = {
+        "encrypted": lambda: made.encrypted(content, desk.certificate),
+        "compressed": lambda: p7m(made.compressed(zlib.compress(content))),
+        "opaque": lambda: made.opaque(content, alice),
+    }
+    (delivery,) = desk.receive(mail(make[layer]())).deliveries
+    assert b"".join(stuffed(delivery.content)).endswith(b"\r\n")
+    assert b"\0" not in delivery.content
+    assert max(map(len, bytes(delivery.content).split(b"\r\n"))) <= 998
+
+
+def test_opened_8_bit_mail_in_7_bits_keeps_its_seal_and_its_results(desk: Desk, alice: Issued) -> None:
+    """SIG-02: what is signed inside stays byte for byte, all else may be re-coded; the seal is over what leaves."""
+    inside = signed(UMLAUTS, alice)
+    for entity, changed in ((UMLAUTS, True), (inside, False), (multipart(inside, UMLAUTS), True)):
+        (delivery,) = desk.receive(mail(made.encrypted(entity, desk.certificate))).deliveries
+        assert delivery.recode is not None
+        narrow = bytes(delivery.recode(delivery.content))
+        assert (narrow != delivery.content) is changed
+        assert narrow.isascii() is (entity is UMLAUTS)
+        assert (inside in narrow) is (inside in entity)
+        again = desk.receive(narrow)
+        assert again.facts["pass_of"] == "0123"
+        assert bytes(again.deliveries[0].content) == narrow
+
+
+def test_what_was_not_opened_is_never_recoded(desk: Desk, alice: Issued) -> None:
+    """SIG-02: the root of a clear-signed mail, and mail without any layer, leave as they came."""
+    for entity in (UMLAUTS, signed(UMLAUTS, alice)):
+        (delivery,) = desk.receive(mail(entity)).deliveries
+        assert delivery.recode is None
+        assert bytes(delivery.content).endswith(entity)
+
+
+def test_a_binary_layer_inside_an_envelope_is_read_as_it_stands(desk: Desk, alice: Issued) -> None:
+    """RFC 8551 §3.1.2: inner layers may be binary; their line ends are none."""
+    head = b"Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+    many = (made.signature(TEXT, alice, opaque=True) for _ in range(64))
+    bare = next(cms for cms in many if b"\n" in cms.replace(b"\r\n", b""))
+    outcome = desk.receive(mail(made.encrypted(head + bare, desk.certificate)))
+    assert words(outcome) == ("pass", "decrypted")
+    assert body(outcome) == CANARY + b"\r\n"
+
+
 @pytest.mark.parametrize(
     "parameters", [der.tlv(der.NULL), der.octets(b"x"), der.sequence(der.explicit(0, der.tlv(der.NULL)))]
 )
@@ -433,13 +612,6 @@ def test_hdr_08_results_in_an_attached_message_stay(desk: Desk, alice: Issued) -
 # --- limits ---------------------------------------------------------------------------------------------------------
 
 
-def nested(depth: int) -> bytes:
-    entity = TEXT
-    for level in range(depth):
-        entity = multipart(entity, boundary=f"b{level}")
-    return entity
-
-
 @pytest.mark.parametrize(
     ("at_limit", "over"),
     [(multipart(*[TEXT] * 999), multipart(*[TEXT] * 1000)), (nested(20), nested(21)),
@@ -454,10 +626,10 @@ def test_lim_01_structures_over_a_limit_are_delivered(desk: Desk, at_limit: byte
     assert bytes(outcome.deliveries[0].content).endswith(mail(over))
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", CMS)
 def test_lim_02_cms_bombs_are_delivered(desk: Desk, name: str) -> None:
     """LIM-02: as they came, and tagged."""
-    content = mail(p7m(HOSTILE[name]))
+    content = mail(p7m(CMS[name]))
     outcome = desk.receive(content)
     assert words(outcome)[0] == "neutral limit"
     assert bytes(outcome.deliveries[0].content).endswith(content)
@@ -473,10 +645,7 @@ def test_lim_02_at_most_twenty_operations(desk: Desk, authority: Authority, monk
         return verify(*arguments)
 
     monkeypatch.setattr(judging, "verify_signer", counting)
-    same = [authority.leaf(ALICE, kind="p256", serial=77) for _ in range(4)]
-    info = made.signer_info(same[0], made.attributes(TEXT), key=authority.root.private_key)
-    cms = made.signed_data([info] * 10, [*same, authority.intermediate])
-    outcome = desk.receive(mail(made.clear(TEXT, cms)))
+    outcome = desk.receive(mail(many_candidates(authority)))
     assert len(counted) == judging.OPERATIONS == 20
     assert outcome.facts["signature"]["status"] in ("fail", "neutral")
     assert Reason.LIMIT in outcome.facts["signature"]["reasons"]
@@ -486,8 +655,7 @@ def test_lim_02_at_most_twenty_operations(desk: Desk, authority: Authority, monk
 @pytest.mark.parametrize("shape", ["({})", "g:{};", '"{}"'])
 def test_lim_03_nested_addresses(desk: Desk, alice: Issued, depth: int, shape: str) -> None:
     """LIM-03: no recursion, no lost mail, no pass."""
-    opening, closing = shape.split("{}")
-    author = opening * depth + closing * depth + " alice@example.com"
+    author = nest(shape, depth) + " alice@example.com"
     content = mail(signed(TEXT, alice), author=author)
     outcome = desk.receive(content)
     assert bytes(outcome.deliveries[0].content).endswith(content)
@@ -513,7 +681,7 @@ def test_lim_04_long_fields(desk: Desk, alice: Issued, fields: str) -> None:
 
 def test_lim_04_many_parameters(desk: Desk) -> None:
     """LIM-04: parameters by the thousand in the field that decides."""
-    content = mail(b"Content-Type: multipart/mixed" + b";\r\n a=b" * 9000 + b"\r\n\r\nx\r\n")
+    content = mail(parameters(9000))
     outcome = desk.receive(content)
     assert words(outcome)[0] == "neutral limit"
     assert bytes(outcome.deliveries[0].content).endswith(content)
@@ -521,17 +689,20 @@ def test_lim_04_many_parameters(desk: Desk) -> None:
 
 def test_lim_06_compression_bombs(desk: Desk) -> None:
     """LIM-06: 60 MB of zeros, and five layers of compression in one another."""
-    squeezed = zlib.compressobj(9)
-    zeros = b"".join([squeezed.compress(bytes(1 << 20)) for _ in range(60)]) + squeezed.flush()
-    content = mail(p7m(made.compressed(zeros)))
+    content = mail(p7m(made.compressed(zeros(60))))
     outcome = desk.receive(content)
     assert words(outcome)[0] == "neutral limit"
     assert bytes(outcome.deliveries[0].content).endswith(content)
-    entity = TEXT
-    for _ in range(5):
-        entity = p7m(made.compressed(zlib.compress(entity)))
-    assert body(desk.receive(mail(entity))) == CANARY + b"\r\n"
-    assert desk.words(mail(p7m(made.compressed(zlib.compress(entity)))))[0] == "neutral limit"
+    assert body(desk.receive(mail(compressions(5)))) == CANARY + b"\r\n"
+    assert desk.words(mail(compressions(6)))[0] == "neutral limit"
+
+
+def test_nothing_that_is_made_to_cost_is_lost(desk: Desk, authority: Authority) -> None:
+    """LIM-01, LIM-02, LIM-03, LIM-04, LIM-06: one delivery each, tagged, and never on the path for faults of ours."""
+    for hostile in messages(authority):
+        outcome = desk.receive(hostile.make())
+        assert len(outcome.deliveries) == 1, hostile.name
+        assert "internal" not in words(outcome)[0], hostile.name
 
 
 def test_compression_of_another_kind_is_unsupported(desk: Desk) -> None:

@@ -17,15 +17,18 @@ AT = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 Make = Callable[..., Holding]
+STANDING = ("has_key", "distrusted", "learned", "capabilities")
+"""What the store says of a certificate."""
 
 
 @pytest.fixture(scope="session")
 def make(authority: Authority) -> Make:
     """Make a holding: ``make("a@b", has_key=True, not_after=...)``."""
 
-    def build(address: str, *, trusted: bool = True, has_key: bool = False, distrusted: bool = False, **facts: Any):
+    def build(address: str, *, trusted: bool = True, **facts: Any):
         facts.setdefault("kind", "p256")
-        return Holding(authority.leaf(address, **facts).certificate, trusted, has_key, distrusted)
+        standing = {name: facts.pop(name) for name in STANDING if name in facts}
+        return Holding(authority.leaf(address, **facts).certificate, trusted, **({"has_key": False} | standing))
 
     return build
 

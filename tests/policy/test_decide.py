@@ -214,6 +214,18 @@ def test_out_07_already_signed_is_never_signed_again(world: World, sign: str) ->
     assert world.levels(sign, "never").ask(signed=True).untouched
 
 
+def test_mail_that_arrived_and_is_sent_on_is_never_signed_for_the_group(world: World) -> None:
+    """A forwarder brings outside mail with the group's From to the outbound door: no oracle may sign it."""
+    decision = world.levels("if-possible", "never").ask(arrived=True)
+    assert decision.untouched
+    assert decision.sign_reason is Reason.TRANSIT
+    assert refusal(world.levels("required", "never").ask(arrived=True)) == REFUSED_PROTECTION
+    wished = world.levels("if-possible", "never").ask(arrived=True, wishes=Wishes(sign=Level.REQUIRED))
+    assert refusal(wished) == REFUSED_PROTECTION
+    sealed = world.levels("if-possible", "required").ask(arrived=True)
+    assert protection(sealed) == (False, True)
+
+
 # --- who counts -----------------------------------------------------------------------------------------------------
 
 
@@ -365,3 +377,60 @@ def test_recipient_detail_falls_back_to_the_mailbox(world: World) -> None:
     decision = world.levels("never", "required").ask(recipients=("alice+invoices@example.com",))
     (copy,) = decision.copies
     assert "alice@example.com" in {address for certificate in copy.certificates for address in certificate.addresses}
+
+
+# --- learned certificates -------------------------------------------------------------------------------------------
+
+
+def chosen(world: World, *recipients: str) -> set[str]:
+    """The fingerprints that are encrypted to, or nothing."""
+    decision = world.levels("never", "if-possible").ask(recipients=recipients or ("alice@example.com",))
+    own = world.holdings["support@example.org"][0].certificate.fingerprint
+    return {certificate.fingerprint for copy in decision.copies for certificate in copy.certificates} - {own}
+
+
+def test_crt_06_a_learned_certificate_serves_where_no_imported_one_does(world: World, make: Make) -> None:
+    """CRT-06: whatever the dates say; of several learned ones the newest serves."""
+    imported = make("alice@example.com", not_before=AT - 100 * DAY)
+    learned = [make("alice@example.com", learned=True, not_before=AT - n * DAY) for n in (9, 1, 5)]
+    world.holdings["alice@example.com"] = [learned[0], imported, *learned[1:]]
+    assert chosen(world) == {imported.certificate.fingerprint}
+    expired = make("alice@example.com", not_before=AT - 2 * DAY, not_after=AT - DAY)
+    world.holdings["alice@example.com"] = [expired, *learned]
+    assert chosen(world) == {learned[1].certificate.fingerprint}
+
+
+def test_crt_06_one_in_quarantine_serves_for_nothing(world: World, make: Make) -> None:
+    """CRT-06: and the reason says that there is one to approve."""
+    world.holdings["alice@example.com"] = [make("alice@example.com", learned=True, trusted=False)]
+    assert chosen(world) == set()
+    decision = world.levels("never", "required").ask()
+    assert "alice@example.com (untrusted)" in decision.reply.lines[0]
+
+
+def test_crt_06_a_learned_certificate_hides_none_of_the_mailbox(world: World, make: Make) -> None:
+    """CRT-06: mail from a sub-address does not turn the mailbox's own certificate aside."""
+    detail = "alice+invoices@example.com"
+    world.holdings[detail] = [make(detail, learned=True)]
+    assert chosen(world, detail) == {world.holdings["alice@example.com"][0].certificate.fingerprint}
+    world.holdings["alice@example.com"] = []
+    assert chosen(world, detail) == {world.holdings[detail][0].certificate.fingerprint}
+    world.holdings[detail] = [make(detail, learned=True, trusted=False)]
+    assert chosen(world, detail) == set()
+
+
+def test_crt_06_a_learned_certificate_never_signs(world: World, make: Make) -> None:
+    """CRT-06: not even where its key is here."""
+    world.holdings["support@example.org"] = [make("support@example.org", has_key=True, learned=True)]
+    assert world.levels("if-possible", "never").ask().sign_reason is Reason.UNTRUSTED
+
+
+def test_out_04_what_all_recipients_can_open_is_told(world: World, make: Make) -> None:
+    """OUT-04: over all copies, hidden ones too; nobody who said nothing, and not the sender's own certificate."""
+    both = frozenset({"aes-256-gcm", "aes-256-cbc"})
+    world.holdings["alice@example.com"] = [make("alice@example.com", capabilities=both)]
+    world.holdings["hidden@example.com"] = [make("hidden@example.com", capabilities=frozenset({"aes-256-cbc"}))]
+    world.levels("never", "if-possible")
+    assert world.ask().capabilities == both
+    assert world.ask(recipients=("alice@example.com", "hidden@example.com")).capabilities == {"aes-256-cbc"}
+    assert world.ask(recipients=("alice@example.com", "bob@example.com")).capabilities == frozenset()

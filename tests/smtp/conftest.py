@@ -20,6 +20,7 @@ class Files:
     ca: Path
     certificate: Path
     key: Path
+    ca_key: ec.EllipticCurvePrivateKey
 
     @property
     def server(self) -> ssl.SSLContext:
@@ -35,14 +36,20 @@ class Files:
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     folder = tmp_path_factory.mktemp("tls")
-    made = Files(folder / "ca.pem", folder / "certificate.pem", folder / "key.pem")
-    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    made = Files(folder / "ca.pem", folder / "certificate.pem", folder / "key.pem", ca_key)
     ca = _certificate("Test CA", "Test CA", ca_key, ca_key, x509.BasicConstraints(ca=True, path_length=None))
-    leaf = _certificate("localhost", "Test CA", key, ca_key, x509.SubjectAlternativeName([x509.DNSName("localhost")]))
     made.ca.write_bytes(ca.public_bytes(Encoding.PEM))
-    made.certificate.write_bytes(leaf.public_bytes(Encoding.PEM))
-    made.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    renewed_certificate(made, made.certificate, made.key)
     return made
+
+
+def renewed_certificate(files: Files, certificate: Path, key_file: Path) -> None:
+    """Write another certificate of the same CA for the same name, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    certificate.write_bytes(_certificate("localhost", "Test CA", key, files.ca_key, name).public_bytes(Encoding.PEM))
+    key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def _certificate(

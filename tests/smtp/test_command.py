@@ -137,6 +137,11 @@ def test_malformed_xforward(argument: str | None) -> None:
         read_xforward(argument)
 
 
+def test_xforward_of_a_client_that_a_milter_told_of() -> None:
+    client = Client("192.0.2.7", helo="me", xforward=(("IDENT", "4ABC"),))
+    assert xforward_lines(client, ("ADDR", "HELO", "IDENT")) == [b"XFORWARD ADDR=192.0.2.7 HELO=me IDENT=4ABC\r\n"]
+
+
 def test_xforward_of_our_own_view_and_long_values() -> None:
     client = Client("2001:db8::1", helo="ä b+", protocol="ESMTP")
     assert xforward_lines(client, ("NAME", "ADDR", "PROTO", "HELO")) == [

@@ -283,3 +283,32 @@ def test_a_bounce_of_opened_mail_does_not_quote_it(offered: tuple[str, ...], giv
             assert message.content.endswith("Grüße\r\n".encode())
 
     run(story())
+
+
+@pytest.mark.parametrize("others", [(), NAMES[1:3]])
+@pytest.mark.parametrize("keywords", [("DSN",), ("DSN", "8BITMIME")])
+def test_opened_mail_is_recoded_for_a_next_hop_without_8bitmime(
+    others: tuple[str, ...], keywords: tuple[str, ...]
+) -> None:
+    """RFC 6152 §3: only what was opened, only where it must be, in whatever number of copies."""
+    eight = MAIL + "Grüße\r\n".encode()
+
+    async def open_up(transaction: Transaction) -> Outcome:
+        readers = transaction.envelope.recipients[:1]
+        opened = Delivery(readers, eight, opened=True, recode=lambda content: content.replace("ü".encode(), b"ue"))
+        rest = tuple(Delivery((to,), eight) for to in transaction.envelope.recipients[1:])
+        return Outcome(Verdict.RELAY, deliveries=(opened, *rest))
+
+    async def story() -> None:
+        hop = Hop(keywords=("PIPELINING", *keywords))
+        async with world(hop, process=open_up) as w:
+            assert (await (await w.client()).mail(MAIL, NAMES[0], *others)).startswith("250")
+            found = {message.recipients[0]: message for message in hop.messages}
+            narrow = "8BITMIME" not in keywords
+            assert found[NAMES[0]].content == (eight.replace("ü".encode(), b"ue") if narrow else eight)
+            assert ("BODY=8BITMIME" in found[NAMES[0]].mail) is not narrow
+            assert all(found[name].content == eight for name in others)
+            sizes = [len(receipt.delivery.content) for receipt in w.reports[0].receipts]
+            assert sizes == [len(message.content) for message in hop.messages]
+
+    run(story())

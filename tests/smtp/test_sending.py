@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.engine.transaction import Client
+from gateway.engine.transaction import Client, Delivery
 from gateway.errors import Fault
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.reply import Reply
@@ -22,7 +22,7 @@ async def sent(hop: Hop, content: bytes = CONTENT, *parameters: str) -> Reply:
     async with listening(hop):
         pool = Pool(NextHop("127.0.0.1", hop.port), QUICK, "gw.example.org", INSTANCE)
         try:
-            return await send(pool, CLIENT, Envelope("c@example.com", TO, parameters), content)
+            return await send(pool, CLIENT, Envelope("c@example.com", TO, parameters), Delivery(TO, content))
         finally:
             pool.close()
 
@@ -49,6 +49,19 @@ def test_eight_bits_are_declared() -> None:
         hop = Hop()
         await sent(hop, b"\r\n\xe4\r\n")
         assert "BODY=8BITMIME" in hop.messages[0].mail
+
+    run(story())
+
+
+def test_opened_mail_is_recoded_where_eight_bits_are_not_taken() -> None:
+    async def story() -> None:
+        for keywords, expected in (((), b"\r\nae\r\n"), (("8BITMIME",), b"\r\n\xe4\r\n")):
+            async with listening(Hop(keywords=keywords)) as hop:
+                pool = Pool(NextHop("127.0.0.1", hop.port), QUICK, "gw.example.org", INSTANCE)
+                delivery = Delivery(TO, b"\r\n\xe4\r\n", recode=lambda content: content.replace(b"\xe4", b"ae"))
+                await send(pool, CLIENT, Envelope("c@example.com", TO), delivery)
+                pool.close()
+                assert hop.messages[0].content == expected
 
     run(story())
 

@@ -32,7 +32,9 @@ def test_smt_11_ehlo_offers_what_the_next_hop_offers() -> None:
                 "250 XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE",
             }
         async with world(Hop(keywords=("", "SIZE 0")), direction=Direction.INBOUND) as w:
-            assert await (await w.client()).ehlo() == ["250-gw.example.org", "250-SIZE 50000000", "250 PIPELINING"]
+            own = "250 XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE"
+            offered = await (await w.client()).ehlo()
+            assert offered == ["250-gw.example.org", "250-SIZE 50000000", "250-PIPELINING", own]
 
     run(story())
 
@@ -533,10 +535,16 @@ def test_own_view_of_the_client_where_it_sent_none() -> None:
 
 
 def test_no_xforward_where_the_next_hop_takes_none() -> None:
+    """We take it all the same: the record wants to know."""
+
     async def story() -> None:
         async with world(Hop(keywords=("DSN",))) as w:
-            assert (await (await w.client()).mail(MAIL)).startswith("250")
+            client = await w.client()
+            assert (await client.say("XFORWARD NAME=n ADDR=IPV6:2001:db8::1 IDENT=[UNAVAILABLE]")).startswith("250")
+            assert (await client.mail(MAIL)).startswith("250")
             assert not any(line.startswith("XFORWARD") for line in w.hop.log)
+            told = w.reports[0].transaction.client
+            assert (told.origin, told.address, told.queue_id) == ("2001:db8::1", "127.0.0.1", None)
 
     run(story())
 

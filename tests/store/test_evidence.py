@@ -83,10 +83,10 @@ def watched(options: StoreOptions, monkeypatch: pytest.MonkeyPatch) -> Watched:
     return Watched(options, monkeypatch)
 
 
-def test_it_is_what_the_engine_asks_for(store: Store) -> None:
+def test_it_is_what_the_engine_asks_for(store: Store, authority: Authority) -> None:
     evidence: ports.Evidence = store.evidence
     assert evidence.named([]) == {}
-    assert evidence.revocation() == Evidence()
+    assert evidence.revocation(authority.root.certificate) == Evidence()
 
 
 # certificates by name
@@ -274,7 +274,7 @@ def test_judging_by_the_store(store: Store, authority: Authority) -> None:
 
     def reasons() -> tuple[Reason, ...]:
         evidence = store.evidence
-        trust, revoked = evidence.trust(alice.certificate), evidence.revocation()
+        trust, revoked = evidence.trust(alice.certificate), evidence.revocation(alice.certificate)
         return judge(alice.certificate, [alice.certificate], trust, AT, revoked).reasons
 
     assert reasons() == (Reason.NO_PATH,)
@@ -351,10 +351,11 @@ def test_all_crls_are_evidence_until_something_changes(
     lists = [authority.revocation_list(issuer=issuer) for issuer in (authority.root, authority.intermediate)]
     ders = [item.public_bytes(Encoding.DER) for item in lists]
     put(store, ders[0])
-    first = store.evidence.revocation()
+    leaves = [leaf(authority, name).certificate for name in ("alice", "bob")]
+    first = store.evidence.revocation(leaves[0])
     assert [item.der for item in first.lists] == ders[:1]
     watched.now += LOOK_EVERY
-    assert store.evidence.revocation() is first
+    assert all(store.evidence.revocation(each) is first for each in leaves)
     put(other, ders[1])
     watched.now += LOOK_EVERY
-    assert {item.der for item in store.evidence.revocation().lists} == set(ders)
+    assert {item.der for item in store.evidence.revocation(leaves[0]).lists} == set(ders)

@@ -20,7 +20,9 @@ from gateway.errors import Fault
 
 HELPDESK = "support@example.org"
 CUSTOMER = "alice@example.com"
-START_PATIENCE = 30.0
+PEOPLE = {"helpdesk": HELPDESK, "renewed": HELPDESK, "customer": CUSTOMER}
+"""Whose certificates there are; ``renewed`` is the helpdesk's next one."""
+PATIENCE = 30.0
 
 _EXTENSIONS = """
 [ca]
@@ -41,12 +43,12 @@ def openssl(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess
 
 
 def make_authority(folder: Path) -> None:
-    """Make ``ca.pem`` and, for helpdesk and customer, ``NAME.pem`` and ``NAME.key``. Raises ``Fault``."""
+    """Make ``ca.pem`` and, for everyone in ``PEOPLE``, ``NAME.pem`` and ``NAME.key``. Raises ``Fault``."""
     (folder / "ca.cnf").write_text(_EXTENSIONS.format(address=HELPDESK))
     _make(folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
           "-subj", "/O=Demonstration/CN=Throw-away root", "-days", "2",
           "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
-    for name, address in (("helpdesk", HELPDESK), ("customer", CUSTOMER)):
+    for name, address in PEOPLE.items():
         (folder / f"{name}.cnf").write_text(_EXTENSIONS.format(address=address))
         _make(folder, "req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr",
               "-subj", f"/O=Demonstration/CN={name}")  # fmt: skip
@@ -80,6 +82,15 @@ class Mailbox:
         """Stop listening."""
         self._controller.stop()
 
+    def wait(self, number: int) -> bytes:
+        """Wait for message ``number``, the first being 1, and return it. Raises ``Fault``."""
+        deadline = time.monotonic() + PATIENCE
+        while len(self.received) < number and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if len(self.received) < number:
+            raise Fault("the next hop received nothing")
+        return self.received[number - 1]
+
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Keep one message."""
         self.received.append(bytes(envelope.original_content or b""))
@@ -110,7 +121,7 @@ class Daemon:
         """Start it and wait until its door answers. Raises ``Fault``."""
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(self.command("serve"), stderr=log, stdout=log)
-        deadline = time.monotonic() + START_PATIENCE
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self._process.poll() is None:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self._port)) == 0:
@@ -123,7 +134,7 @@ class Daemon:
         if self._process is None or self._process.poll() is not None:
             return None
         os.kill(self._process.pid, signal.SIGTERM)
-        return self._process.wait(START_PATIENCE)
+        return self._process.wait(PATIENCE)
 
 
 def free_port() -> int:
@@ -134,7 +145,7 @@ def free_port() -> int:
 
 
 def make_answer(folder: Path, to: str, text: str, message_id: str) -> bytes:
-    """Return the customer's answer, signed, and encrypted to ``to``.pem, by ``openssl``. Raises ``Fault``."""
+    """Return a customer's answer, signed, and encrypted to ``to``.pem, by ``openssl``. Raises ``Fault``."""
     (folder / "answer.txt").write_bytes(b"Content-Type: text/plain\r\n\r\n" + text.encode() + b"\r\n")
     _make(folder, "cms", "-sign", "-in", "answer.txt", "-signer", "customer.pem", "-inkey", "customer.key",
           "-out", "answer.p7s.eml")  # fmt: skip
@@ -163,6 +174,7 @@ def configuration(state: Path, doors: dict[str, int], next_hop: int) -> dict[str
         "hostname": "gw.example.org",
         "state": str(state),
         "workers": 1,
+        "metrics": {"listen": f"127.0.0.1:{free_port()}"},
         "listeners": listeners,
         "groups": [group],
     }

@@ -1,4 +1,7 @@
-"""The story of the demonstration: mail leaves signed and encrypted, an answer comes back; ``openssl`` bears witness."""
+"""The story of the demonstration: mail leaves signed and encrypted, an answer comes back, a key arrives late.
+
+``openssl`` bears witness.
+"""
 
 import shutil
 import smtplib
@@ -11,6 +14,7 @@ import yaml
 from gateway.cli.demo.stage import (
     CUSTOMER,
     HELPDESK,
+    PEOPLE,
     Daemon,
     Mailbox,
     configuration,
@@ -63,16 +67,10 @@ def demo(mail: Path | None) -> None:
 def _tell(folder: Path, daemon: Daemon, mailbox: Mailbox, doors: dict[str, int], content: bytes) -> None:
     _chapter("1. A throw-away authority, and what the administrator imports")
     make_authority(folder)
-    (folder / "helpdesk-all.pem").write_bytes(
-        (folder / "helpdesk.pem").read_bytes() + (folder / "helpdesk.key").read_bytes()
-    )
-    for file in ("ca.pem", "helpdesk-all.pem", "customer.pem"):
-        _command("import", file)
-        click.echo(daemon.run("import", folder / file).rstrip())
+    _import(folder, daemon, "ca.pem", _with_key(folder, "helpdesk"), "customer.pem")
 
     _chapter("2. The composer's question")
-    _command("check", HELPDESK, CUSTOMER)
-    click.echo(daemon.run("check", HELPDESK, CUSTOMER).rstrip())
+    _run(daemon, "check", HELPDESK, CUSTOMER)
 
     _chapter("3. The helpdesk sends a mail by SMTP; the daemon answers only after the next hop did")
     daemon.start()
@@ -86,13 +84,42 @@ def _tell(folder: Path, daemon: Daemon, mailbox: Mailbox, doors: dict[str, int],
 
     _chapter("6. The way back: the customer's answer, signed and encrypted by openssl, with a forged result on top")
     answer = make_answer(folder, "helpdesk", "Thank you, it prints again.", "1@example.com")
-    arrived = _submit(mailbox, doors["inbound"], CUSTOMER, HELPDESK, answer)
-    _show_message(arrived, folder)
-    click.echo("    | " + decoded_body(_first_leaf(read_entity(arrived))).decode(errors="replace").strip())
+    _show_opened(_submit(mailbox, doors["inbound"], CUSTOMER, HELPDESK, answer), folder)
 
-    _chapter("7. The activity log")
-    _command("log")
-    click.echo(daemon.run("log").rstrip())
+    _chapter("7. A key that arrives late: the customer has the helpdesk's next certificate, the gateway not yet")
+    _late_key(folder, daemon, mailbox, doors["inbound"])
+
+    _chapter("8. The activity log")
+    _run(daemon, "log")
+
+
+def _late_key(folder: Path, daemon: Daemon, mailbox: Mailbox, door: int) -> None:
+    late = make_answer(folder, "renewed", "And the scanner, too?", "2@example.com")
+    _show_message(_submit(mailbox, door, CUSTOMER, HELPDESK, late), folder)
+    click.echo("\nDelivered as it came, and kept:")
+    _run(daemon, "held", "list")
+    before = len(mailbox.received)
+    _import(folder, daemon, _with_key(folder, "renewed"))
+    click.echo("\nThe daemon tries again by itself; the helpdesk gets it as an answer to the first copy:")
+    _show_opened(mailbox.wait(before + 1), folder)
+
+
+def _with_key(folder: Path, name: str) -> str:
+    """Write certificate and key of ``name`` into one file, as they are handed over; return the file's name."""
+    both = f"{name}-all.pem"
+    (folder / both).write_bytes((folder / f"{name}.pem").read_bytes() + (folder / f"{name}.key").read_bytes())
+    return both
+
+
+def _import(folder: Path, daemon: Daemon, *files: str) -> None:
+    for file in files:
+        _command("import", file)
+        click.echo(daemon.run("import", folder / file).rstrip())
+
+
+def _run(daemon: Daemon, *words: str) -> None:
+    _command(*words)
+    click.echo(daemon.run(*words).rstrip())
 
 
 def _submit(mailbox: Mailbox, port: int, sender: str, recipient: str, content: bytes) -> bytes:
@@ -105,9 +132,7 @@ def _submit(mailbox: Mailbox, port: int, sender: str, recipient: str, content: b
             if code >= 400:
                 raise Fault(f"the gateway answered {text}")
     click.echo(f"to the client: {text}")
-    if len(mailbox.received) == before:
-        raise Fault("the next hop received nothing")
-    return mailbox.received[-1]
+    return mailbox.wait(before + 1)
 
 
 def _first_leaf(entity: Entity) -> Entity:
@@ -128,8 +153,13 @@ def _show_message(content: bytes, folder: Path) -> None:
     click.echo("\n  Who can open it:")
     for recipient in read_enveloped(decoded_body(tree)).recipients:
         identity = recipient.identity
-        names = [", ".join(reader.addresses) for reader in readers if identity is not None and identity.names(reader)]
-        click.echo(f"    {' '.join(names) or 'somebody unknown'}")
+        found = [name for name, reader in readers.items() if identity is not None and identity.names(reader)]
+        click.echo(f"    {' '.join(f'{PEOPLE[name]} ({name}.pem)' for name in found) or 'somebody unknown'}")
+
+
+def _show_opened(content: bytes, folder: Path) -> None:
+    _show_message(content, folder)
+    click.echo("    | " + decoded_body(_first_leaf(read_entity(content))).decode(errors="replace").strip())
 
 
 def _show_tree(entity: Entity, indent: str) -> None:
@@ -140,9 +170,9 @@ def _show_tree(entity: Entity, indent: str) -> None:
         _show_tree(child, indent + "  ")
 
 
-def _certificates(folder: Path) -> list[Certificate]:
-    files = [folder / "helpdesk.pem", folder / "customer.pem"]
-    return [read_certificate(found.der) for file in files for found in read_bundle(file.read_bytes()).certificates]
+def _certificates(folder: Path) -> dict[str, Certificate]:
+    bundles = {name: read_bundle((folder / f"{name}.pem").read_bytes()) for name in PEOPLE}
+    return {name: read_certificate(bundle.certificates[0].der) for name, bundle in bundles.items()}
 
 
 def _witness(folder: Path, left: bytes) -> None:

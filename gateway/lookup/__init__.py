@@ -1,0 +1,14 @@
+"""Looking up what the store does not know: evidence of revocation, from where a certificate says that it is.
+
+``url`` ``public``     what may be asked: the shape of an address, and where on the network it may lead
+``channel`` ``fetch``  one HTTP request, bounded in time and size
+``crl`` ``ocsp``       a CRL, an OCSP response: fetched, read and verified
+``status``             either, for a source
+
+Nothing here decides when to ask; callers see to it that the path holds first (row NET-01). Nothing is stored here.
+"""
+
+from gateway.lookup.fetch import Fetch as Fetch
+from gateway.lookup.fetch import NotFetched as NotFetched
+from gateway.lookup.status import Found as Found
+from gateway.lookup.status import look_up as look_up

@@ -1,0 +1,184 @@
+"""What the gateway counts, in all of its processes, and the page that Prometheus reads.
+
+The numbers are those of prometheus_client in its multiprocess mode: every process counts in mapped files of its own, so
+a process that is killed leaves what it counted. The folder is named by ``PROMETHEUS_MULTIPROC_DIR`` before this module
+is imported; without it, numbers stay in memory, where nobody asks for them. Whoever ends takes its gauges along, and a
+successor takes over the other files, so that there are never more files than processes.
+
+Every label comes from a set that is fixed when the program starts: no address, subject or serial, no text of anybody's
+mail can become one (row WEB-07). A name or label that stands here is in dashboards and alerts: it never changes
+silently. Not here: what is known only by asking the store and the next hops (``gateway.daemon.vitals``).
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from enum import StrEnum
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any, TypeVar
+
+from prometheus_client import Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from gateway.engine.record import Record
+from gateway.engine.transaction import Direction, FrontEnd, Verdict
+from gateway.reason import Reason
+from gateway.smime.finding import Encryption, Status
+
+PREFIX = "smime_gateway_"
+
+
+class Kind(StrEnum):
+    """What can go wrong on our side; each word is counted where it is logged."""
+
+    INTERNAL = "internal"
+    """A bug: the message was deferred, or delivered unopened with reason ``internal``."""
+    STORE = "store"
+    """The store could not be asked: the message was deferred, or a scrape has no numbers of the store."""
+    JOURNAL = "journal"
+    """A record is in the log and not in the journal."""
+    HOLD = "hold"
+    """A message was delivered as it came and could not be kept for another attempt."""
+    RETRY = "retry"
+    """An attempt at held mail failed for our reasons."""
+    CHILD = "child"
+    """A process ended that should not have, and was replaced."""
+    WATCHDOG = "watchdog"
+    """A process that no longer moved was ended."""
+
+
+class Stage(StrEnum):
+    """Parts of the way that are timed. What a message takes beyond ``process`` is the next hop's time."""
+
+    PROCESS = "process"
+    """The engine over one message, its questions to the store included."""
+    HOLD = "hold"
+    """Keeping a message for another attempt."""
+    JOURNAL = "journal"
+    """Writing what records have gathered, in one transaction."""
+
+
+class Role(StrEnum):
+    """Processes that take mail."""
+
+    WORKER = "worker"
+    MILTER = "milter"
+
+
+SIGNATURES = (*Status, "signed", "not-signed")
+ENCRYPTIONS = (*Encryption, "encrypted", "not-encrypted")
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+BYTES = (1e3, 4e3, 16e3, 64e3, 256e3, 1e6, 4e6, 16e6, 64e6)
+
+LiveGauge = partial(Gauge, multiprocess_mode="livesum")
+"""The sum of what the living processes say."""
+Durations = partial(Histogram, buckets=SECONDS)
+Sizes = partial(Histogram, buckets=BYTES)
+
+M = TypeVar("M", Counter, Gauge, Histogram)
+Labels = str | tuple[str, ...]
+
+
+def _series(kind: Callable[..., M], name: str, text: str, /, **labels: Iterable[str]) -> Mapping[Labels, M]:
+    """Return all series of a metric by their labels, in this order; one label stands by itself.
+
+    They exist from the start: a rate over a series that begins at one is blind for the first event.
+    """
+    metric = kind(PREFIX + name, text, tuple(labels), registry=None)
+    every = product(*(tuple(values) for values in labels.values()))
+    return {values if len(values) > 1 else values[0]: metric.labels(*values) for values in every}
+
+
+MESSAGES = _series(
+    Counter,
+    "messages_total",
+    "Messages by what became of them.",
+    direction=Direction,
+    front_end=FrontEnd,
+    verdict=Verdict,
+)
+SIGNATURE = _series(
+    Counter, "signatures_total", "Messages by signature status.", direction=Direction, status=SIGNATURES
+)
+ENCRYPTION = _series(
+    Counter, "encryptions_total", "Messages by encryption status.", direction=Direction, status=ENCRYPTIONS
+)
+DURATION = _series(
+    Durations, "message_duration_seconds", "From the end of a message to our reply.", direction=Direction
+)
+SIZE = _series(Sizes, "message_size_bytes", "Size of messages as they came.", direction=Direction)
+STAGES = _series(Durations, "stage_duration_seconds", "Duration of parts of the way.", stage=Stage)
+ERRORS = _series(Counter, "errors_total", "What went wrong on our side.", kind=Kind)
+SESSIONS = _series(LiveGauge, "sessions", "Clients connected now.", front_end=FrontEnd)
+PROCESSES = _series(LiveGauge, "processes", "Processes that take mail now.", role=Role)
+RELOAD = LiveGauge(
+    PREFIX + "config_reload_success",
+    "Whether the last configuration read is in force (1) or was bad (0).",
+    registry=None,
+)
+"""Set by the first supervisor alone; what all others say is 0, and adds nothing."""
+
+
+def count_record(record: Record) -> None:
+    """Count a message by its record; what was never looked into has no status and is counted under none.
+
+    An attempt at held mail that delivered nothing is not another message.
+    """
+    if record.retry_of and not record.deliveries:
+        return
+    direction = record.direction
+    MESSAGES[direction, record.front_end, record.verdict].inc()
+    DURATION[direction].observe(record.duration_ms / 1000)
+    SIZE[direction].observe(record.size)
+    _count_status(SIGNATURE, direction, record.signature)
+    _count_status(ENCRYPTION, direction, record.encryption)
+    if Reason.INTERNAL in (record.signature.get("reason"), record.encryption.get("reason")):
+        ERRORS[Kind.INTERNAL].inc()
+
+
+def _count_status(series: Mapping[Labels, Counter], direction: str, finding: Mapping[str, Any]) -> None:
+    status = finding.get("status")
+    if status is not None:
+        series[direction, status].inc()
+
+
+def take_over(pid: int | None) -> None:
+    """Begin to count, and go on where the process ``pid``, which has ended, stopped. Raises ``OSError``.
+
+    For a process that was just forked and has counted nothing yet.
+    """
+    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    for kind in ("counter", "histogram"):
+        with suppress(FileNotFoundError):
+            (folder / f"{kind}_{pid}.db").rename(folder / f"{kind}_{os.getpid()}.db")
+    RELOAD.set(0)  # opens the files: what keeps us from it is seen now and not at the first message
+
+
+def collected() -> list[Metric]:
+    """Return what all processes have counted, those that have ended included."""
+    while True:
+        with suppress(FileNotFoundError):  # a successor has just taken it over, and it has another name
+            return list(MultiProcessCollector(None).collect())
+
+
+def processes() -> dict[str, float]:
+    """Return how many processes take mail now, by role."""
+    (found,) = (metric for metric in collected() if metric.name == PREFIX + "processes")
+    return {sample.labels["role"]: sample.value for sample in found.samples}
+
+
+def exposition(asked: Iterable[Metric]) -> bytes:
+    """Return the page: what was counted, and what was ``asked`` for; text format 0.0.4."""
+    return generate_latest(_Page([*collected(), *asked]))
+
+
+class _Page:
+    """A collector of what has been collected."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> list[Metric]:
+        return self._metrics

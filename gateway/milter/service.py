@@ -1,0 +1,116 @@
+"""The way of a message from its end to the answer: processed, changed in place, reported.
+
+Whatever goes wrong on our side defers (451 and a record id): never an acceptance, never a permanent error, never the
+text of an exception. A message is changed all or not at all: where an edit fails the mail server is told to defer, and
+forgets the others.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gateway.engine.transaction import (
+    Client,
+    Delivery,
+    Direction,
+    FrontEnd,
+    Outcome,
+    Receipt,
+    Transaction,
+    Verdict,
+)
+from gateway.errors import Fault
+from gateway.milter.edits import Edits, edits
+from gateway.milter.message import Message
+from gateway.reply import Reply, reply, trouble
+
+Process = Callable[[Transaction], Outcome]
+"""The engine: what is to become of a message."""
+Report = Callable[[Transaction, Outcome, Sequence[Receipt], Reply, float], None]
+"""The record: called before the answer leaves, with that answer and the seconds since the end of the message."""
+Carry = Callable[[Edits, Delivery], None]
+"""Hands edits over to the mail server, with the delivery they make; raises where that fails."""
+
+LEFT = reply(250, "2.0.0", "Ok: left to the mail server")
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One milter door and what is behind it; ``message_size`` in bytes. Its methods are called from many threads."""
+
+    name: str
+    direction: Direction
+    message_size: int
+    process: Process
+    report: Report
+    new_id: Callable[[], str]
+    now: Callable[[], datetime]
+
+    def finish(self, client: Client, message: Message, carry: Carry) -> Reply:
+        """Bring a message to its end and return the answer for the mail server; positive: it keeps the message."""
+        started = time.monotonic()
+        refusal = _refusal(message)
+        transaction = Transaction(
+            id=self.new_id(),
+            direction=self.direction,
+            front_end=FrontEnd.MILTER,
+            door=self.name,
+            client=client,
+            envelope=message.envelope,
+            content=b"" if refusal else message.take(),
+            received_at=self.now(),
+            can_split=False,
+            size=message.size if refusal else None,
+        )
+        outcome = Outcome(Verdict.REJECT, refusal) if refusal else self._process(transaction)
+        answer, receipts = self._hand_over(transaction, outcome, carry)
+        try:
+            self.report(transaction, outcome, receipts, answer, time.monotonic() - started)
+        except Exception:
+            # What the mail server was given stands, with or without a record.
+            _logger.exception("%s: the record could not be written", transaction.id)
+        return answer
+
+    def _process(self, transaction: Transaction) -> Outcome:
+        try:
+            return self.process(transaction)
+        except Exception:
+            _logger.exception("%s: processing failed", transaction.id)
+            return Outcome(Verdict.DEFER, trouble(transaction.id))
+
+    def _hand_over(self, transaction: Transaction, outcome: Outcome, carry: Carry) -> tuple[Reply, tuple[Receipt, ...]]:
+        if outcome.verdict is not Verdict.RELAY:
+            return outcome.reply or trouble(transaction.id), ()
+        try:
+            delivery = _suited(_only(outcome, transaction), transaction)
+            changes = edits(transaction.content, delivery.content)
+            if changes.header or changes.body is not None:
+                carry(changes, delivery)
+        except Exception:
+            _logger.exception("%s: the message could not be changed in place", transaction.id)
+            return trouble(transaction.id), ()
+        return LEFT, (Receipt(delivery, None, LEFT),)
+
+
+def _only(outcome: Outcome, transaction: Transaction) -> Delivery:
+    """Return the one copy; raises ``Fault`` where it is not for exactly the message's recipients."""
+    wanted = set(transaction.envelope.addresses)
+    if len(outcome.deliveries) != 1 or {to.address for to in outcome.deliveries[0].recipients} != wanted:
+        raise Fault("a milter cannot split a message, nor change its recipients")
+    return outcome.deliveries[0]
+
+
+def _suited(delivery: Delivery, transaction: Transaction) -> Delivery:
+    """Return a delivery in 7 bits where the client promised that: the mail server would not re-code it."""
+    if delivery.recode is None or "BODY=7BIT" not in map(str.upper, transaction.envelope.parameters):
+        return delivery
+    return replace(delivery, content=delivery.recode(delivery.content), recode=None)
+
+
+def _refusal(message: Message) -> Reply | None:
+    if message.too_large:
+        return reply(552, "5.3.4", f"Message too large: {message.size} bytes; the limit is {message.limit}")
+    return None

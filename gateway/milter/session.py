@@ -1,0 +1,123 @@
+"""One connection of the mail server, in libmilter's words: what is told is collected, the end of a message answered."""
+
+from typing import Any
+
+import milter
+
+from gateway.engine.transaction import Client, Delivery
+from gateway.errors import Fault
+from gateway.milter.edits import Change, Edits
+from gateway.milter.message import Message
+from gateway.milter.service import Service
+from gateway.reply import Reply, trouble
+
+PIECE = 1 << 20
+"""Bytes of a new body that are handed over at once."""
+TEXT_LIMIT = 900
+"""libmilter's reply lines end at 980 bytes; some are the codes."""
+
+UNREADABLE = "\ufffd"
+"""Stands in an address for octets that are no UTF-8."""
+
+
+class Session:
+    """One client of the mail server's, and its messages one after another.
+
+    ``context`` is pymilter's object for the connection. What fails on the way is kept until the end of the message.
+    """
+
+    def __init__(self, steps: int) -> None:
+        """``steps``: the protocol options both sides agreed on."""
+        self.steps = steps
+        self.busy = False
+        """Whether a message is under way."""
+        self._fit = bool(steps & milter.P_HDR_LEADSPC)
+        self._message: Message | None = None
+        self._address: str | None = None
+        self._helo: str | None = None
+
+    def connect(self, name: str, family: int, address: Any = None) -> None:
+        """Note the client's address; only IP clients have one."""
+        self._address = address[0] if isinstance(address, tuple) else None
+
+    def helo(self, name: str) -> None:
+        """Note the client's own name."""
+        self._helo = name
+
+    def begin(self, limit: int, sender: bytes, *parameters: bytes) -> None:
+        """Begin a message; one that did not end is forgotten."""
+        self.busy = True
+        self._message = Message(limit, sender, parameters)
+
+    def envrcpt(self, address: bytes, *parameters: bytes) -> None:
+        """Take a recipient."""
+        self._begun.recipient(address, parameters)
+
+    def header(self, name: str, value: bytes) -> None:
+        """Take a field."""
+        self._begun.field(name, value)
+
+    def body(self, piece: bytes) -> None:
+        """Take a piece of the body."""
+        self._begun.body(piece)
+
+    def broken(self) -> None:
+        """Something of the message was lost: it is deferred at its end. Before a message, that is all of them."""
+        self._fit = self._fit and self.busy
+        self._message = None
+
+    def forget(self) -> None:
+        """The message will not come to its end."""
+        self._message = None
+        self.busy = False
+
+    def finish(self, context: Any, service: Service) -> Reply:
+        """Bring the message to its end; return the answer."""
+        message, self._message = self._message, None
+        if message is None or not self._fit:
+            return trouble(service.new_id())
+        sender = message.envelope.sender
+        return service.finish(
+            self._client(context), message, lambda edits, delivery: carry(context, edits, delivery, sender)
+        )
+
+    @property
+    def _begun(self) -> Message:
+        if self._message is None:
+            raise Fault("the mail server tells of a message that did not begin")
+        return self._message
+
+    def _client(self, context: Any) -> Client:
+        """Return the client, with the login and the queue id of the message at hand."""
+        queue_id = context.getsymval("i")
+        told = (("IDENT", queue_id),) if queue_id else ()
+        return Client(self._address, context.getsymval("{auth_authen}") or None, self._helo, xforward=told)
+
+
+def carry(context: Any, edits: Edits, delivery: Delivery, sender: str) -> None:
+    """Hand the edits over that make ``delivery``. Raises ``milter.error`` where the mail server is gone.
+
+    A bounce of opened mail must not quote it (RFC 3461 §4.3): the sender stays, and wants its header back only.
+    """
+    content = delivery.content
+    if delivery.opened and UNREADABLE not in sender:
+        context.chgfrom(f"<{sender}>", "RET=HDRS")
+    for edit in edits.header:
+        if isinstance(edit, Change):
+            context.chgheader(edit.name, edit.number, edit.value or None)
+        else:
+            context.addheader(edit.name, edit.value, edit.position)
+    if edits.body is not None:
+        view = memoryview(content)
+        for start in range(edits.body, max(len(content), edits.body + 1), PIECE):
+            context.replacebody(bytes(view[start : start + PIECE]))
+
+
+def answer(context: Any, reply: Reply) -> int:
+    """Say a reply; return libmilter's code for it."""
+    if reply.positive:
+        return int(milter.CONTINUE)
+    enhanced, _, text = reply.lines[0].partition(" ")
+    plain = text.encode("ascii", "replace").decode()[:TEXT_LIMIT].replace("%", "%%")
+    context.setreply(str(reply.code), enhanced, plain)
+    return int(milter.REJECT if reply.permanent else milter.TEMPFAIL)

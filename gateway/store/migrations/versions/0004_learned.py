@@ -1,0 +1,18 @@
+"""Certificates learned from mail, and what their owners announced."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Let certificates have capabilities; create the table of what was learned."""
+    op.add_column("certificates", sa.Column("capabilities", sa.Text))
+    op.create_table(
+        "learned",
+        sa.Column("fingerprint", sa.String(64), primary_key=True),
+        sa.Column("at", sa.BigInteger, index=True),
+        sa.Column("until", sa.BigInteger, nullable=False),
+    )

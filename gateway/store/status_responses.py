@@ -1,0 +1,38 @@
+"""The stored OCSP responses (RFC 6960): for each certificate the one that was fetched last, until it is out of date."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, delete, or_, select
+
+from gateway.pki.certificate import Certificate
+from gateway.pki.revocation import StatusResponse, read_status_response
+from gateway.pki.status import UNDATED
+from gateway.store import schema
+
+_TABLE = schema.status_responses
+
+
+def put(connection: Connection, certificate: Certificate, response: StatusResponse, at: datetime) -> None:
+    """Store a response in the place of the last one about ``certificate``; those out of date at ``at`` go."""
+    until = max(
+        answer.next_update or answer.this_update + UNDATED
+        for answer in response.answers
+        if answer.serial == certificate.serial
+    )
+    connection.execute(delete(_TABLE).where(or_(_TABLE.c.certificate == certificate.fingerprint, _TABLE.c.until < at)))
+    row = {"is_ca": certificate.is_ca, "until": until, "der": response.der}
+    connection.execute(_TABLE.insert().values(certificate=certificate.fingerprint, **row))
+
+
+def of_authorities(connection: Connection) -> tuple[StatusResponse, ...]:
+    """Return the responses about CA certificates."""
+    return _read(connection, _TABLE.c.is_ca)
+
+
+def of_leaf(connection: Connection, fingerprint: str) -> tuple[StatusResponse, ...]:
+    """Return the response about a leaf, if there is one."""
+    return _read(connection, (_TABLE.c.certificate == fingerprint) & ~_TABLE.c.is_ca)
+
+
+def _read(connection: Connection, condition: ColumnElement[bool]) -> tuple[StatusResponse, ...]:
+    return tuple(map(read_status_response, connection.scalars(select(_TABLE.c.der).where(condition))))

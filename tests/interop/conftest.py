@@ -1,0 +1,23 @@
+"""The second witness of the interoperability tests."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.interop.gpgsm import GnuPG, furnished
+from tests.tools import missing
+
+
+@pytest.fixture(scope="session")
+def gnupg() -> Iterator[GnuPG]:
+    if not shutil.which("gpgsm"):
+        missing("the gpgsm command")
+    with tempfile.TemporaryDirectory(prefix="gpgsm-") as folder:  # a socket's path must be short
+        made = furnished(Path(folder))
+        try:
+            yield made
+        finally:
+            made.close()
