@@ -11,8 +11,9 @@ from pathlib import Path
 import yaml
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-from benchmarks.load import Sink
+from benchmarks.load import Sink, await_socket
 from benchmarks.postfix import Postfix
+from benchmarks.process import children
 from gateway.cli.demo.stage import Daemon, free_port
 from tests.authority import Authority, Issued
 
@@ -31,11 +32,15 @@ class Gateway(Daemon):
         super().__init__(config, port, log)
         self.port = port
 
+    @property
+    def pid(self) -> int:
+        """The supervisor's process id."""
+        assert self._process is not None
+        return self._process.pid
+
     def workers(self) -> list[int]:
         """The process ids of the workers."""
-        assert self._process is not None
-        pid = self._process.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return children(self.pid, "worker")
 
 
 class Ground:
@@ -61,12 +66,32 @@ class Ground:
         """With as many workers as it takes by itself."""
         return self._serve("gateway", "auto")
 
+    @cached_property
+    def milter(self) -> Gateway:
+        """The milter of Postfix's door of that name."""
+        path = self.postfix.socket
+        doors = [{"name": "submission", "direction": "outbound", "listen": f"unix:{path}"}]
+        gateway = self._serve("milter", "auto", milters=doors)
+        await_socket(path)
+        return gateway
+
+    @cached_property
+    def filter(self) -> Gateway:
+        """The content_filter of Postfix's filtering door."""
+        return self._serve("filter", "auto", hop=self.postfix.back, port=self.postfix.gateway)
+
     def one_worker(self) -> Gateway:
         """A fresh one with one worker, whose memory can be watched."""
-        return self._serve(f"one-{free_port()}", 1)
+        return self.with_workers(1)
 
-    def _serve(self, name: str, workers: str | int) -> Gateway:
-        gateway = self.configured(name, workers, self.sink.port)
+    def with_workers(self, workers: int, **options: object) -> Gateway:
+        """A fresh one with that many workers and further options."""
+        return self._serve(f"workers-{free_port()}", workers, **options)
+
+    def _serve(
+        self, name: str, workers: str | int, *, hop: int | None = None, port: int | None = None, **options: object
+    ) -> Gateway:
+        gateway = self.configured(name, workers, hop or self.sink.port, port, **options)
         gateway.start()
         self._stack.callback(gateway.stop)
         return gateway
@@ -77,10 +102,13 @@ class Ground:
         self.configured("store", 1, free_port())
         return self.folder / "store.yaml"
 
-    def configured(self, name: str, workers: str | int, next_hop: int) -> Gateway:
-        """Write a configuration and fill its store."""
-        config, port = self.folder / f"{name}.yaml", free_port()
-        config.write_text(yaml.safe_dump(_configuration(self.folder / f"{name}.state", port, next_hop, workers)))
+    def configured(
+        self, name: str, workers: str | int, next_hop: int, port: int | None = None, **options: object
+    ) -> Gateway:
+        """Write a configuration and fill its store; ``options`` are further keys of it."""
+        config, port = self.folder / f"{name}.yaml", port or free_port()
+        document = _configuration(self.folder / f"{name}.state", port, next_hop, workers) | options
+        config.write_text(yaml.safe_dump(document))
         gateway = Gateway(config, port, self.folder / f"{name}.log")
         gateway.run("import", *self.files)
         return gateway
@@ -113,6 +141,7 @@ class Ground:
     def _pem(self, issued: Issued) -> None:
         (self.folder / "signing.pem").write_bytes(issued.pem())
         (self.folder / "signing.key").write_bytes(issued.key_pem())
+        (self.folder / "signing.key").chmod(0o644)  # Postfix's filter runs as nobody
         (self.folder / "chain.pem").write_bytes(issued.issuers[0].pem())
 
     def mail(self, sender: str) -> Path:

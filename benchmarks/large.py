@@ -6,16 +6,15 @@ of every kind; the peak is reset before each message.
 """
 
 from functools import partial
-from pathlib import Path
 
 from benchmarks.ground import LARGE, NOBODY, SEALING, SIGNING, Ground
 from benchmarks.load import send
+from benchmarks.process import memory_of, reset_peak
 from benchmarks.ratio import Aim, Row, Sides
 
 MESSAGES = 6
 MESSAGES_QUICK = 2
 SMALL_ONES = 60
-RESET_PEAK = "5"
 
 
 def _data(ground: Ground) -> Sides:
@@ -47,17 +46,6 @@ def _memory(sender: str, ground: Ground) -> Sides:
         return memory_of(worker, "VmHWM") - idle
 
     return Sides(ours, lambda: LARGE)
-
-
-def reset_peak(pid: int) -> None:
-    """Have the highest resident set of a process counted from now on."""
-    Path(f"/proc/{pid}/clear_refs").write_text(RESET_PEAK)
-
-
-def memory_of(pid: int, field: str) -> float:
-    """Return a figure of ``/proc/PID/status`` in bytes."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))
 
 
 def _memory_row(name: str, what: str, sender: str) -> Row:

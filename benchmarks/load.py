@@ -63,10 +63,19 @@ class Sink:
 
 def await_port(port: int) -> None:
     """Return when somebody listens there. Raises ``NotMeasured`` after ten seconds."""
+    _await(socket.AF_INET, ("127.0.0.1", port))
+
+
+def await_socket(path: Path) -> None:
+    """Return when somebody listens at that path. Raises ``NotMeasured`` after ten seconds."""
+    _await(socket.AF_UNIX, str(path))
+
+
+def _await(family: socket.AddressFamily, address: tuple[str, int] | str) -> None:
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+        with socket.socket(family) as probe:
+            if probe.connect_ex(address) == 0:
                 return
         time.sleep(0.02)
-    raise NotMeasured(f"nothing listens on port {port} after ten seconds")
+    raise NotMeasured(f"nothing listens at {address} after ten seconds")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.arriving import take_in
-from benchmarks.large import memory_of, reset_peak
+from benchmarks.process import memory_of, reset_peak
 from benchmarks.ratio import NotMeasured
 from gateway.daemon.worker import return_large_blocks
 from gateway.house import House

@@ -149,18 +149,24 @@ def take_over(pid: int | None) -> None:
 
     For a process that was just forked and has counted nothing yet.
     """
-    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    folder = _folder()
     for kind in ("counter", "histogram"):
         with suppress(FileNotFoundError):
             (folder / f"{kind}_{pid}.db").rename(folder / f"{kind}_{os.getpid()}.db")
     RELOAD.set(0)  # opens the files: what keeps us from it is seen now and not at the first message
 
 
+def _folder() -> Path:
+    return Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+
+
 def collected() -> list[Metric]:
     """Return what all processes have counted, those that have ended included."""
     while True:
-        with suppress(FileNotFoundError):  # a successor has just taken it over, and it has another name
-            return list(MultiProcessCollector(None).collect())
+        # One that a successor has just taken over has another name now; one that is just being made is empty.
+        with suppress(FileNotFoundError):
+            files = [str(path) for path in _folder().glob("*.db") if path.stat().st_size]
+            return list(MultiProcessCollector.merge(files))
 
 
 def processes() -> dict[str, float]:

@@ -188,7 +188,7 @@ class Inbound:
         if opened.inner is None:
             head, text = without_fields(header, forged), memoryview(transaction.content)[header.body :]
         else:
-            head, text = put_in_place(header, forged, fit(opened.inner))
+            head, text = put_in_place(header, forged, fit(opened.inner, opened.tree))
         made = self._sealed(b"".join((*self._fields(transaction, opened), head)), text)
         changed = opened.inner is not None
         return Delivery(recipients, made, opened=changed, recode=self._seven_bit if changed else None)

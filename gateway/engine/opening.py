@@ -48,14 +48,15 @@ MAX_LAYERS = 5
 class Opened:
     """What became of a message, filled in while it is unwrapped.
 
-    ``inner``: the entity to put in the place of the message's own; None: it stays. ``entitled``: for whom it was
-    opened; None: nothing was decrypted.
+    ``inner``: the entity to put in the place of the message's own, ``tree`` as it was read; None: it stays, or does not
+    read. ``entitled``: for whom it was opened; None: nothing was decrypted.
     """
 
     signature: SignatureFinding = field(default_factory=SignatureFinding)
     encryption: EncryptionFinding = field(default_factory=EncryptionFinding)
     layers: list[Layer] = field(default_factory=list)
     inner: bytes | None = None
+    tree: Entity | None = None
     entitled: frozenset[str] | None = None
     wanted: tuple[Identity, ...] = ()
     """Recipient identifiers of the envelope that stayed closed, perhaps inside another, because no key is here."""
@@ -123,7 +124,7 @@ class Opener:
         """Return the content of an opaque signature."""
         inner = with_crlf(layer.content)
         if self.open_opaque and layer.replaceable:
-            opened.inner = inner
+            return _put(opened, inner)
         return read_entity(inner)
 
     def _unwrapped(
@@ -139,8 +140,7 @@ class Opener:
             inner = with_crlf(decompress(layer, self.size_limit))
         else:
             inner = self._decrypted(layer, opened, recipients, at, operations)
-        opened.inner = inner
-        return read_entity(inner)
+        return _put(opened, inner)
 
     def _decrypted(
         self, layer: Enveloped, opened: Opened, recipients: Sequence[str], at: datetime, operations: Operations
@@ -225,6 +225,13 @@ class Opener:
             return opened
         opened.signature = SignatureFinding(status_of(reason), (reason,), Coverage.NONE)
         return opened
+
+
+def _put(opened: Opened, inner: bytes) -> Entity:
+    """Have ``inner`` stand in the message's place, even if it is over a limit. Raises ``LimitExceeded``."""
+    opened.inner, opened.tree = inner, None
+    opened.tree = read_entity(inner)
+    return opened.tree
 
 
 class _Closed(Exception):

@@ -37,12 +37,13 @@ def with_crlf(content: Buffer) -> bytes:
     return _converted(data)
 
 
-def fit(content: bytes) -> bytes:
+def fit(content: bytes, tree: Entity | None = None) -> bytes:
     """Return what ``with_crlf`` left as SMTP may carry it with 8BITMIME: no NUL, bare line end or line over 998 bytes.
 
-    Text without long lines, 8-bit or not, is returned as it is. What is signed may keep NULs and long lines.
+    ``tree``: the entity as it was read, if it was. Text without long lines, 8-bit or not, is returned as it is. What is
+    signed may keep NULs and long lines.
     """
-    binary = (content[start:end] for start, end in _binary_bodies(content))
+    binary = (content[start:end] for start, end in _binary_bodies(content, tree))
     if b"\0" not in content and not has_long_line(content) and not any(map(_has_bare_line_end, binary)):
         return content
     made = _recoded(content, seven_bit=False)
@@ -73,9 +74,9 @@ def _pieces(content: bytes) -> Iterator[tuple[bytes, bool]]:
     yield content[position:], False
 
 
-def _binary_bodies(content: bytes) -> list[tuple[int, int]]:
+def _binary_bodies(content: bytes, tree: Entity | None = None) -> list[tuple[int, int]]:
     try:
-        parts = list(read_entity(content).walk())
+        parts = list((tree or read_entity(content)).walk())
     except Malformed:
         return []
     return [(part.body, part.end) for part in parts if part.encoding == "binary" and not part.children]

@@ -13,7 +13,7 @@ from tests.cli.running import Command
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("arguments", [("cert", "list"), ("check", "a@b.c", "d@e.f"), ("config", "show"), ("serve",)])
+@pytest.mark.parametrize("arguments", [("cert", "list"), ("check", "a@b.c", "d@e.f"), ("config", "show")])
 def test_every_command_prints_each_problem_of_the_configuration_on_its_own_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
 ) -> None:

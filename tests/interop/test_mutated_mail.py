@@ -161,7 +161,7 @@ class Others:
         return self.show(opened) if isinstance(opened, bytes) else self._run(root, *verify, "-purpose", "smimesign")
 
     def _run(self, part: Message, *arguments: str) -> bytes | str:
-        cms = self._write("mutant", part.get_payload(decode=True))
+        cms = self._write("mutant", _decoded(part))
         command = [require_openssl(), "cms", *arguments, "-binary", "-inform", "DER", "-in", cms]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, check=False)
         return done.stderr.decode(errors="replace") if done.returncode else done.stdout
@@ -174,6 +174,14 @@ class Others:
 CASES = [(shape, how) for shape in SHAPES for how in (anywhere, in_the_header)]
 # An envelope's own structure protects nothing: how strictly it is read is not the matter here.
 CASES += [(shape, in_the_cms) for shape, steps in SHAPES.items() if len(steps) == 1]
+
+
+def _decoded(part: Message) -> bytes:
+    data: bytes = part.get_payload(decode=True)
+    if data.isascii():  # Python gives up where base64 has one letter too many; others drop it
+        text = re.sub(rb"[^A-Za-z0-9+/]", b"", data)
+        return base64.b64decode(text[: len(text) // 4 * 4])
+    return data
 
 
 @pytest.mark.parametrize(("shape", "how"), CASES)

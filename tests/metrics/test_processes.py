@@ -227,9 +227,11 @@ def test_commands_need_no_folder(tmp_path: Path) -> None:
 
 def test_a_start_that_fails_leaves_no_folder(tmp_path: Path) -> None:
     config, runtime = tmp_path / "gateway.yaml", tmp_path / "runtime"
-    config.write_text("workers: none\n")
+    config.write_text("colour: red\nworkers: none\n")
     runtime.mkdir()
     command = [sys.executable, "-m", "gateway", "-c", str(config), "serve"]
     environment = os.environ | {"RUNTIME_DIRECTORY": str(runtime)}
-    assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 78
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 78
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["colour", "workers"]
     assert not list(runtime.iterdir())
