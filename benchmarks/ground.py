@@ -7,6 +7,7 @@ daemon is the real one, with its defaults: journal in SQLite, one log line per m
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import yaml
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
@@ -26,11 +27,12 @@ LARGE = 25_000_000
 
 
 class Gateway(Daemon):
-    """The daemon; its processes by id."""
+    """The daemon with a door for each direction, ``port`` outbound and ``inbound``; its processes by id."""
 
-    def __init__(self, config: Path, port: int, log: Path) -> None:
+    def __init__(self, config: Path, port: int, inbound: int, log: Path) -> None:
         super().__init__(config, port, log)
         self.port = port
+        self.inbound = inbound
 
     @property
     def pid(self) -> int:
@@ -84,12 +86,12 @@ class Ground:
         """A fresh one with one worker, whose memory can be watched."""
         return self.with_workers(1)
 
-    def with_workers(self, workers: int, **options: object) -> Gateway:
+    def with_workers(self, workers: int, **options: Any) -> Gateway:
         """A fresh one with that many workers and further options."""
         return self._serve(f"workers-{free_port()}", workers, **options)
 
     def _serve(
-        self, name: str, workers: str | int, *, hop: int | None = None, port: int | None = None, **options: object
+        self, name: str, workers: str | int, *, hop: int | None = None, port: int | None = None, **options: Any
     ) -> Gateway:
         gateway = self.configured(name, workers, hop or self.sink.port, port, **options)
         gateway.start()
@@ -103,13 +105,14 @@ class Ground:
         return self.folder / "store.yaml"
 
     def configured(
-        self, name: str, workers: str | int, next_hop: int, port: int | None = None, **options: object
+        self, name: str, workers: str | int, next_hop: int, port: int | None = None, **options: Any
     ) -> Gateway:
         """Write a configuration and fill its store; ``options`` are further keys of it."""
-        config, port = self.folder / f"{name}.yaml", port or free_port()
-        document = _configuration(self.folder / f"{name}.state", port, next_hop, workers) | options
+        config, port, inbound = self.folder / f"{name}.yaml", port or free_port(), free_port()
+        doors = {"outbound": port, "inbound": inbound}
+        document = _configuration(self.folder / f"{name}.state", doors, next_hop, workers) | options
         config.write_text(yaml.safe_dump(document))
-        gateway = Gateway(config, port, self.folder / f"{name}.log")
+        gateway = Gateway(config, port, inbound, self.folder / f"{name}.log")
         gateway.run("import", *self.files)
         return gateway
 
@@ -172,15 +175,17 @@ def small_mail(sender: str, recipient: str = ALICE, boundary: str = "=_part") ->
     return (head + body).encode("ascii")
 
 
-def _configuration(state: Path, door: int, next_hop: int, workers: str | int) -> dict[str, object]:
-    listener = {"name": "outbound", "direction": "outbound"}
-    listener |= {"listen": f"127.0.0.1:{door}", "next_hop": f"127.0.0.1:{next_hop}"}
+def _configuration(state: Path, doors: dict[str, int], next_hop: int, workers: str | int) -> dict[str, object]:
+    hop = f"127.0.0.1:{next_hop}"
+    listeners = [
+        {"name": way, "direction": way, "listen": f"127.0.0.1:{port}", "next_hop": hop} for way, port in doors.items()
+    ]
     return {
         "hostname": "gw.example.org",
         "state": str(state),
         "workers": workers,
         "metrics": {"listen": f"127.0.0.1:{free_port()}"},
-        "listeners": [listener],
+        "listeners": listeners,
         "groups": [
             {"name": "signing", "addresses": [SIGNING], "sign": "required", "encrypt": "never"},
             {"name": "sealing", "addresses": [SEALING], "sign": "required", "encrypt": "required"},

@@ -12,7 +12,7 @@ _TICK = 1 / os.sysconf("SC_CLK_TCK")
 def children(pid: int, name: str = "") -> list[int]:
     """The process ids of a process's children; with ``name``: of those whose name holds it."""
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in found if name in _name(child)]
+    return [int(child) for child in found if name in name_of(child)]
 
 
 def family(pid: int) -> list[int]:
@@ -56,7 +56,8 @@ def _cpu(pid: int) -> float:
     return sum(map(int, fields[11:15])) * _TICK
 
 
-def _name(pid: str) -> str:
+def name_of(pid: int | str) -> str:
+    """Return what ``ps`` calls a process; empty: it is gone."""
     with suppress(OSError):  # gone meanwhile
-        return Path(f"/proc/{pid}/comm").read_text()
+        return Path(f"/proc/{pid}/comm").read_text().strip()
     return ""

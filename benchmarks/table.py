@@ -1,8 +1,9 @@
-"""The table, its surroundings, and its place in ``docs/performance.md``."""
+"""The table, its surroundings, and its place in ``docs/performance.md``, with the picture beside it."""
 
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -10,10 +11,12 @@ from statistics import median
 from cryptography.hazmat.backends.openssl import backend
 
 from benchmarks.load import program
+from benchmarks.plot import picture
 from benchmarks.ratio import Measured, NotMeasured, Row
 
 BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
+PICTURE = DOCUMENT.with_suffix(".svg")
 HEAD = (
     "| row | ours | theirs | ours : theirs | ratio | min–max | aim | reached |\n"
     "| --- | --- | --- | --- | ---: | --- | --- | --- |\n"
@@ -38,18 +41,23 @@ def surroundings(command: str) -> str:
     facts = {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "command": f"`{command}`",
-        "machine": f"{_processor()}, {os.cpu_count()} cores, Linux {platform.release()}",
+        "machine": _machine(),
         "software": f"Python {platform.python_version()}, {backend.openssl_version_text()}, Postfix {_postfix()}",
         "load before": " ".join(f"{load:.1f}" for load in os.getloadavg()),
     }
     return "".join(f"{name}: {value}  \n" for name, value in facts.items()) + "\n"
 
 
-def write(text: str) -> None:
-    """Put the text in place of the last one in the document."""
+def write(text: str, measured: Sequence[Measured]) -> None:
+    """Put the text in place of the last one in the document, and the picture beside it."""
     before, _, rest = DOCUMENT.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     DOCUMENT.write_text(before + BEGIN + text + END + after)
+    PICTURE.write_text(picture(measured, f"{datetime.now(UTC):%Y-%m-%d}, {_machine()}"))
+
+
+def _machine() -> str:
+    return f"{_processor()}, {os.cpu_count()} cores, Linux {platform.release()}"
 
 
 def _processor() -> str:

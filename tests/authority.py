@@ -92,12 +92,17 @@ _BY_KIND = object()
 def make_key(kind: str) -> Any:
     """Return a private key of that kind; RSA and DSA keys come from a pool of ``POOL`` keys."""
     if not kind.startswith(_POOLED):
-        return _FRESH[kind]()
+        return fresh_key(kind)
     keys = _pool.setdefault(kind, [])
     if len(keys) < POOL:
-        keys.append(_FRESH[kind]())
+        keys.append(fresh_key(kind))
         return keys[-1]
     return keys[next(_dealt) % POOL]
+
+
+def fresh_key(kind: str) -> Any:
+    """Return a private key of that kind that nobody else has."""
+    return _FRESH[kind]()
 
 
 def default_usage(kind: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import os
 from functools import partial
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
@@ -24,4 +25,4 @@ def serve(house: House) -> None:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         from gateway import daemon
 
-        daemon.serve(partial(load, house.path))
+        daemon.serve(partial(load, house.path), Path(folder))

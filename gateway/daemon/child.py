@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.config import Options
+from gateway.daemon.caution import Caution
 from gateway.log import logger
 
 ALIVE, ADOPTED, REFUSED = b".", b"+", b"-"
@@ -36,8 +37,9 @@ class Post:
 class Child:
     """The child's end."""
 
-    def __init__(self, channel: socket.socket, options: Options) -> None:
+    def __init__(self, channel: socket.socket, options: Options, caution: Caution) -> None:
         self._channel = channel
+        self.caution = caution
         self.options = options
         """The newest accepted configuration."""
 

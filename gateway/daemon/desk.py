@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from gateway.clock import now
 from gateway.config import Options
+from gateway.daemon.caution import Caution
 from gateway.daemon.fetching import Fetching, fetches
 from gateway.daemon.journal_writer import JournalWriter
 from gateway.daemon.keeper import Keeper
@@ -29,8 +30,12 @@ from gateway.store.replies import Sighting
 class Desk:
     """What a message passes over, whichever way it came."""
 
-    def __init__(self, options: Options) -> None:
-        """Open the store. Raises ``Fault``, ``Misconfigured``, ``NotPermitted``."""
+    def __init__(self, options: Options, caution: Caution | None = None) -> None:
+        """Open the store. Without ``caution`` the engine runs without.
+
+        Raises ``Fault``, ``Misconfigured``, ``NotPermitted``.
+        """
+        self._caution = caution
         self.store: Store = open_store(store_options(options), durable=False)
         self._failures = FailureRate(options.inbound.failed_decrypts_per_hour)
         self._fetching = Fetching(self.store, Fetch())
@@ -45,6 +50,7 @@ class Desk:
         wants = self._fetching.wants if fetches(options) else None
         engine = build_engine(options, self.store, remember=True, failures=self._failures, wants=wants)
         self.engine: Engine = engine
+        self._options = options
         self._fetching.renew(options)
         self._keeper = Keeper(options, self.store)
         self._learner = Learner(options, self.store)
@@ -60,12 +66,18 @@ class Desk:
 
     def _process(self, transaction: Transaction) -> Outcome:
         if transaction.direction is Direction.OUTBOUND:
-            return self.engine.process(transaction)
+            return self.judge(transaction)
         generation = self.store.generation.current()
-        outcome = self.engine.process(transaction)
+        outcome = self.judge(transaction)
         if outcome.hold is None:
             return outcome
         return replace(outcome, hold=replace(outcome.hold, judged_under=generation))
+
+    def judge(self, transaction: Transaction) -> Outcome:
+        """Run the engine with all caution, and nothing else. Raises as ``process`` does."""
+        if self._caution is None:
+            return self.engine.process(transaction)
+        return self._caution.process(transaction, self.engine, self._options)
 
     def report(
         self, transaction: Transaction, outcome: Outcome, receipts: Sequence[Receipt], reply: Reply, seconds: float

@@ -6,6 +6,7 @@ import socket
 import time
 from contextlib import suppress
 
+from gateway.daemon.caution import Working
 from gateway.daemon.child import ADOPTED, ALIVE, Post
 from gateway.log import logger
 
@@ -15,6 +16,8 @@ SILENCE = 60.0
 Far above what work needs: the engine runs in threads. Six messages of 25 MB at once on two busy processors made a
 worker silent for 1.5 s at most.
 """
+HANG = 120.0
+"""Seconds on one message after which the engine is taken for stuck; 50 MB take some seconds."""
 LAST_WORDS = 5.0
 """Seconds in which an aborted child writes down where it hung, before it is killed."""
 SENDING = 5.0
@@ -24,9 +27,10 @@ SENDING = 5.0
 class Incumbent:
     """A child with its post, its channel and what was last heard of it. Times are monotonic seconds."""
 
-    def __init__(self, post: Post, pid: int, channel: socket.socket) -> None:
+    def __init__(self, post: Post, pid: int, channel: socket.socket, working: Working) -> None:
         self.post = post
         self.pid = pid
+        self.working = working
         self.channel = channel
         self.since = self._heard = time.monotonic()
         self.ready = False
@@ -75,15 +79,23 @@ class Incumbent:
         return self._aborted is not None
 
     def end_if_stuck(self) -> None:
-        """Abort a child that does not answer: it writes down where it hung; then kill it."""
-        if self.answers:
+        """Abort a child that does not move: it writes down where it hung; then kill it."""
+        complaint = self._complaint()
+        if complaint is None:
             return
         if self._aborted is None:
-            logger.error("%s gave no sign of life for %d s; it is replaced", self, SILENCE)
+            logger.error("%s %s; it is replaced", self, complaint)
             self._aborted = time.monotonic()
             self.signal(signal.SIGABRT)
         elif time.monotonic() - self._aborted > LAST_WORDS:
             self.signal(signal.SIGKILL)
+
+    def _complaint(self) -> str | None:
+        if not self.answers:
+            return f"gave no sign of life for {SILENCE:g} s"
+        if self.working.longest() > HANG:
+            return f"has worked on one message for {HANG:g} s"
+        return None
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

@@ -39,7 +39,7 @@ def attend_door(name: str, child: Child) -> None:
     server, count = Server(), worker_count(child.options)
     with _listening(_door(name, child.options), server):
         posts = [Post(f"milter {name} {n}", partial(_work, name, server)) for n in range(1, count + 1)]
-        Supervisor(posts, child.options, child, MARGIN / 2).run()
+        Supervisor(posts, child.options, child, child.caution.suspects, MARGIN / 2).run()
 
 
 def _door(name: str, options: Options) -> Milter:
@@ -67,7 +67,7 @@ class MilterWorker:
         self._name = name
         self._server = server
         self._child = child
-        self._desk = Desk(child.options)
+        self._desk = Desk(child.options, child.caution)
         self._threads = ThreadPoolExecutor(ENGINE_THREADS, "engine")
 
     def run(self) -> None:

@@ -36,8 +36,8 @@ from gateway.store.held_message import HeldMessage, redelivery_message_id, to_ho
 
 LOOK_EVERY = 1.0
 """Seconds between two looks for work where there is none."""
-AFTER_A_FAULT = 30.0
-"""Seconds before the next look where the store fails."""
+AFTER_A_FAULT = (1.0, 30.0)
+"""Seconds before the next look where the store fails: doubled from the first to the second while it goes on failing."""
 UNLIMITED = HoldLimits(sys.maxsize, sys.maxsize, sys.maxsize)
 """For what takes the place of a message that was within the limits."""
 LEASE = timedelta(hours=1)
@@ -81,6 +81,7 @@ class Retry:
         self._threads = threads
         self._pool = pool
         self._pools: dict[NextHop, Pool] = {}
+        self._patience = AFTER_A_FAULT[0]
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Try what is ready until told to stop; an attempt under way is brought to its end.
@@ -98,12 +99,20 @@ class Retry:
     async def _pause(self) -> float:
         """Make an attempt if there is one to make; return the seconds until the next look."""
         try:
-            return 0.0 if await self.once() else LOOK_EVERY
+            pause = 0.0 if await self.once() else LOOK_EVERY
         except Fault as error:
-            logger.warning("held mail: %s; tried again in %d s", error, AFTER_A_FAULT)
+            pause = self._after_a_fault()
+            logger.warning("held mail: %s; tried again in %d s", error, pause)
         except Exception:  # noqa: BLE001 - a bug must not end the attempts at all other mail
+            pause = self._after_a_fault()
             logger.exception("held mail: an attempt failed")
-        return AFTER_A_FAULT
+        else:
+            self._patience = AFTER_A_FAULT[0]
+        return pause
+
+    def _after_a_fault(self) -> float:
+        pause, self._patience = self._patience, min(AFTER_A_FAULT[1], self._patience * 2)
+        return pause
 
     async def once(self) -> bool:
         """Make the next attempt that is due; return whether there was one. Raises ``Fault``."""
@@ -148,7 +157,7 @@ class Retry:
             received_at=now(),
             retry_of=message.record_id,
         )
-        outcome = self._desk.engine.process(transaction)
+        outcome = self._desk.judge(transaction)
         rule = self._redeliver.of(message.envelope)
         step = next_step(outcome, rule, unreadable=message.unreadable, asked=message.asked)
         if step is Step.DELIVER and message.unreadable and message.message_id:

@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 from gateway.config import ConfigError, Options
 from gateway.daemon.bounds import bound_process, too_few_descriptors, worker_count
+from gateway.daemon.caution import Suspects
 from gateway.daemon.child import Post
 from gateway.daemon.metrics_server import serve_metrics
 from gateway.daemon.notify import notify, reloading, watchdog_seconds
@@ -26,9 +28,10 @@ from gateway.metrics import RELOAD
 from gateway.store import open_store
 
 
-def serve(read: Callable[[], Options]) -> None:
+def serve(read: Callable[[], Options], folder: Path) -> None:
     """Run the service until it is told to stop; ``read`` reads the configuration, now and at every reload.
 
+    ``folder`` is this run's alone: what its processes tell each other.
     Raises what keeps it from starting: configuration, store, ports, files.
     """
     options = read()
@@ -42,7 +45,8 @@ def serve(read: Callable[[], Options]) -> None:
     store.check()
     store.close()
     posts = _posts(options)
-    Supervisor(posts, options, Outside(read, options, len(posts))).run()
+    outside, suspects = Outside(read, options, len(posts)), Suspects(folder / "suspects")
+    Supervisor(posts, options, outside, suspects).run()
     logger.info("stopped")
 
 

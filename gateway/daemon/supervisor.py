@@ -20,6 +20,7 @@ from typing import NoReturn, Protocol
 from prometheus_client.multiprocess import mark_process_dead
 
 from gateway.config import Options
+from gateway.daemon.caution import Caution, Suspects, Working
 from gateway.daemon.child import BEAT, Child, Post, framed
 from gateway.daemon.incumbent import Incumbent
 from gateway.errors import Fault
@@ -69,12 +70,14 @@ class Supervisor:
         posts: Sequence[Post],
         options: Options,
         superior: Superior,
+        suspects: Suspects,
         margin: float = MARGIN,
     ) -> None:
         """``margin`` of a supervisor below another must be smaller than the other's."""
         self._vacant = [(0.0, post) for post in posts]
         self._options = options
         self._superior = superior
+        self._suspects = suspects
         self._margin = margin
         self._incumbents: dict[int, Incumbent] = {}
         self._delays: dict[str, float] = {}
@@ -149,15 +152,16 @@ class Supervisor:
 
     def _fill(self, post: Post) -> None:
         ours, theirs = socket.socketpair()
+        working = Working()
         # A signal that came between fork and reset would wake the supervisor instead of the child.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS | OUTSIDE)
         pid = os.fork()
         if pid == 0:
             ours.close()
-            self._become(post, Child(theirs, self._options))
+            self._become(post, Child(theirs, self._options, Caution(self._suspects, working)))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS | OUTSIDE)
         theirs.close()
-        incumbent = self._incumbents[pid] = Incumbent(post, pid, ours)
+        incumbent = self._incumbents[pid] = Incumbent(post, pid, ours, working)
         self._watch(ours.fileno(), partial(self._hear, incumbent))
 
     def _become(self, post: Post, child: Child) -> NoReturn:
@@ -204,6 +208,8 @@ class Supervisor:
         with suppress(KeyError):
             self._selector.unregister(gone.channel)
         gone.channel.close()
+        under_way = gone.working.digests()
+        gone.working.close()
         mark_process_dead(gone.pid)
         self._predecessors[gone.post.name] = gone.pid
         if self._stops:
@@ -211,6 +217,8 @@ class Supervisor:
         if not self._ready:
             self._stop()
             raise Fault(f"{gone.post.name} could not start; the lines above say why")
+        for message in under_way:
+            self._suspects.strike(message)
         ERRORS[Kind.WATCHDOG if gone.stuck else Kind.CHILD].inc()
         least, most = RESPAWN_DELAYS
         young = time.monotonic() - gone.since < YOUNG
@@ -218,6 +226,8 @@ class Supervisor:
         self._delays[gone.post.name] = delay
         self._vacant.append((time.monotonic() + delay, gone.post))
         logger.error("%s ended with %d; it is replaced in %g s", gone, code, delay)
+        if under_way:
+            logger.error("%s had %d messages under way; each is tried alone when it comes again", gone, len(under_way))
 
     # -- configuration ------------------------------------------------------------------------------------------
 

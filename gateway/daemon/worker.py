@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from gateway.clock import new_id, now
+from gateway.clock import Watch, new_id, now
 from gateway.config import Options
 from gateway.daemon.child import BEAT, Child
 from gateway.daemon.desk import Desk, prune
@@ -32,6 +32,8 @@ ENGINE_THREADS = 4
 M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 1 << 20
 PRUNE_EVERY = 3600.0
 """Seconds between two removals of what is past its retention."""
+CLOCK_SET = 3600.0
+"""Seconds by which the clock must have been set for ages to be doubted."""
 
 T = TypeVar("T")
 
@@ -45,7 +47,7 @@ class Worker:
         self._options = child.options
         self._share = share
         self._instance = instance
-        self._desk = Desk(child.options)
+        self._desk = Desk(child.options, child.caution)
         self._doors: list[OpenDoor] = []
         self._trying: set[asyncio.Task[None]] = set()
         self._enough = asyncio.Event()
@@ -159,12 +161,17 @@ class Worker:
             self._desk.report(transaction, outcome, receipts, reply, seconds)
 
     async def _prune(self) -> None:
+        """Remove what is past its retention, unless the clock was just set: it may be wrong, and nothing comes back."""
+        watch = Watch()
         while True:
+            await asyncio.sleep(PRUNE_EVERY)
+            if abs(moved := watch.moved()) > CLOCK_SET:
+                logger.warning("retention: the clock was set by %+d s; nothing is removed for an hour", moved)
+                continue
             try:
                 await self._thread(prune, self._desk.store, self._options)
             except Fault as error:
                 logger.warning("retention: %s; tried again in an hour", error)
-            await asyncio.sleep(PRUNE_EVERY)
 
     async def _thread(self, function: Callable[..., T], *values: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *values)

@@ -28,6 +28,12 @@ class Engine:
             return self.outbound.process(transaction, moment)
         return self.inbound.process(transaction, moment)
 
+    def give_up(self, transaction: Transaction) -> Outcome:
+        """Return what becomes of a message that may not be processed, for it has ended our processes (row REL-11)."""
+        if transaction.direction is Direction.OUTBOUND:
+            return self.outbound.give_up()
+        return self.inbound.give_up(transaction)
+
 
 def make_record(
     transaction: Transaction, outcome: Outcome, receipts: Sequence[Receipt], reply: Reply | None, duration: float

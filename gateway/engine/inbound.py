@@ -80,7 +80,7 @@ class Inbound:
         try:
             header = read_header(content)
         except Malformed as error:
-            return self._without_header(transaction, error)
+            return self._unread(transaction, Reason.LIMIT if isinstance(error, LimitExceeded) else Reason.MALFORMED)
         # Of a header that ends here for some and there for others nobody knows which From a reader will see (SIG-09).
         author = author_of(header) if header.reads_one_way else None
         message_id = _message_id(header)
@@ -96,9 +96,13 @@ class Inbound:
             return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, plain),), facts=facts)
         return self._judged(transaction, header, forged, author, message_id, at)
 
-    def _without_header(self, transaction: Transaction, error: Malformed) -> Outcome:
+    def give_up(self, transaction: Transaction) -> Outcome:
+        """Deliver a message as it came, without reading it; what claims to be ours is cut out."""
+        return self._unread(transaction, Reason.INTERNAL)
+
+    def _unread(self, transaction: Transaction, reason: Reason) -> Outcome:
         """A header over its limits is not read; what claims to be ours is cut out of it all the same."""
-        opened = Opened(signature=_not_judged(Reason.LIMIT if isinstance(error, LimitExceeded) else Reason.MALFORMED))
+        opened = Opened(signature=_not_judged(reason))
         fields = self._fields(transaction, opened)
         made = b"".join((*fields, cut_forged(transaction.content, self.sealer.authserv_ids)))
         delivery = Delivery(transaction.envelope.recipients, made)

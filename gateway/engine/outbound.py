@@ -67,6 +67,13 @@ class Outbound:
         deliveries = self._deliveries(transaction.envelope, submission, decision, at)
         return Outcome(Verdict.RELAY, deliveries=deliveries, facts=facts)
 
+    def give_up(self) -> Outcome:
+        """Refuse a message without looking at it."""
+        finding = {"status": "not-signed", "reason": Reason.INTERNAL}
+        facts = {"signature": finding, "encryption": {**finding, "status": "not-encrypted"}}
+        text = f"{Reason.INTERNAL}: the gateway cannot process this message; ask its administrator"
+        return Outcome(Verdict.REJECT, reply(554, "5.3.0", text), facts=facts)
+
     def _decide(self, submission: Submission, at: datetime) -> Decision:
         question = replace(submission.question, answers_encrypted=self._answers_encrypted(submission))
         needed = addresses_needed(question, self.rules)

@@ -26,7 +26,8 @@ class FailureRate:
         """Whether the key may be used once more."""
         with self._lock:
             failures = self._failures.get(key)
-            while failures and failures[0] <= at - WINDOW:
+            # One that lies ahead was noted before the clock was set back, and would count for ever.
+            while failures and not at - WINDOW < failures[0] <= at + WINDOW:
                 failures.popleft()
             return not failures or len(failures) < self._per_hour
 

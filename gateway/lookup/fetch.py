@@ -70,11 +70,11 @@ class Fetch:
         for _ in range(MAX_REDIRECTS + 1):
             try:
                 answer = self._ask(parse_url(url, self._ports), limit, deadline)
+                if isinstance(answer, bytes):
+                    return answer
+                url = urljoin(url, answer)
             except (Malformed, OSError, HTTPException, ValueError) as error:
                 raise NotFetched(_told(error)) from error
-            if isinstance(answer, bytes):
-                return answer
-            url = urljoin(url, answer)
         raise NotFetched(f"more than {MAX_REDIRECTS} redirects")
 
     def _ask(self, target: Target, limit: int, deadline: Deadline) -> bytes | str:

@@ -21,11 +21,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
+from gateway.engine.results import PREFIX
 from gateway.engine.transaction import Octets
 from gateway.errors import GatewayError
 
 LIMIT = 2000
 """Edits of one header: a mail server looks through it from the top for each."""
+FIELDS = 10_000
+"""Fields that are compared one by one; each costs a hundred times its size, and a stranger may send millions."""
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)\r\n", re.DOTALL)
 _NEXT_FIELD = re.compile(rb"(?<=\r\n)(?![ \t])")
@@ -68,21 +71,31 @@ def edits(old: Octets, new: Octets) -> Edits:
     before, old_body = _parted(old)
     after, new_body = _parted(new)
     same = len(old) - old_body == len(new) - new_body and new.endswith(memoryview(old)[old_body:])
-    header = tuple(islice(_header_edits(before, after), LIMIT + 1))
+    if not before.startswith((b" ", b"\t")) and (b"\r\n" + after).endswith(b"\r\n" + before):
+        before, after = b"", after[: len(after) - len(before)]
+    header = tuple(islice(_header_edits(_fields(before), _fields(after)), LIMIT + 1))
     if len(header) > LIMIT:
         raise Inexpressible(f"more than {LIMIT} header fields would change")
     return Edits(header, None if same else new_body)
 
 
-def _parted(content: Octets) -> tuple[list[bytes], int]:
-    """Return the header fields, CRLF included, and where the body begins; without an empty line there is none."""
+def _parted(content: Octets) -> tuple[bytes, int]:
+    """Return the header, CRLF included, and where the body begins; without an empty line there is none."""
     if content.startswith(b"\r\n"):
-        return [], 2
+        return b"", 2
     end = content.find(b"\r\n\r\n")
     block = bytes(content if end < 0 else content[: end + 2])
     if not block.endswith(b"\r\n"):
         block += b"\r\n"
-    return [field for field in _NEXT_FIELD.split(block) if field], len(content) if end < 0 else end + 4
+    return block, len(content) if end < 0 else end + 4
+
+
+def _fields(block: bytes) -> list[bytes]:
+    """Return the fields of a header, CRLF included."""
+    fields = [field for field in _NEXT_FIELD.split(block, FIELDS + 1) if field]
+    if len(fields) > FIELDS:
+        raise Inexpressible(f"more than {FIELDS} header fields, and not all of them stay as they are")
+    return fields
 
 
 def _header_edits(before: Sequence[bytes], after: Sequence[bytes]) -> Iterator[Change | Insert]:
@@ -172,8 +185,14 @@ def _name(field: bytes) -> str:
 
 
 def _changeable(field: bytes) -> str | None:
-    """Return the name of a new field that may take an old one's place: an empty value would drop that instead."""
-    return None if field.endswith(b":\r\n") else _name(field) or None
+    """Return the name of a new field that may take an old one's place.
+
+    An empty value would drop that instead. In the place of a forged result that was the message's first field, ours
+    would stand below the mail server's Received (row HDR-03).
+    """
+    name = _name(field)
+    kept_on_top = name.startswith(PREFIX) or name == "authentication-results"
+    return None if kept_on_top or field.endswith(b":\r\n") else name or None
 
 
 def _named(field: bytes) -> tuple[str, str]:

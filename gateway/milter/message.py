@@ -16,7 +16,7 @@ class Message:
         self._sender = _address(sender)
         self._parameters = _texts(parameters)
         self._recipients: list[Recipient] = []
-        self._header: list[bytes] = []
+        self._header = bytearray()  # fields may come by the million
         self._body: list[bytes] = []
 
     def recipient(self, address: bytes, parameters: tuple[bytes, ...]) -> None:
@@ -25,11 +25,14 @@ class Message:
 
     def field(self, name: str, value: bytes) -> None:
         """Take one header field."""
-        self._keep(self._header, b"%s:%s\r\n" % (name.encode(), value.replace(b"\n", b"\r\n")))
+        field = b"%s:%s\r\n" % (name.encode(), value.replace(b"\n", b"\r\n"))
+        if self._has_room(field):
+            self._header += field
 
     def body(self, piece: bytes) -> None:
         """Take the next piece of the body."""
-        self._keep(self._body, piece)
+        if self._has_room(piece):
+            self._body.append(piece)
 
     @property
     def envelope(self) -> Envelope:
@@ -43,16 +46,16 @@ class Message:
 
     def take(self) -> bytes:
         """Return the content and let go of its pieces."""
-        content = b"".join((*self._header, b"\r\n", *self._body))
+        content = b"".join((self._header, b"\r\n", *self._body))
         self._drop()
         return content
 
-    def _keep(self, pieces: list[bytes], piece: bytes) -> None:
+    def _has_room(self, piece: bytes) -> bool:
+        """Count what came; over the limit, let go of everything."""
         self.size += len(piece)
         if self.too_large:
             self._drop()
-        else:
-            pieces.append(piece)
+        return not self.too_large
 
     def _drop(self) -> None:
         self._header.clear()

@@ -1,11 +1,11 @@
 """One connection of the mail server, in libmilter's words: what is told is collected, the end of a message answered."""
 
+import logging
 from typing import Any
 
 import milter
 
 from gateway.engine.transaction import Client, Delivery
-from gateway.errors import Fault
 from gateway.milter.edits import Change, Edits
 from gateway.milter.message import Message
 from gateway.milter.service import Service
@@ -18,12 +18,14 @@ TEXT_LIMIT = 900
 
 UNREADABLE = "\ufffd"
 """Stands in an address for octets that are no UTF-8."""
+_logger = logging.getLogger(__name__)
 
 
 class Session:
     """One client of the mail server's, and its messages one after another.
 
-    ``context`` is pymilter's object for the connection. What fails on the way is kept until the end of the message.
+    ``context`` is pymilter's object for the connection. What fails on the way is kept until the end of the message;
+    of one that is lost, the rest is passed over.
     """
 
     def __init__(self, steps: int) -> None:
@@ -51,15 +53,18 @@ class Session:
 
     def envrcpt(self, address: bytes, *parameters: bytes) -> None:
         """Take a recipient."""
-        self._begun.recipient(address, parameters)
+        if self._message is not None:
+            self._message.recipient(address, parameters)
 
     def header(self, name: str, value: bytes) -> None:
         """Take a field."""
-        self._begun.field(name, value)
+        if self._message is not None:
+            self._message.field(name, value)
 
     def body(self, piece: bytes) -> None:
         """Take a piece of the body."""
-        self._begun.body(piece)
+        if self._message is not None:
+            self._message.body(piece)
 
     def broken(self) -> None:
         """Something of the message was lost: it is deferred at its end. Before a message, that is all of them."""
@@ -75,17 +80,13 @@ class Session:
         """Bring the message to its end; return the answer."""
         message, self._message = self._message, None
         if message is None or not self._fit:
-            return trouble(service.new_id())
+            record_id = service.new_id()
+            _logger.warning("%s: deferred, without a record: we are stopping, or it did not come whole", record_id)
+            return trouble(record_id)
         sender = message.envelope.sender
         return service.finish(
             self._client(context), message, lambda edits, delivery: carry(context, edits, delivery, sender)
         )
-
-    @property
-    def _begun(self) -> Message:
-        if self._message is None:
-            raise Fault("the mail server tells of a message that did not begin")
-        return self._message
 
     def _client(self, context: Any) -> Client:
         """Return the client, with the login and the queue id of the message at hand."""

@@ -29,6 +29,7 @@ from gateway.pki.need import Need
 from gateway.reason import Reason
 from gateway.store import held_content, needs, schema
 from gateway.store.database import Database, insert_new
+from gateway.store.due import is_due
 from gateway.store.generation import Generation
 from gateway.store.held_message import HeldMessage, State, messages, new_row, one_message, words
 from gateway.store.owner import has_ended
@@ -126,11 +127,11 @@ class StoredHeld:
         return None
 
     def _candidates(self, now: datetime) -> list[Row[Any]]:
-        due = and_(_TABLE.c.state == State.READY, _TABLE.c.due <= now)
+        due = and_(_TABLE.c.state == State.READY, is_due(_TABLE.c.due, now))
         query = select(_TABLE).where(or_(due, _TABLE.c.state == State.TRYING)).order_by(_TABLE.c.due, _TABLE.c.id)
         with self._database.read() as connection:
             rows = connection.execute(query.limit(_CANDIDATES)).all()
-        return [row for row in rows if row.due <= now or has_ended(row.owner, self._owner)]
+        return [row for row in rows if row.state == State.READY or row.due <= now or has_ended(row.owner, self._owner)]
 
     def _take(self, row: Row[Any], until: datetime) -> bool:
         """Lease an entry, unless another was faster; one that ended too many processes is given up."""

@@ -27,6 +27,10 @@ OVERLAP = 1000
 """How far behind the newest number ``follow`` still looks for rows that were committed late."""
 PRUNE_AT_ONCE = 1000
 
+# Made once: to build a statement with its values takes several times as long as to carry it out.
+_ADD = insert(schema.records).returning(schema.records.c.number)
+_INDEX = insert(schema.record_addresses)
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -49,13 +53,13 @@ class Journal:
 
     def write(self, records: Sequence[Record]) -> None:
         """Add records in one transaction; a store that is not durable may lose the last seconds' in a power failure."""
-        table = schema.records
         with self._database.write(lasting=False) as connection:
+            index = []
             for record in records:
-                number = connection.scalar(insert(table).values(_row(record)).returning(table.c.number))
-                index = [{"number": number, "address": address} for address in sorted(_addresses(record))]
-                if index:
-                    connection.execute(insert(schema.record_addresses), index)
+                number = connection.scalar(_ADD, _row(record))
+                index += [{"number": number, "address": address} for address in sorted(_addresses(record))]
+            if index:
+                connection.execute(_INDEX, index)
 
     def recent(self, query: Query = Query(), limit: int = 50) -> list[Document]:
         """Return the last ``limit`` records that match, newest last."""

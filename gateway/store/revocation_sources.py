@@ -22,6 +22,7 @@ from gateway.pki.revocation import RevocationList, StatusResponse
 from gateway.pki.sources import Kind, Source, sources_of
 from gateway.store import revocation_lists, schema, status_responses
 from gateway.store.database import Database, insert_new
+from gateway.store.due import is_due
 from gateway.store.generation import Generation
 
 MAX_SOURCES = 500
@@ -67,7 +68,7 @@ class StoredSources:
 
         What follows must end in one of the three verbs below; else it is due again when the lease is over.
         """
-        query = select(_TABLE).where(_TABLE.c.due <= at).order_by(_TABLE.c.due, _TABLE.c.id).limit(1)
+        query = select(_TABLE).where(is_due(_TABLE.c.due, at)).order_by(_TABLE.c.due, _TABLE.c.id).limit(1)
         with self._database.read() as connection:
             row = connection.execute(query).first()
         if row is None:

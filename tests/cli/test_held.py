@@ -55,7 +55,7 @@ def test_all_of_one_is_shown_by_a_prefix(command: Command, store: Store) -> None
         "record_id": "r1",
         "received_at": "2026-03-04T05:06:07.089000Z",
         "door": "inbound",
-        "client": "192.0.2.7",
+        "client": "198.51.100.9",
         "sender": "alice@example.com",
         "recipients": ["support@example.org"],
         "message_id": "<m1@example.com>",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from gateway.config import Options, parse
+from gateway.daemon.caution import Suspects
 from gateway.daemon.child import Child, Post
 from gateway.daemon.supervisor import Superior, Supervisor
 from gateway.errors import Fault
@@ -90,7 +91,8 @@ class Crew:
             sys.stderr = os.fdopen(2, "w", closefd=False)
             logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s", force=True)
             posts = [Post(name, lambda child, work=work: self.be(child, work)) for name, work in self._posts]  # type: ignore[misc]
-            Supervisor(posts, named(1), self._superior(self.say), margin=1.0).run()
+            suspects = Suspects(self._folder / "suspects")
+            Supervisor(posts, named(1), self._superior(self.say), suspects, margin=1.0).run()
             code = 0
         except Fault as fault:
             logging.error("%s", fault)

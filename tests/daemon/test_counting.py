@@ -14,6 +14,7 @@ import yaml
 
 from gateway.config import Options, parse
 from gateway.daemon import incumbent, journal_writer
+from gateway.daemon.caution import Working
 from gateway.daemon.child import Post
 from gateway.daemon.desk import Desk
 from gateway.daemon.incumbent import Incumbent
@@ -119,7 +120,7 @@ def test_a_child_that_hangs_is_known_as_such(monkeypatch: pytest.MonkeyPatch) ->
         faulthandler.disable()
         signal.pause()
         os._exit(1)
-    child = Incumbent(Post("worker", lambda _: None), pid, ours)
+    child = Incumbent(Post("worker", lambda _: None), pid, ours, Working())
     child.end_if_stuck()
     assert not child.stuck
     monkeypatch.setattr(incumbent, "SILENCE", 0.0)

@@ -45,7 +45,7 @@ def nested(child: Child, say: Say) -> None:
         serving(lower, say)
 
     posts = [Post("lower 1", below), Post("lower 2", below)]
-    Supervisor(posts, child.options, child, margin=0.4).run()
+    Supervisor(posts, child.options, child, child.caution.suspects, margin=0.4).run()
 
 
 def nested_stubborn(child: Child, say: Say) -> None:
@@ -53,7 +53,7 @@ def nested_stubborn(child: Child, say: Say) -> None:
         say(f"pid {os.getpid()}")
         stubborn(lower, say)
 
-    Supervisor([Post("lower", below)], child.options, child, margin=0.4).run()
+    Supervisor([Post("lower", below)], child.options, child, child.caution.suspects, margin=0.4).run()
 
 
 def test_ready_when_all_are(tmp_path: Path) -> None:

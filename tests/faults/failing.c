@@ -1,7 +1,7 @@
 /* A C library whose input and output fails when a test says so; loaded before the real one (LD_PRELOAD).
  *
  * FAULTS_CONTROL names a file of struct control that test and processes share; FAULTS_FOLDER the folder whose files
- * may fail. Sockets are those of AF_INET. A call that fails does nothing but set errno.
+ * may fail. Sockets are those of AF_INET. A call that fails does nothing but set errno. The wall clock can be set, too.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,7 +14,9 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { NEVER, ONCE, FOREVER };
@@ -25,6 +27,7 @@ struct control {
     int countdown; /* calls until the one that fails */
     int calls;     /* calls that could have failed */
     int faults;    /* calls that did */
+    int ahead;     /* seconds by which the wall clock is wrong */
 };
 
 #define DESCRIPTOR_COUNT 65536
@@ -181,3 +184,32 @@ int socket(int family, int kind, int protocol)
     }
 ON_BOTH(ssize_t, read, (int fd, void *to, size_t size), (fd, to, size))
 ON_BOTH(ssize_t, write, (int fd, const void *from, size_t size), (fd, from, size))
+
+/* The wall clock; the monotonic one, which nobody can set, stays as it is. */
+
+int clock_gettime(clockid_t clock, struct timespec *at)
+{
+    REAL(clock_gettime);
+    int result = real(clock, at);
+    if (result == 0 && control && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
+        at->tv_sec += control->ahead;
+    return result;
+}
+
+int gettimeofday(struct timeval *restrict at, void *restrict zone)
+{
+    REAL(gettimeofday);
+    int result = real(at, zone);
+    if (result == 0 && control)
+        at->tv_sec += control->ahead;
+    return result;
+}
+
+time_t time(time_t *at)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (at)
+        *at = now.tv_sec;
+    return now.tv_sec;
+}

@@ -13,7 +13,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from gateway.reason import Reason
-from tests.authority import Authority, Issued
+from tests.authority import Authority, Issued, fresh_key
 from tests.engine.world import AT, HELPDESK
 from tests.inbound.made import ALICE, MALLORY
 from tests.openssl import openssl, require_openssl
@@ -116,7 +116,8 @@ class Correspondent:
         stranger = Authority(name="Strange")
         self.people: dict[str, Issued] = {
             **{kind: authority.leaf(ALICE, kind=kind) for kind in SIGNING},
-            **{f"desk-{kind}": authority.leaf(HELPDESK, kind=kind) for kind in RECEIVING},
+            # Keys that nobody shares: by -keyid a mail to the owner of the same key would be ours to read.
+            **{f"desk-{kind}": authority.leaf(HELPDESK, kind=kind, key=fresh_key(kind)) for kind in RECEIVING},
             "mallory": authority.leaf(MALLORY, kind="p256"),
             "expired": authority.leaf(ALICE, kind="p256", not_after=AT - timedelta(days=1)),
             "stranger": stranger.leaf(ALICE, kind="p256"),

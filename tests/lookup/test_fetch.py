@@ -191,6 +191,12 @@ def test_net_01_a_redirect_is_checked_as_the_first_url(site: Site, where: str) -
     assert site.connections == 1
 
 
+@pytest.mark.parametrize("where", ["http://[bad", "http://[::1", "//[x]/"])
+def test_a_redirect_that_is_no_url(site: Site, where: str) -> None:
+    site.put("/a", b"", "302 Found", f"Location: {where}")
+    refused(site.fetch(), site.url("/a"), "no HTTP")
+
+
 def test_net_01_three_redirects_are_followed_and_no_more(site: Site) -> None:
     for number in range(4):
         site.put(f"/{number}", b"", "302 Found", f"Location: /{number + 1}")

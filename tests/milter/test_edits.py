@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.milter.edits import FIELDS as MOST
 from gateway.milter.edits import LIMIT, Change, Inexpressible, Insert, edits
 from tests.milter.model import apply
 
@@ -57,6 +58,16 @@ def test_hdr_03_result_fields_stand_on_top_in_order() -> None:
         Insert(0, "Authentication-Results", " y"),
         Insert(1, "X-SMIME-Gateway-Id", " 1"),
     )
+
+
+def test_hdr_03_a_forged_field_at_the_very_top_gets_no_result_in_its_place() -> None:
+    """HDR-03: changed in place, a result would stand below the mail server's own Received field."""
+    forged = ["x-smime-gateway-seal: forged\r\n", "Authentication-Results: y; smime=pass\r\n"]
+    ours = ["X-SMIME-Gateway-Seal: v1\r\n", "Authentication-Results: y; smime=none\r\n", "X-SMIME-Gateway-Id: 1\r\n"]
+    old, new = content([*forged, "From: a@b\r\n"], b"x\r\n"), content([*ours, "From: a@b\r\n"], b"x\r\n")
+    found = edits(old, new)
+    assert apply(old, new, found) == new
+    assert [edit.position for edit in found.header if isinstance(edit, Insert)] == [0, 1, 2]
 
 
 def test_a_field_changes_in_its_place() -> None:
@@ -115,3 +126,18 @@ def test_edits_are_bounded() -> None:
     assert len(edits(content(many[1:], b""), content([], b"")).header) == LIMIT
     with pytest.raises(Inexpressible):
         edits(content(many, b""), content([], b""))
+
+
+def test_lim_01_fields_by_the_million_are_not_compared() -> None:
+    """LIM-01: where all stay as they are, results are put on top all the same; else it cannot be expressed."""
+    old = content(["X-A: 1\r\n", *["a:\r\n"] * MOST], b"x\r\n")
+    assert edits(old, b"X-New: 1\r\n" + old).header == (Insert(0, "X-New", " 1"),)
+    with pytest.raises(Inexpressible):
+        edits(old, b"X-New: 1\r\n" + old.removeprefix(b"X-A: 1\r\n") + b"y")
+
+
+def test_a_header_is_the_end_of_another_only_where_a_field_begins() -> None:
+    old, new = content(["b: x\r\n"], b""), content(["X-b: x\r\n"], b"")
+    assert edits(old, new).header == (Change("b", 1, ""), Insert(0, "X-b", " x"))
+    with pytest.raises(Inexpressible):
+        edits(content([" fold\r\n"], b""), content(["X-A: 1\r\n", " fold\r\n"], b""))

@@ -273,6 +273,28 @@ def test_a_stop_waits_for_the_messages_under_way(scripted: Milter) -> None:
     assert not scripted.socket.exists()
 
 
+def test_a_message_that_begins_during_a_stop_is_deferred_in_few_words(folder: Path) -> None:
+    """One line in the log, however many fields come."""
+    require_pymilter()
+    milter = Milter(folder, processes=1)
+    try:
+        with milter.connect() as before, milter.connect() as late:
+            for mta in (before, late):
+                mta.client()
+            before.envelope("a@example.org", "b@example.net")
+            milter.terminate()
+            time.sleep(0.5)
+            verdict = late.mail(letter("tag", *["X-A: x"] * 50))
+            before.content(Held(letter()))
+            assert before.end(Held(letter())).code == "c"
+        assert verdict.reply.startswith("451 4.3.0 Temporary trouble")
+        record_id = verdict.reply.partition("(record ")[2].rstrip(")")
+        assert len([line for line in milter.log.splitlines() if record_id in line]) == 1
+        assert "Traceback" not in milter.log
+    finally:
+        milter.kill()
+
+
 def test_a_socket_of_a_killed_run_is_taken_over(scripted: Milter, folder: Path) -> None:
     scripted.kill()
     assert scripted.socket.exists()

@@ -1,0 +1,38 @@
+"""Loaded by every Python that has this folder in its path: certain words in a message end the process, or hang it.
+
+It stands for a fault in a C library below the engine; the gateway knows nothing of it.
+"""
+
+import os
+import time
+from typing import Any
+
+from gateway.daemon import alone, incumbent
+from gateway.engine.inbound import Inbound
+from gateway.engine.outbound import Outbound
+
+incumbent.HANG = 1.0
+alone.SECONDS = 5
+
+
+def poisoned(way: type[Inbound] | type[Outbound]) -> None:
+    process = way.process
+
+    def swallow(self: Any, transaction: Any, at: Any) -> Any:
+        if b"poison: slow" in transaction.content:
+            time.sleep(0.5)
+        if b"poison: abort" in transaction.content:
+            time.sleep(0.2)
+            os.abort()
+        if b"poison: hang" in transaction.content:
+            time.sleep(3600)
+        if b"poison: once" in transaction.content and not os.path.exists(os.environ["POISON_TAKEN"]):
+            open(os.environ["POISON_TAKEN"], "x").close()
+            os.abort()
+        return process(self, transaction, at)
+
+    way.process = swallow  # type: ignore[method-assign]
+
+
+poisoned(Inbound)
+poisoned(Outbound)
