@@ -13,6 +13,8 @@ from gateway.policy.rule import Addresses, Level
 
 SMALLEST_MESSAGE = 64 * 1024
 """What every server must take (RFC 5321 §4.5.3.1.7)."""
+OTHERS_WRITE = 0o002
+"""To connect to a socket is to write to it (unix(7))."""
 
 
 def warnings(options: Options) -> list[str]:
@@ -25,7 +27,7 @@ def warnings(options: Options) -> list[str]:
         _repeated,
         _unused_tls,
         _no_login,
-        _slow_milters,
+        _open_milters,
         _names,
         _bounds,
     )
@@ -103,11 +105,14 @@ def _no_login(options: Options) -> Iterator[Problem]:
             yield Problem(("groups", index, "submitters", "users"), "no outbound listener has auth: nobody can log in")
 
 
-def _slow_milters(options: Options) -> Iterator[Problem]:
+def _open_milters(options: Options) -> Iterator[Problem]:
     for index, milter in enumerate(options.milters):
         if isinstance(milter.listen, Endpoint):
             text = "TCP costs tens of milliseconds a message, and any local user may connect; use unix:PATH"
             yield Problem(("milters", index, "listen"), text)
+        elif int(milter.mode, 8) & OTHERS_WRITE:
+            text = f"{milter.mode}: any local user may connect, and have mail signed or opened; use 0660"
+            yield Problem(("milters", index, "mode"), text)
 
 
 def _names(options: Options) -> Iterator[Problem]:

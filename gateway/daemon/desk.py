@@ -55,6 +55,10 @@ class Desk:
         self._keeper = Keeper(options, self.store)
         self._learner = Learner(options, self.store)
 
+    def is_quick(self, transaction: Transaction) -> bool:
+        """Whether ``process`` may run on an event loop."""
+        return self.engine.is_quick(transaction)
+
     def process(self, transaction: Transaction) -> Outcome:
         """Run the engine over one message. Raises ``Fault``; what else it raises is a bug, and defers the message."""
         try:

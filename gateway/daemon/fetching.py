@@ -15,7 +15,7 @@ from gateway.errors import Fault, Malformed
 from gateway.log import logger
 from gateway.lookup import Fetch, NotFetched, look_up
 from gateway.pki.path import Path
-from gateway.pki.sources import Source
+from gateway.pki.sources import Kind, Source
 from gateway.pki.status import Status, statuses
 from gateway.pki.validation import judge
 from gateway.store import Store
@@ -103,7 +103,7 @@ class Fetching:
         source = self._store.revocation_sources.claim(self._now(), LEASE)
         if source is None:
             return False
-        if self._holds(source.path):
+        if self._holds(source):
             self._fetch_from(source)
         else:
             logger.info("revocation: %s: not fetched any more: the path to its issuer does not hold", source.url)
@@ -114,8 +114,12 @@ class Fetching:
         if self._is_unknown(path) and not self._store.revocation_sources.want(path, self._now()):
             logger.warning("revocation: too many addresses of CRLs and OCSP responders; a further one is not asked")
 
-    def _holds(self, path: Path) -> bool:
-        """Whether the path leads to an anchor as trust is now; it may have changed since the message came."""
+    def _holds(self, source: Source) -> bool:
+        """Whether the path leads to an anchor as trust is now; it may have changed since the message came.
+
+        A list speaks for all certificates of its issuer: what became of the one that named it first does not count.
+        """
+        path = source.path[1:] if source.kind is Kind.LIST else source.path
         self._store.generation.expire()
         return judge(path[0], path[1:], self._store.evidence.trust(path[0]), self._now()).anchor is not None
 

@@ -115,9 +115,14 @@ class MilterWorker:
     def _process(self, transaction: Transaction) -> Outcome:
         if looping(transaction.content):
             return Outcome(Verdict.REJECT, LOOP)
+        if self._desk.is_quick(transaction):
+            return self._desk.process(transaction)
         return self._threads.submit(self._desk.process, transaction).result()
 
     def _report(
         self, transaction: Transaction, outcome: Outcome, receipts: Sequence[Receipt], reply: Reply, seconds: float
     ) -> None:
-        self._threads.submit(self._desk.report, transaction, outcome, receipts, reply, seconds).result()
+        if self._desk.asks_the_store(transaction, outcome):
+            self._threads.submit(self._desk.report, transaction, outcome, receipts, reply, seconds).result()
+        else:
+            self._desk.report(transaction, outcome, receipts, reply, seconds)

@@ -18,6 +18,10 @@ class Engine:
     outbound: Outbound
     inbound: Inbound
 
+    def is_quick(self, transaction: Transaction) -> bool:
+        """Whether ``process`` may run where nobody can wait: it neither asks a port nor takes long."""
+        return transaction.direction is Direction.OUTBOUND and self.outbound.is_quick(transaction)
+
     def process(self, transaction: Transaction, at: datetime | None = None) -> Outcome:
         """Return what becomes of a message; ``at`` (default: its receipt) is the time certificates must serve.
 

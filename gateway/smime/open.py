@@ -17,12 +17,18 @@ from gateway.cms.signed import SignedData
 from gateway.errors import Malformed
 from gateway.mail.entity import IDENTITY, Entity, decoded_body
 from gateway.mail.header import Field, Header, edit, read_header
+from gateway.mail.transfer import encode_base64
 from gateway.smime.layer import SIGNATURE_TYPES, Layer, may_be_cms
 
 CMS_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _BOUNDARY = re.compile(rb";\s*boundary[*0-9]*\s*=", re.IGNORECASE)
 _PARAMETER = rb';[ \t]*(?:[^\s;"=()]+[ \t]*=[ \t]*(?:"[^"\\]*"|[^\s;"()\\]*))?[ \t]*'
 _PLAIN = re.compile(rb"multipart/signed[ \t]*(?:" + _PARAMETER + rb")*", re.IGNORECASE)
+_ATTACHED = (
+    b"Content-Type: application/octet-stream\r\n"
+    b"Content-Disposition: attachment\r\n"
+    b"Content-Transfer-Encoding: base64\r\n\r\n"
+)
 _VISIBLE_ENDS = re.compile(r"(?!=\?)[!-~](?:[ -~]*[!-~])?")
 
 
@@ -135,9 +141,15 @@ def without_fields(header: Header, drop: Collection[Field]) -> bytes:
 def put_in_place(header: Header, drop: Collection[Field], inner: bytes) -> tuple[bytes, memoryview]:
     """Return header block and body of a message with the entity ``inner`` in the place of its own.
 
-    All of the message's fields but Content-* and ``drop`` stay in order; of ``inner``'s only Content-* count.
+    All of the message's fields but Content-* and ``drop`` stay in order; of ``inner``'s only Content-* count. An entity
+    whose header is over its limits becomes an attachment.
     """
-    inner_header = read_header(inner)
+    try:
+        inner_header = read_header(inner)
+    except Malformed:
+        # Not an error: that would tell whoever garbled a ciphertext that the key took it (row DEC-07).
+        inner = _ATTACHED + encode_base64(inner)
+        inner_header = read_header(inner)
     kept = [field for field in header.fields if not field.name.startswith("content-") and field not in drop]
     promoted = [inner_header.raw(field) for field in inner_header.fields if field.name.startswith("content-")]
     pieces = [header.raw(field) for field in kept]

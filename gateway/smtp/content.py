@@ -48,14 +48,16 @@ class Content:
     def feed(self, data: bytes) -> bytes | None:
         """Take the next piece; return what follows the final dot, or None while it has not come."""
         data = self._undecided + data
-        end = data.find(END)
-        if end >= 0:
-            self._keep(data[: end + 2])
+        # The end begins like any line with a dot, and most pieces have none: one look finds out both.
+        dot = _STUFFED.search(data)
+        end = data.find(END, dot.start()) if dot else -1
+        if dot and end >= 0:
+            self._keep(data[: end + 2], dotted=dot.start() < end)
             self._undecided = b""
             return data[end + 5 :]
         held = _beginning_of_end(data)
         self._undecided = data[len(data) - held :]
-        self._keep(data[: len(data) - held])
+        self._keep(data[: len(data) - held], dotted=dot is not None)
         return None
 
     def take(self) -> bytes:
@@ -64,9 +66,9 @@ class Content:
         # One slice, one copy: the two bytes in front are those ``_undecided`` began with.
         return bytes(memoryview(kept)[2:])
 
-    def _keep(self, data: bytes) -> None:
+    def _keep(self, data: bytes, *, dotted: bool) -> None:
         self.bare = self.bare or has_bare_line_end(data)
-        if _STUFFED.search(data):
+        if dotted:
             data = data.replace(b"\r\n.", b"\r\n")
         self.size += len(data)
         if self.bare or self.too_large:

@@ -174,7 +174,7 @@ _KNOWN = _DAMAGE | {
     "locked": "another process holds its lock; if this lasts, find the process and end it",
     "readonly": "the database cannot be written; check owner, mode and mount of the state directory",
     "disk is full": "the disk is full",
-    "unable to open": "the database file cannot be opened; check owner and mode of the state directory",
+    "unable to open": "the database file cannot be opened; check owner, mode and mount of the state directory",
     "QueuePool": "all connections were busy for too long",
 }
 

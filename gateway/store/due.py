@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, or_
 
 FARTHEST = timedelta(days=2)
-"""Nothing is ever put off for longer: a later time was noted while the clock was ahead, and would not come for years."""
+"""Nothing is ever put off for longer: a later time was noted while the clock was ahead, and is years away."""
 
 
 def is_due(column: Column[Any], at: datetime) -> ColumnElement[bool]:

@@ -42,6 +42,7 @@ def test_nothing_to_say() -> None:
         ({"listeners": [door(tls={"certificate": "/etc/hostname"})]}, "listeners[0].tls.mode: none"),
         ({"groups": [group(submitters={"users": ["x"]})]}, "groups[0].submitters.users: no outbound listener has auth"),
         ({"milters": [MILTER | {"listen": "inet:127.0.0.1:8891"}]}, "milters[0].listen: TCP costs"),
+        ({"milters": [MILTER | {"mode": "0666"}]}, "milters[0].mode: 0666: any local user"),
         ({"hostname": "box"}, 'hostname: "box"'),
         ({"limits": {"message_size": "1kB"}}, "limits.message_size:"),
         ({"limits": {"connections": 10}}, "limits.connections_per_client:"),

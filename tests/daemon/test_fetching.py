@@ -232,6 +232,21 @@ def test_net_01_nothing_is_asked_any_more_when_trust_is_gone(ca: Ca, gateway: An
     assert (gateway.store.revocation_lists.list(), ca.site.connections) == ([], 2)
 
 
+def test_a_list_outlives_the_certificate_that_named_it_first(ca: Ca, gateway: Any) -> None:
+    """SIG-11: a leaf that is distrusted does not take the list of its issuer along, by which others are revoked."""
+    first, revoked = ca.leaf(), ca.leaf()
+    ca.publish(revoked)
+    gateway = gateway("soft")
+    gateway.says(first)
+    gateway.work()
+    assert gateway.says(revoked) == REVOKED
+    import_file(gateway.store, first.pem(), (), ImportOptions())
+    gateway.store.certificates.set_trust(first.certificate.fingerprint, Trust.DISTRUSTED)
+    gateway.at += 2 * DAY
+    gateway.work()
+    assert gateway.says(revoked) == REVOKED
+
+
 # what cannot go wrong
 
 

@@ -15,15 +15,13 @@ import secrets
 import smtplib
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.client import Letter, letter, submit
 from tests.e2e.conftest import ALICE, BOB, People
-from tests.e2e.conftest import people as people
 from tests.e2e.daemon import STRICT, SUPPORT, Daemon
 from tests.e2e.sink import Mail, Sink
 from tests.faults.control import Control, Kind, Mode
@@ -108,16 +106,10 @@ class Rig:
 
 
 @pytest.fixture
-def rig(failing: Path, people: People, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    sink = Sink().start()
-    with Daemon({"outbound": sink.port, "inbound": sink.port}, workers=1) as daemon:
-        daemon.import_(*people.files())
-        control = Control(daemon.folder / "faults")
-        monkeypatch.setenv("LD_PRELOAD", str(failing))
-        monkeypatch.setenv("FAULTS_CONTROL", str(daemon.folder / "faults"))
-        monkeypatch.setenv("FAULTS_FOLDER", str(daemon.folder / "state"))
-        yield Rig(daemon.start(), control, sink, people)
-    sink.stop()
+def rig(controlled: tuple[Daemon, Control], hop: Sink, people: People) -> Rig:
+    daemon, control = controlled
+    daemon.import_(*people.files())
+    return Rig(daemon.start(), control, hop, people)
 
 
 @pytest.mark.timeout(3600 if SOAK else 120)

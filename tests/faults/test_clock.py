@@ -16,7 +16,7 @@ from tests.faults.control import Control
 from tests.letters import SECRET, encrypted, head
 
 YEARS = int(timedelta(days=3652).total_seconds())
-AWHILE = 2.5
+AWHILE = 1.5
 """Seconds in which processes give signs of life, and look for work, more than once."""
 
 
@@ -58,10 +58,7 @@ def test_rel_10_within_a_session(
     assert daemon.stop() == 0
 
 
-@pytest.mark.parametrize("ahead", [YEARS, -YEARS])
-def test_rel_10_between_a_failure_and_its_retry(
-    controlled: tuple[Daemon, Control], hop: Sink, people: People, ahead: int
-) -> None:
+def test_rel_10_between_a_failure_and_its_retry(controlled: tuple[Daemon, Control], hop: Sink, people: People) -> None:
     """The ledger knows the copy that was taken before, and no age can make it forget."""
     daemon, control = controlled
     daemon.import_(*people.files())
@@ -70,7 +67,7 @@ def test_rel_10_between_a_failure_and_its_retry(
     sent = letter(to=ALICE)
     assert submit(daemon.doors["outbound"], sent.content, ALICE, BOB).code == 451
     assert [mail.recipients for mail in of(hop, sent.id)] == [(ALICE,)]
-    control.set_clock(ahead)
+    control.set_clock(YEARS)
     other = letter(sender=PLAIN)
     assert submit(daemon.doors["outbound"], other.content, ALICE, sender=PLAIN).code == 250
     time.sleep(AWHILE)
@@ -80,14 +77,13 @@ def test_rel_10_between_a_failure_and_its_retry(
     assert sorted(mail.recipients for mail in of(hop, sent.id)) == [(ALICE,), (BOB,)]
 
 
-@pytest.mark.parametrize("ahead", [YEARS, -YEARS])
 def test_rel_10_what_was_held_under_a_wrong_clock(
-    controlled: tuple[Daemon, Control], hop: Sink, people: People, ahead: int
+    controlled: tuple[Daemon, Control], hop: Sink, people: People
 ) -> None:
     """It is tried as soon as its key comes, and not in ten years."""
     daemon, control = controlled
     daemon.start()
-    control.set_clock(ahead)
+    control.set_clock(YEARS)
     arriving = encrypted(head(message_id="<held@customer.example>"), people.issued[SUPPORT])
     assert submit(daemon.doors["inbound"], arriving, SUPPORT, sender="alice@customer.example").code == 250
     assert SECRET not in of(hop, "<held@customer.example>")[0].content

@@ -19,6 +19,7 @@ from gateway.engine import judging
 from gateway.engine.inbound import InboundRules
 from gateway.engine.transaction import Verdict
 from gateway.mail.header import read_header
+from gateway.mail.transfer import decode_base64
 from gateway.pki.key import AgreementKey, KeyTransport, SoftwareKey
 from gateway.pki.revocation import read_revocation_list
 from gateway.pki.validation import Revocation, Strictness
@@ -624,6 +625,25 @@ def test_lim_01_structures_over_a_limit_are_delivered(desk: Desk, at_limit: byte
     outcome = desk.receive(mail(over))
     assert words(outcome)[0] == "neutral limit"
     assert bytes(outcome.deliveries[0].content).endswith(mail(over))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"X: " + b"w" * 70_000, b"\r\n".join([b"a:"] * 1001), b"\r\n".join([b"a:" + b"w" * 998] * 300)],
+    ids=["field", "fields", "header"],
+)  # fmt: skip
+def test_dec_07_a_header_over_a_limit_inside_is_no_error(desk: Desk, alice: Issued, header: bytes) -> None:
+    """DEC-07, LIM-01: a reply that differs after a key was used is an oracle; what is inside becomes an attachment."""
+    entity = header + b"\r\n\r\nHello\r\n"
+    for content, encryption in (
+        (made.encrypted(entity, desk.certificate), "decrypted"),
+        (made.opaque(entity, alice), "none"),
+    ):
+        outcome = desk.receive(mail(content))
+        assert words(outcome) == ("neutral limit", encryption)
+        sent = bytes(outcome.deliveries[0].content)
+        assert read_header(sent).value(read_header(sent).named("content-type")[0]) == b"application/octet-stream"
+        assert decode_base64(body(outcome)) == entity
 
 
 @pytest.mark.parametrize("name", CMS)

@@ -45,7 +45,8 @@ def run(story: Coroutine[Any, Any, None], seconds: float = 30) -> None:
 class Rule:
     """Answers a stage with ``reply`` as often as ``times``; ``match`` must stand in the line or among the recipients.
 
-    Replies: an SMTP reply, or ``close``, ``hang``; at stage ``dot`` also ``commit+close`` and ``commit+hang``.
+    Replies: an SMTP reply, or ``close``, ``hang``, ``reset`` (RST), ``half-close`` (no more is said, all is read); at
+    stage ``dot`` also ``commit+`` one of these. Stage ``content`` is when a first part of the content has come.
     """
 
     stage: str
@@ -125,13 +126,23 @@ class HopSession:
     async def act(self, stage: str, text: str, default: str) -> bool:
         """Answer a stage; whether it was answered positively."""
         answer = self.hop.rule(stage, text) or default
-        if answer.endswith("close"):
-            raise Closed
-        if answer.endswith("hang"):
-            await self.reader.read()
-            raise Closed
+        await self.fail(answer)
         await self.say(answer)
         return answer[0] in "23"
+
+    async def fail(self, answer: str) -> None:
+        """Do what is no reply."""
+        how = answer.removeprefix("commit+")
+        if how == "reset":
+            own: socket.socket = self.writer.get_extra_info("socket")
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if how == "half-close":
+            self.writer.write_eof()
+        if how in ("hang", "half-close"):
+            while await self.reader.read(1 << 16):
+                pass
+        if how in ("close", "reset", "hang", "half-close"):
+            raise Closed
 
     async def run(self) -> None:
         if not await self.act("connect", "", self.hop.greeting):
@@ -206,6 +217,7 @@ class HopSession:
             if not (piece := await self.reader.read(65536)):
                 raise Closed
             stream += piece
+            await self.fail(self.hop.rule("content", names) or "")
         assert stream.endswith(b"\r\n.\r\n"), "something follows the final dot"
         content = stream[2:-3].replace(b"\r\n.", b"\r\n")
         content = content[1:] if content.startswith(b".") else content
@@ -214,11 +226,7 @@ class HopSession:
             self.hop.messages.append(Message(self.mail, self.recipients, content, self.xforward))
             await asyncio.sleep(self.hop.delay)
         self.mail, self.recipients, self.xforward = "", [], []
-        if answer.endswith("close"):
-            raise Closed
-        if answer.endswith("hang"):
-            await self.reader.read()
-            raise Closed
+        await self.fail(answer)
         await self.say(answer)
 
 

@@ -97,7 +97,7 @@ def test_rel_03_permanent_failure_at_a_final_dot(failing: int) -> None:
 
 
 @pytest.mark.parametrize("failing", range(4))
-@pytest.mark.parametrize("how", ["commit+close", "commit+hang"])
+@pytest.mark.parametrize("how", ["commit+close", "commit+reset", "commit+half-close", "commit+hang"])
 def test_rel_05_lost_reply_to_a_final_dot(how: str, failing: int) -> None:
     """REL-05: 451; two copies only for the recipient whose reply was lost."""
 

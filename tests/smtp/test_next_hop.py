@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from itertools import product
 from typing import Any
 
 import pytest
@@ -107,8 +108,31 @@ def test_rel_04_a_silent_next_hop_is_asked_once() -> None:
     run(story())
 
 
-@pytest.mark.parametrize("how", ["close", "hang", "421 4.3.2 no", "554 5.7.1 no", "450-endless", "nonsense"])
-@pytest.mark.parametrize("stage", ["connect", "EHLO", "MAIL", "RCPT", "DATA", "dot"])
+def test_rel_04_nobody_answers_at_all() -> None:
+    """REL-04: packets get lost on their way (a listener whose queue is full drops them): 421 after the time-out."""
+
+    async def story() -> None:
+        with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            for waiting in (first, second):
+                waiting.setblocking(False)
+                waiting.connect_ex(full.getsockname())
+            async with world(Hop(), next_hop={"port": full.getsockname()[1]}, limits=HASTY) as w:
+                client = await w.client(greet=False)
+                await client.reply()
+                assert (await client.say("EHLO x")).startswith("421 4.4.1")
+                assert w.door.next_hop_up is False
+
+    run(story())
+
+
+BREAKS = ["close", "reset", "half-close", "hang"]
+REPLIES = ["421 4.3.2 no", "554 5.7.1 no", "450-endless", "nonsense"]
+STAGES = ["connect", "EHLO", "MAIL", "RCPT", "DATA", "dot"]
+
+
+@pytest.mark.parametrize(("stage", "how"), [*product(STAGES, [*BREAKS, *REPLIES]), *product(["content"], BREAKS)])
 def test_rel_04_every_fault_at_every_stage(stage: str, how: str) -> None:
     """REL-04: no fault of the next hop loses mail, hangs a session or ends in 250; afterwards mail flows."""
 

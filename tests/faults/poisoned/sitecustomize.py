@@ -12,7 +12,7 @@ from gateway.engine.inbound import Inbound
 from gateway.engine.outbound import Outbound
 
 incumbent.HANG = 1.0
-alone.SECONDS = 5
+alone.SECONDS = int(os.environ["POISON_SECONDS"])
 
 
 def poisoned(way: type[Inbound] | type[Outbound]) -> None:
