@@ -38,7 +38,9 @@ fuzz: setup
 
 soak: setup
 	@sh .ci/packages openssl postfix
-	SMIME_GATEWAY_SOAK=1 $(BIN)/python -m pytest tests/e2e/test_crash.py tests/e2e/test_reload.py tests/faults
+	SMIME_GATEWAY_SOAK=1 $(BIN)/python -m pytest tests/e2e/test_crash.py tests/e2e/test_milter_crash.py \
+		tests/e2e/test_transparency.py tests/e2e/test_reload.py tests/faults
+	$(BIN)/python -m benchmarks.soak
 
 bench: setup
 	@sh .ci/packages openssl postfix

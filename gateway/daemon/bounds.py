@@ -1,15 +1,22 @@
 """What the kernel lets a process have: open descriptors, and no core files, in which keys and mail would lie."""
 
+import errno
 import os
 import resource
+import time
+from asyncio import AbstractEventLoop
 from collections.abc import Iterator
+from typing import Any
 
 from gateway.config import Options, Problem
+from gateway.log import logger
 
 ITSELF = 100
 """Descriptors of a process without clients: store, log, channels, idle connections to the next hop."""
 EACH_CLIENT = 2
 """The client's connection and the one to the next hop."""
+SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+TELL_EVERY = 10.0
 
 
 def worker_count(options: Options) -> int:
@@ -34,3 +41,17 @@ def too_few_descriptors(options: Options) -> Iterator[Problem]:
     if allowed != resource.RLIM_INFINITY and needed > allowed:
         text = f"needs {needed} open files in each worker, and {allowed} are allowed; lower it or raise LimitNOFILE"
         yield Problem(("limits", "connections"), text)
+
+
+class Shortage:
+    """Logs that a client could not be let in; an event loop itself would say so a thousand times a second."""
+
+    def __init__(self) -> None:
+        self._silent_until = float("-inf")
+
+    def __call__(self, _loop: AbstractEventLoop, complaint: dict[str, Any]) -> None:
+        """Be an event loop's exception handler."""
+        error = complaint.get("exception")
+        if isinstance(error, OSError) and error.errno in SHORT and time.monotonic() >= self._silent_until:
+            self._silent_until = time.monotonic() + TELL_EVERY
+            logger.error("clients have to wait: %s; raise LimitNOFILE or lower limits.connections", error.strerror)

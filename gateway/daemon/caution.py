@@ -9,6 +9,7 @@ Suspects are files in a folder of this run: readable by eye, and shared by all p
 """
 
 import mmap
+import os
 import struct
 import time
 from collections.abc import Iterator
@@ -79,6 +80,12 @@ class Suspects:
         folder.mkdir(mode=0o700, exist_ok=True)
         self._folder = folder
 
+    def any(self) -> bool:
+        """Whether there are any; nearly never, and quickly told."""
+        with suppress(OSError):
+            return bool(os.listdir(self._folder))  # noqa: PTH208 - half the time
+        return False
+
     def strikes(self, content: bytes) -> int:
         """Return how often a process ended under that message."""
         try:
@@ -117,6 +124,10 @@ class Caution:
     def __init__(self, suspects: Suspects, working: Working) -> None:
         self.suspects = suspects
         self.working = working
+
+    def suspected(self, transaction: Transaction) -> bool:
+        """Whether ``process`` may take long, for the message is tried alone first."""
+        return self.suspects.any() and self.suspects.strikes(digest(transaction.content)) > 0
 
     def process(self, transaction: Transaction, engine: Engine, options: Options) -> Outcome:
         """Run ``engine``, which was built under ``options``. Raises ``Fault``, ``Crashed``, and what a bug raises."""

@@ -57,7 +57,7 @@ class Desk:
 
     def is_quick(self, transaction: Transaction) -> bool:
         """Whether ``process`` may run on an event loop."""
-        return self.engine.is_quick(transaction)
+        return self.engine.is_quick(transaction) and not (self._caution and self._caution.suspected(transaction))
 
     def process(self, transaction: Transaction) -> Outcome:
         """Run the engine over one message. Raises ``Fault``; what else it raises is a bug, and defers the message."""

@@ -31,7 +31,12 @@ class Learner:
         """Store what is new in a lesson. Raises ``Fault``."""
         capabilities = [name for name in lesson.capabilities if name in CIPHERS]
         learning = self._store.learned.learn(
-            lesson.address, lesson.certificate, capabilities, transaction.received_at, trusted=self._trusted
+            lesson.address,
+            lesson.certificate,
+            capabilities,
+            transaction.received_at,
+            trusted=self._trusted,
+            intermediates=lesson.intermediates,
         )
         self._remember(_key(transaction, lesson))
         name = lesson.certificate.fingerprint[:16]

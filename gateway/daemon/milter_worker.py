@@ -2,17 +2,17 @@
 
 libmilter has one listening socket in a process, and whoever shares it must be forked after it was opened; so every door
 has its own supervisor. In each process libmilter answers in threads of its own, while the main thread hears signals
-and new configurations. The engine and the store run in a few threads of ours: no crowd of connections brings them to a
-crawl.
+and new configurations. Only a few of libmilter's threads at a time are let through to engine and store: no crowd of
+connections brings them to a crawl.
 """
 
 import select
 import signal
 import socket
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from threading import BoundedSemaphore
 
 from gateway.clock import new_id, now
 from gateway.config import Endpoint, Options
@@ -68,7 +68,7 @@ class MilterWorker:
         self._server = server
         self._child = child
         self._desk = Desk(child.options, child.caution)
-        self._threads = ThreadPoolExecutor(ENGINE_THREADS, "engine")
+        self._turns = BoundedSemaphore(ENGINE_THREADS)
 
     def run(self) -> None:
         """Serve until SIGTERM or the end of the supervisor, drain, and return."""
@@ -80,7 +80,6 @@ class MilterWorker:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the next one ends this process at once
         PROCESSES[Role.MILTER].set(0)
         self._server.drain(self._child.options.drain.total_seconds())
-        self._threads.shutdown(wait=False, cancel_futures=True)
         self._desk.close()
 
     def _told_to_stop(self, stopped: socket.socket) -> bool:
@@ -115,14 +114,11 @@ class MilterWorker:
     def _process(self, transaction: Transaction) -> Outcome:
         if looping(transaction.content):
             return Outcome(Verdict.REJECT, LOOP)
-        if self._desk.is_quick(transaction):
+        with self._turns:
             return self._desk.process(transaction)
-        return self._threads.submit(self._desk.process, transaction).result()
 
     def _report(
         self, transaction: Transaction, outcome: Outcome, receipts: Sequence[Receipt], reply: Reply, seconds: float
     ) -> None:
-        if self._desk.asks_the_store(transaction, outcome):
-            self._threads.submit(self._desk.report, transaction, outcome, receipts, reply, seconds).result()
-        else:
+        with self._turns:
             self._desk.report(transaction, outcome, receipts, reply, seconds)

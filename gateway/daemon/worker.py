@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from gateway.clock import Watch, new_id, now
 from gateway.config import Options
+from gateway.daemon.bounds import Shortage
 from gateway.daemon.child import BEAT, Child
 from gateway.daemon.desk import Desk, prune
 from gateway.daemon.retry import Retry
@@ -58,6 +59,7 @@ class Worker:
         """Open the doors, serve until SIGTERM or the end of the supervisor, drain, and return."""
         stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(Shortage())
         loop.add_signal_handler(signal.SIGTERM, stopped.set)
         described = build_doors(self._options)
         self._doors = await self._open(described)

@@ -102,11 +102,14 @@ class Inbound:
 
     def _unread(self, transaction: Transaction, reason: Reason) -> Outcome:
         """A header over its limits is not read; what claims to be ours is cut out of it all the same."""
+        recipients = transaction.envelope.recipients
+        content = cut_forged(transaction.content, self.sealer.authserv_ids)
+        not_ours = self._not_ours(transaction)
+        if not_ours is not None:
+            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, content),), facts=_untouched(not_ours))
         opened = Opened(signature=_not_judged(reason))
-        fields = self._fields(transaction, opened)
-        made = b"".join((*fields, cut_forged(transaction.content, self.sealer.authserv_ids)))
-        delivery = Delivery(transaction.envelope.recipients, made)
-        return Outcome(Verdict.RELAY, deliveries=(delivery,), facts=facts_of(opened, None, None))
+        made = b"".join((*self._fields(transaction, opened), content))
+        return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, made),), facts=facts_of(opened, None, None))
 
     def _fields(self, transaction: Transaction, opened: Opened) -> tuple[bytes, ...]:
         signature, encryption = opened.signature, opened.encryption

@@ -17,6 +17,7 @@ from gateway.mail.content_type import content_type
 from gateway.mail.header import read_header
 from gateway.mail.mailbox import mailboxes
 from gateway.pki.certificate import Certificate, read_certificate
+from gateway.pki.path import Path
 from gateway.pki.validation import PathFinding, Strictness
 from gateway.pki.verdicts import Verdicts
 from gateway.reason import Reason
@@ -99,27 +100,29 @@ class Judge:
             signing_time=verified.signing_time if verified else None,
             notes=path.notes,
             issuers_wanted=_wanted(path),
-            encrypt_to=self._encrypt_to(verified, certificate, carried, author, at) if not reasons else None,
+            encrypt_to=self._encrypt_to(verified, path, carried, author, at) if not reasons else (),
             capabilities=verified.capabilities if verified and not reasons else (),
         )
 
     def _encrypt_to(
         self,
         verified: Verified | None,
-        own: Certificate,
+        own: PathFinding,
         carried: Sequence[Certificate],
         author: str | None,
         at: datetime,
-    ) -> Certificate | None:
-        """The certificate a signer prefers (RFC 8551 §2.5.3) if it holds as his own does, but for signing (CRT-05)."""
+    ) -> Path:
+        """The path of the certificate a signer prefers (RFC 8551 §2.5.3) if it holds as his own does, but for signing
+        (CRT-05); none: ().
+        """
         named = verified.preferred if verified else None
-        if named is None or named.names(own):
-            return own
+        if named is None or named.names(own.path[0]):
+            return own.path
         for other in carried:
             if named.names(other) and author and any(same_mailbox(author, address) for address in other.addresses):
                 path = self._path(other, carried, at)
-                return other if path.anchor is not None and set(path.reasons) <= {Reason.WRONG_USAGE} else None
-        return None
+                return path.path if path.holds_for_encryption else ()
+        return ()
 
     def _path(self, certificate: Certificate, carried: Sequence[Certificate], at: datetime) -> PathFinding:
         trust, evidence = self.evidence.trust(certificate), self.evidence.revocation(certificate)

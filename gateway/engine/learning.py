@@ -2,7 +2,8 @@
 
 Only the signer's own certificate is learned, or the one of the same author that he signed for as his preference
 (RFC 8551 §2.5.3), if its path holds by the same rules; and only for the address in From. Whatever else lies in the bag
-of a signature serves to build paths. What cannot be encrypted to is not worth learning.
+of a signature serves to build paths; what lay between the certificate and its anchor comes along, so that the path can
+be judged again whenever the certificate is to be used. What cannot be encrypted to is not worth learning.
 
 Whether anything is stored, and what it may be used for, is not decided here.
 """
@@ -20,9 +21,10 @@ def lesson_of(opened: Opened, author: str | None) -> Lesson | None:
     if author is None or opened.signature.status is not Status.PASS:
         return None
     signer = opened.signature.signers[0]
-    if signer.encrypt_to is None or not _is_worth_it(signer.encrypt_to, author):
+    if not signer.encrypt_to or not _is_worth_it(signer.encrypt_to[0], author):
         return None
-    return Lesson(author, signer.encrypt_to, signer.capabilities)
+    certificate, *above = signer.encrypt_to
+    return Lesson(author, certificate, signer.capabilities, tuple(above[:-1]))
 
 
 def _is_worth_it(certificate: Certificate, author: str) -> bool:

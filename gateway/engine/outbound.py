@@ -92,7 +92,7 @@ class Outbound:
     def _decide(self, submission: Submission, at: datetime) -> Decision:
         question = replace(submission.question, answers_encrypted=self._answers_encrypted(submission))
         needed = addresses_needed(question, self.rules)
-        holdings = self.certificates.find(needed) if needed else {}
+        holdings = self.certificates.find(needed, at) if needed else {}
         return decide(question, self.rules, holdings, at)
 
     def _answers_encrypted(self, submission: Submission) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.pki.certificate import Certificate
 from gateway.pki.need import Need
+from gateway.pki.path import Path
 from gateway.reason import Reason
 from gateway.reply import Reply
 
@@ -112,12 +113,14 @@ class Hold:
 class Lesson:
     """A certificate to which ``address`` may be answered encrypted, shown by a signature that holds.
 
-    ``capabilities``: what its owner announced to open (``cms.signed.Verified``).
+    ``capabilities``: what its owner announced to open (``cms.signed.Verified``). ``intermediates``: between it and
+    its anchor, nearest first; they are not trusted.
     """
 
     address: str
     certificate: Certificate
     capabilities: tuple[str, ...] = ()
+    intermediates: Path = ()
 
 
 @dataclass(frozen=True, slots=True)

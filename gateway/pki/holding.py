@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.pki.certificate import Certificate
+from gateway.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +13,8 @@ class Holding:
     ``trusted``: a leaf trusted for itself, or a CA that is an anchor. ``distrusted``: an administrator said no.
     ``has_key``: a private key with this public key is stored. ``learned``: from mail, and no administrator has said
     anything of it; where it is ``trusted`` all the same, it serves to encrypt, and only where no other does.
-    ``capabilities``: content ciphers that its owner announced.
+    ``capabilities``: content ciphers that its owner announced. ``fault``: why it serves for nothing at the time it
+    was asked for, whatever was said of it: revoked, or untrusted, for no path holds of one that was learned.
     """
 
     certificate: Certificate
@@ -21,3 +23,4 @@ class Holding:
     distrusted: bool = False
     learned: bool = False
     capabilities: frozenset[str] = frozenset()
+    fault: Reason | None = None

@@ -70,6 +70,11 @@ class PathFinding:
     until: datetime
     unknown: tuple[Path, ...] = ()
 
+    @property
+    def holds_for_encryption(self) -> bool:
+        """Whether nothing is wrong but that it may not sign, which does not matter where mail is encrypted to it."""
+        return self.anchor is not None and set(self.reasons) <= {Reason.WRONG_USAGE}
+
 
 def judge(
     leaf: Certificate,

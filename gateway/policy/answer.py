@@ -29,7 +29,7 @@ def answer(
     sender: str,
     recipients: tuple[str, ...],
     rules: Rules,
-    find: Callable[[Iterable[str]], Holdings],
+    find: Callable[[Iterable[str], datetime], Holdings],
     at: datetime,
 ) -> Answer:
     """Answer for a mail that ``sender`` writes in its From to these recipients, all of them visible."""
@@ -39,7 +39,7 @@ def answer(
         rule = "the sender is in no group" if rules.enabled else "enabled: false"
         nobody = tuple(RecipientAnswer(address, reason) for address in recipients)
         return Answer(sender, rule, sign_reason=reason, encrypt_reason=reason, recipients=nobody)
-    holdings = find(addresses_to_ask(sender, recipients, rules))
+    holdings = find(addresses_to_ask(sender, recipients, rules), at)
     result = assess(sender, recipients, None, rules, holdings, at)
     signing = result.signing
     return Answer(

@@ -1,7 +1,8 @@
 """Which certificate serves: the newest valid one with the right usage, and, where none does, the nearest reason why.
 
 One expired certificate among several never blocks (``expired`` is the answer only if nothing better exists). One that
-was learned from mail serves only where no imported one does, however new it is (row CRT-06), and never signs.
+was learned from mail serves only where no imported one does, however new it is (row CRT-06), and never signs. What the
+store knows against one (``Holding.fault``) counts for signing and encrypting alike (row CRT-04).
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ _NEARNESS = (
     Reason.WEAK_KEY,
     Reason.NO_KEY,
     Reason.EXPIRED,
+    Reason.REVOKED,
     Reason.NOT_YET_VALID,
     Reason.UNTRUSTED,
 )
@@ -64,4 +66,4 @@ def _fault(holding: Holding, at: datetime, usable: bool) -> Reason | None:
     if not certificate.may_seal:
         return Reason.WEAK_KEY if certificate.key_kind == "rsa" else Reason.UNSUPPORTED_ALGORITHM
     untrusted = holding.distrusted or not holding.trusted
-    return certificate.fault_at(at) or (Reason.UNTRUSTED if untrusted else None)
+    return certificate.fault_at(at) or (Reason.UNTRUSTED if untrusted else holding.fault)

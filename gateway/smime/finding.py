@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from gateway.cms.identity import Identity
 from gateway.pki.certificate import Certificate
+from gateway.pki.path import Path
 from gateway.reason import Reason
 
 ORDER = (
@@ -91,8 +92,9 @@ class SignerFinding:
     notes: tuple[str, ...] = ()
     issuers_wanted: tuple[bytes, ...] = ()
     """Names (DER) of issuers that would help, were they stored and trusted."""
-    encrypt_to: Certificate | None = None
-    """The certificate that the signer wants mail encrypted to, if everything holds: his own or one as good."""
+    encrypt_to: Path = ()
+    """The certificate that the signer wants mail encrypted to, his own or one as good, and those above it up to its
+    anchor, if everything holds."""
     capabilities: tuple[str, ...] = ()
     """What he then announced to open."""
 

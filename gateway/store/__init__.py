@@ -10,9 +10,11 @@ doors' ports.
 ``wrapping``                the key-encryption key
 ``certificates`` ``keys``   what is stored and found; ``importing`` takes files in
 ``learned``                 certificates taken from mail, in quarantine or ranking last
+``standing``                what the store knows against a leaf that is to be used
 ``revocation_lists``        CRLs, imported or fetched; ``status_responses`` OCSP responses
 ``revocation_sources``      where those are fetched, and when
 ``evidence`` ``identities`` what judges and opens inbound mail; by which names messages know certificates
+``path``                    certificates that belong together, in one column
 ``journal`` ``ledger``      what became of messages; which copies were taken without our 250
 ``held``                    mail that waits for a certificate or key: ``held_message`` one of it, ``held_content`` its
                             bytes, ``needs`` what would help

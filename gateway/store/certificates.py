@@ -6,7 +6,7 @@ Path building is not here (``pki.path``), nor is what may be imported (``pki.acc
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -24,6 +24,8 @@ from gateway.reason import Reason
 from gateway.store import identities, needs, schema
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import Cache, Generation
+from gateway.store.path import unpacked
+from gateway.store.standing import ALWAYS, Standings
 
 ADDRESSES_KEPT = 20_000
 CHAINS_KEPT = 2_000
@@ -53,39 +55,69 @@ class Deleted:
     with_key: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The leaves of one address, as they stand at every time strictly between two."""
+
+    holdings: tuple[Holding, ...]
+    since: datetime
+    until: datetime
+
+    def holds_at(self, at: datetime) -> bool:
+        return self.since < at < self.until
+
+
+_NOTHING = _Found((), ALWAYS.since, ALWAYS.until)
+
+
 class StoredCertificates:
     """Implements ``engine.ports.Certificates``, and the administrator's verbs. All methods raise ``Fault``."""
 
-    def __init__(self, database: Database, generation: Generation) -> None:
+    def __init__(self, database: Database, generation: Generation, standings: Standings) -> None:
         self._database = database
         self._generation = generation
-        self._found: Cache[str, tuple[Holding, ...]] = Cache(generation, ADDRESSES_KEPT)
+        self._standings = standings
+        self._found: Cache[str, _Found] = Cache(generation, ADDRESSES_KEPT)
         self._chains: Cache[str, tuple[Certificate, ...]] = Cache(generation, CHAINS_KEPT)
 
     # what the engine asks
 
-    def find(self, addresses: Iterable[str]) -> Mapping[str, Sequence[Holding]]:
-        """Return, for each address asked for, every leaf that holds it; one query for all that is not in memory."""
-        return self._found.many(addresses, self._load)
+    def find(self, addresses: Iterable[str], at: datetime) -> Mapping[str, Sequence[Holding]]:
+        """Return, for each address asked for, every leaf that holds it, as it stands at ``at`` (``standing``).
+
+        One query for all that is not in memory, and then what it takes to judge them.
+        """
+        found = self._found.many(addresses, lambda wanted: self._load(wanted, at), lambda kept: kept.holds_at(at))
+        return {address: kept.holdings for address, kept in found.items()}
 
     def chain(self, certificate: Certificate) -> Sequence[Certificate]:
         """Return the stored CA certificates above ``certificate``, nearest first, self-signed ones left out."""
         return self._chains.one(certificate.fingerprint, lambda _: self._load_chain(certificate))
 
-    def _load(self, wanted: Sequence[str]) -> dict[str, tuple[Holding, ...]]:
+    def _load(self, wanted: Sequence[str], at: datetime) -> dict[str, _Found]:
         # What is not printable is in no certificate's index, and not every database takes it.
         by_fold = {address: folded(address) for address in wanted if address.isprintable()}
         index = schema.addresses.c
         query = (
-            holdings(index.address)
+            holdings(index.address, schema.certificates.c.path)
             .join(schema.addresses, index.fingerprint == schema.certificates.c.fingerprint)
             .where(index.address.in_(sorted(set(by_fold.values()))))
             .order_by(index.address, index.fingerprint)
         )
         with self._database.read() as connection:
             rows = connection.execute(query).all()
-        found = {address: tuple(map(holding, group)) for address, group in groupby(rows, lambda row: row.address)}
-        return {address: found.get(by_fold.get(address, ""), ()) for address in wanted}
+        found = {address: self._judged(group, at) for address, group in groupby(rows, lambda row: row.address)}
+        return {address: found.get(by_fold.get(address, ""), _NOTHING) for address in wanted}
+
+    def _judged(self, rows: Iterable[Row[Any]], at: datetime) -> _Found:
+        """Say of each leaf what the store knows against it at ``at``, and for how long that is so."""
+        found, since, until = [], ALWAYS.since, ALWAYS.until
+        for row in rows:
+            item = holding(row)
+            standing = self._standings.of(item, () if row.path is None else unpacked(row.path), at)
+            found.append(item if standing.fault is None else replace(item, fault=standing.fault))
+            since, until = max(since, standing.since), min(until, standing.until)
+        return _Found(tuple(found), since, until)
 
     def _load_chain(self, certificate: Certificate) -> tuple[Certificate, ...]:
         candidates: dict[str, Certificate] = {}

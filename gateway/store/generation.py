@@ -60,13 +60,23 @@ class Cache(Generic[K, V]):
         self._number = 0
         self._kept: dict[K, V] = {}
 
-    def many(self, wanted: Iterable[K], load: Callable[[Sequence[K]], Mapping[K, V]]) -> dict[K, V]:
-        """Return the values of all ``wanted``; those not kept come from one call of ``load``. Raises ``Fault``."""
+    def many(
+        self,
+        wanted: Iterable[K],
+        load: Callable[[Sequence[K]], Mapping[K, V]],
+        fits: Callable[[V], bool] | None = None,
+    ) -> dict[K, V]:
+        """Return the values of all ``wanted``; those not kept come from one call of ``load``. Raises ``Fault``.
+
+        ``fits``: whether one that is kept will do; None: any.
+        """
         number = self._generation.current()
         asked = tuple(wanted)
         with self._lock:
             self._turn(number)
             found = {key: self._kept[key] for key in asked if key in self._kept}
+        if fits is not None:
+            found = {key: value for key, value in found.items() if fits(value)}
         if missing := [key for key in dict.fromkeys(asked) if key not in found]:
             loaded = load(missing)
             self._keep(number, loaded)

@@ -1,15 +1,16 @@
 """Certificates learned from mail: who signs may be answered encrypted, once an administrator says so (row CRT-06).
 
 A learned certificate is ``quarantined``, and then used for nothing, or ``learned``, and then encrypted to where no
-certificate that was imported serves. It is found by the addresses that it was learned for and no others, is never
-trusted for itself and makes nobody else trusted. An import of it, or ``cert trust``, makes it like any other.
+certificate that was imported serves, as long as a path to an anchor holds (``standing``): the intermediates that mail
+showed are kept for that, trusted by nobody. It is found by the addresses that it was learned for and no others, is
+never trusted for itself and makes nobody else trusted. An import of it, or ``cert trust``, makes it like any other.
 
 One that is stored stays as it is, distrusted ones too, and one that was deleted is not learned again: both are told
 by what is stored of them until they expire. So many are learned for an address, in a day and in all; past that, mail
 teaches nothing, and nothing that was learned gives way. Those that expired are removed.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -18,17 +19,19 @@ from sqlalchemy import Connection, Select, delete, func, select, update
 
 from gateway.mail.address import folded
 from gateway.pki.certificate import Certificate
+from gateway.pki.path import Path
 from gateway.store import certificates, schema
 from gateway.store.certificates import FROM_MAIL, Trust
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import Generation
+from gateway.store.path import packed
 
 PER_ADDRESS = 3
 """Certificates learned for one address that have not expired: an old one, its successor, and one on a second device."""
 PER_DAY = 300
-"""Certificates learned in one day (UTC): some ten times what a busy helpdesk sees, and 0.5 MB."""
+"""Certificates learned in one day (UTC): some ten times what a busy helpdesk sees, and 1.5 MB."""
 IN_ALL = 20_000
-"""Learned certificates in the store: some 40 MB."""
+"""Learned certificates in the store: some 100 MB, with their intermediates."""
 PRUNE_AT_ONCE = 500
 _TABLE = schema.certificates
 _LEARNED = schema.learned
@@ -57,13 +60,27 @@ class StoredLearned:
         self._generation = generation
 
     def learn(
-        self, address: str, certificate: Certificate, capabilities: Collection[str], at: datetime, *, trusted: bool
+        self,
+        address: str,
+        certificate: Certificate,
+        capabilities: Collection[str],
+        at: datetime,
+        *,
+        trusted: bool,
+        intermediates: Path = (),
     ) -> Learning:
         """Learn a leaf for ``address``, usable where ``trusted``; what is known of it is completed, never changed.
 
         ``capabilities``: names of the content ciphers that its owner announced at ``at``; none: he said nothing.
+        ``intermediates``: the path it was believed by, without leaf and anchor; the last one shown is kept.
         """
-        lesson = _Lesson(folded(address), certificate, " ".join(dict.fromkeys(capabilities)), at, trusted)
+        trust = Trust.LEARNED if trusted else Trust.QUARANTINED
+        news: dict[str, object] = {}
+        if capabilities:
+            news["capabilities"] = " ".join(dict.fromkeys(capabilities))
+        if intermediates:
+            news["path"] = packed(intermediates)
+        lesson = _Lesson(folded(address), certificate, news, at, trust)
         with self._database.read() as connection:
             if (known := lesson.answer(connection)) is not None:
                 return known
@@ -93,20 +110,21 @@ class StoredLearned:
 class _Lesson:
     """One certificate, shown by mail."""
 
-    def __init__(self, address: str, certificate: Certificate, capabilities: str, at: datetime, trusted: bool) -> None:
+    def __init__(
+        self, address: str, certificate: Certificate, news: Mapping[str, object], at: datetime, trust: Trust
+    ) -> None:
+        """``news``: what mail says of it, by column."""
         self._address, self._certificate, self._at = address, certificate, at
-        self._capabilities = capabilities
-        self._trust = Trust.LEARNED if trusted else Trust.QUARANTINED
+        self._news, self._trust = news, trust
 
     def answer(self, connection: Connection) -> Learning | None:
         """Return what is to be said where nothing is to be written; None: ``take`` it."""
         name = self._certificate.fingerprint
-        row = connection.execute(
-            select(_TABLE.c.trust, _TABLE.c.capabilities).where(_TABLE.c.fingerprint == name)
-        ).first()
+        columns = _TABLE.c.trust, _TABLE.c.capabilities, _TABLE.c.path
+        row = connection.execute(select(*columns).where(_TABLE.c.fingerprint == name)).first()
         if row is None:
             return self._refusal(connection)
-        if self._capabilities not in ("", row.capabilities):
+        if any(getattr(row, column) != value for column, value in self._news.items()):
             return None
         if row.trust in FROM_MAIL and not self._is_indexed(connection):
             return self._address_refusal(connection)
@@ -121,9 +139,8 @@ class _Lesson:
             insert_new(connection, _LEARNED, [row])
         elif certificates.trust_of(connection, certificate) in FROM_MAIL and not self._address_refusal(connection):
             certificates.index(connection, certificate, [self._address])
-        if self._capabilities:
-            changed = update(_TABLE).where(_TABLE.c.fingerprint == name).values(capabilities=self._capabilities)
-            connection.execute(changed)
+        if self._news:
+            connection.execute(update(_TABLE).where(_TABLE.c.fingerprint == name).values(self._news))
         return Learning.NEW if new else Learning.KNOWN
 
     def _refusal(self, connection: Connection) -> Learning | None:

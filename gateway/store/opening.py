@@ -21,6 +21,7 @@ from gateway.store.refusal import Misconfigured
 from gateway.store.replies import StoredReplies
 from gateway.store.revocation_lists import StoredRevocationLists
 from gateway.store.revocation_sources import StoredSources
+from gateway.store.standing import Standings
 from gateway.store.wrapping import Wrapping
 
 
@@ -42,7 +43,8 @@ class Store:
         self.database = database
         self.generation = generation
         self.wrapping = wrapping
-        self.certificates = StoredCertificates(database, generation)
+        self.evidence = StoredEvidence(database, generation)
+        self.certificates = StoredCertificates(database, generation, Standings(self.evidence))
         self.learned = StoredLearned(database, generation)
         self.keys = StoredKeys(database, generation, wrapping)
         self.journal = Journal(database)
@@ -51,7 +53,6 @@ class Store:
         self.replies = StoredReplies(database, clock)
         self.revocation_lists = StoredRevocationLists(database, generation)
         self.revocation_sources = StoredSources(database, generation)
-        self.evidence = StoredEvidence(database, generation)
 
     def check(self) -> None:
         """Look for damage (SQLite: every page is read, so seconds for a large store). Raises ``Misconfigured``."""

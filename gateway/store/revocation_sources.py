@@ -14,9 +14,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
-from gateway.asn1 import der
-from gateway.asn1.ber import read
-from gateway.pki.certificate import read_certificate
 from gateway.pki.path import Path
 from gateway.pki.revocation import RevocationList, StatusResponse
 from gateway.pki.sources import Kind, Source, sources_of
@@ -24,6 +21,7 @@ from gateway.store import revocation_lists, schema, status_responses
 from gateway.store.database import Database, insert_new
 from gateway.store.due import is_due
 from gateway.store.generation import Generation
+from gateway.store.path import packed, unpacked
 
 MAX_SOURCES = 500
 """More are not noted: somebody would have to issue addresses by the hundred."""
@@ -56,7 +54,7 @@ class StoredSources:
         return best is None or best.id in in_vain or self._note(best, at)
 
     def _note(self, source: Source, at: datetime) -> bool:
-        row = {"id": source.id, "kind": source.kind, "url": source.url, "path": _packed(source.path)}
+        row = {"id": source.id, "kind": source.kind, "url": source.url, "path": packed(source.path)}
         with self._database.write() as connection:
             if (connection.scalar(select(func.count()).select_from(_TABLE)) or 0) >= MAX_SOURCES:
                 return False
@@ -122,10 +120,5 @@ def _pause_after(found: RevocationList, at: datetime) -> timedelta:
     return min(max(left, SOONEST), LATEST)
 
 
-def _packed(path: Path) -> bytes:
-    return der.sequence(*(certificate.der for certificate in path))
-
-
 def _source(row: Row[Any]) -> Source:
-    path = tuple(read_certificate(bytes(item.raw)) for item in read(row.path).children)
-    return Source(Kind(row.kind), row.url, path)
+    return Source(Kind(row.kind), row.url, unpacked(row.path))

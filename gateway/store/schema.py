@@ -88,10 +88,12 @@ certificates = Table(
     Column("is_ca", Boolean, nullable=False),
     Column("trust", String(16), nullable=False),
     Column("capabilities", Text),
+    Column("path", LargeBinary),
     Index("ix_certificates_is_ca", "is_ca", "subject_id"),
 )
 """``subject_id``: SHA-256 of the subject's DER, which issuers are looked up by. ``capabilities``: names of the content
-ciphers that the owner announced in a signature, with blanks between them; None: he never did."""
+ciphers that the owner announced in a signature, with blanks between them; None: he never did. ``path``: the
+intermediates above one that was learned, nearest first, in a SEQUENCE; None: none were shown."""
 
 learned = Table(
     "learned",

@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from gateway.store import StoreOptions, open_store
 from tests.authority import Authority
 from tests.cli.running import Command
 
@@ -89,3 +91,52 @@ def test_switched_off(command: Command) -> None:
     (command.folder / "gateway.yaml").write_text((command.folder / "gateway.yaml").read_text() + "enabled: false\n")
     result = command("check", "--json", "support@example.org", "alice@example.com")
     assert result.json["sign"]["reason"] == "not-enabled"
+
+
+# evidence in the store
+
+
+def opinion(command: Command, address: str) -> tuple[str | None, str | None]:
+    """The certificate that would be encrypted to, or the reason why there is none."""
+    (entry,) = command("check", "--json", "support@example.org", address).json["encrypt"]["recipients"]
+    return entry["fingerprint"], entry["reason"]
+
+
+def test_crt_04_an_imported_crl_counts_at_once(command: Command, authority: Authority) -> None:
+    """CRT-04: for recipients and for our own certificate; the one before it serves again."""
+    facts = {"kind": "p256", "not_before": NOW - DAY}
+    alice, support = (authority.leaf(address, **facts) for address in ("alice@example.com", "support@example.org"))
+    lone = authority.leaf("lone@example.com", kind="p256")
+    new = (alice.pem(), support.pem(), support.key_pem(), lone.pem(), authority.intermediate.pem())
+    assert command("import", command.put("new", *new)).code == 0
+    assert opinion(command, "alice@example.com") == (alice.certificate.fingerprint, None)
+    before = command("check", "--json", "support@example.org", "alice@example.com").json["sign"]["fingerprint"]
+    assert before == support.certificate.fingerprint
+    crl = authority.revocation_list(alice, support, lone).public_bytes(Encoding.PEM)
+    assert command("import", command.put("crl", crl)).code == 0
+    result = command("check", "--json", "support@example.org", "alice@example.com").json
+    assert result["sign"]["possible"] is True
+    assert result["sign"]["fingerprint"] not in (None, before)
+    fingerprint, reason = opinion(command, "alice@example.com")
+    assert (fingerprint not in (None, alice.certificate.fingerprint), reason) == (True, None)
+    assert opinion(command, "lone@example.com") == (None, "revoked")
+
+
+def test_crt_06_a_learned_certificate_falls_with_its_authority(command: Command, authority: Authority) -> None:
+    """CRT-06: of two the newer fell with its own; approval by `cert trust` makes it serve by itself."""
+    other = Authority(name="Other")
+    assert command("import", command.put("anchors", authority.root.pem(), other.root.pem())).code == 0
+    old = authority.leaf("eve@example.com", kind="p256")
+    new = other.leaf("eve@example.com", kind="p256", not_before=NOW - DAY)
+    store = open_store(StoreOptions(command.state), durable=True)
+    for issued in (old, new):
+        above = (issued.issuers[0].certificate,)
+        store.learned.learn("eve@example.com", issued.certificate, (), NOW, trusted=True, intermediates=above)
+    store.close()
+    assert opinion(command, "eve@example.com") == (new.certificate.fingerprint, None)
+    assert command("cert", "distrust", other.root.certificate.fingerprint).code == 0
+    assert opinion(command, "eve@example.com") == (old.certificate.fingerprint, None)
+    assert command("cert", "delete", authority.root.certificate.fingerprint).code == 0
+    assert opinion(command, "eve@example.com") == (None, "untrusted")
+    assert command("cert", "trust", new.certificate.fingerprint).code == 0
+    assert opinion(command, "eve@example.com") == (new.certificate.fingerprint, None)

@@ -2,9 +2,11 @@
 
 import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.authority import Authority
 from tests.cli.running import Command
@@ -169,6 +171,21 @@ def test_a_folder_in_the_place_of_a_file_is_66_without_a_traceback(command: Comm
     result = command(*TO_ALICE, "--record", command.folder, command.put("in.eml", SECRET))
     assert result.code == 66
     assert "Traceback" not in result.err
+
+
+def test_crt_04_what_the_stored_crl_says_at_the_time_of_the_message(command: Command, authority: Authority) -> None:
+    """CRT-04: a recipient who is revoked on 1 June is encrypted to before, and the message refused after."""
+    bob = authority.leaf("bob@example.com", kind="p256")
+    crl = authority.revocation_list(bob, revoked_at=datetime(2026, 6, 1, tzinfo=UTC)).public_bytes(Encoding.PEM)
+    assert command("import", command.put("new", bob.pem(), authority.intermediate.pem(), crl)).code == 0
+    path = command.put("in.eml", SECRET.replace(b"support@example.org", b"strict@example.org"))
+    to_bob = ("message", "process", "--direction", "outbound", "--sender", "strict@example.org")
+    arguments = (*to_bob, "--recipient", "bob@example.com", "--at")
+    assert "smime-type=enveloped-data" in command(*arguments, "2026-05-31T00:00:00Z", path).out
+    refused = command(*arguments, "2026-06-02T00:00:00Z", path)
+    assert refused.code == 65
+    assert "bob@example.com (revoked)" in refused.err
+    assert "the-secret" not in refused.out
 
 
 def test_crt_06_trying_out_a_message_learns_nothing(command: Command, authority: Authority) -> None:

@@ -18,12 +18,15 @@ from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Tra
 from gateway.errors import Fault
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.pki.holding import Holding
+from gateway.reason import Reason
 from gateway.reply import Reply
 from gateway.store import learned
+from gateway.store.certificates import Trust
 from gateway.store.importing import ImportOptions, import_file
 from tests.authority import Authority, Issued
 from tests.daemon.test_retry import CUSTOMER, SUPPORT, pair, rig
-from tests.letters import encrypted, head, signed
+from tests.inbound import made
+from tests.letters import ENTITY, encrypted, head, signed
 from tests.smtp.fakes import run
 
 ARRIVED = datetime(2026, 6, 1, 10, tzinfo=UTC)
@@ -40,17 +43,17 @@ def options(folder: Path, **values: Any) -> Options:
 
 
 def desk_of(folder: Path, authority: Authority, **values: Any) -> Desk:
-    made = Desk(options(folder, **values))
+    desk = Desk(options(folder, **values))
     for issued in (authority.root, authority.intermediate):
-        import_file(made.store, issued.pem(), (), ImportOptions())
-    return made
+        import_file(desk.store, issued.pem(), (), ImportOptions())
+    return desk
 
 
 @pytest.fixture
 def desk(tmp_path: Path, authority: Authority) -> Iterator[Desk]:
-    made = desk_of(tmp_path, authority)
-    yield made
-    made.close()
+    opened = desk_of(tmp_path, authority)
+    yield opened
+    opened.close()
 
 
 def arrival(content: bytes, at: datetime = ARRIVED) -> Transaction:
@@ -66,7 +69,7 @@ def deliver(desk: Desk, content: bytes, reply: Reply = TAKEN, at: datetime = ARR
 
 
 def found(desk: Desk) -> list[Holding]:
-    return list(desk.store.certificates.find([CUSTOMER])[CUSTOMER])
+    return list(desk.store.certificates.find([CUSTOMER], ARRIVED)[CUSTOMER])
 
 
 def letter(issued: Issued, address: str = CUSTOMER) -> bytes:
@@ -193,6 +196,19 @@ def test_crt_06_another_certificate_for_the_address_replaces_none(
     desk.close()
 
 
+def test_crt_06_it_is_encrypted_to_only_as_long_as_its_authority_is_trusted(
+    tmp_path: Path, authority: Authority, customer: Issued
+) -> None:
+    """CRT-06: what mail says of the path comes along, for only the root is stored."""
+    desk = desk_of(tmp_path, authority, learn="trusted")
+    desk.store.certificates.delete(authority.intermediate.certificate.fingerprint)
+    deliver(desk, head() + made.signed(ENTITY, customer))
+    assert [(holding.trusted, holding.fault) for holding in found(desk)] == [(True, None)]
+    desk.store.certificates.set_trust(authority.root.certificate.fingerprint, Trust.DISTRUSTED)
+    assert [(holding.trusted, holding.fault) for holding in found(desk)] == [(True, Reason.UNTRUSTED)]
+    desk.close()
+
+
 def test_held_mail_teaches_when_it_is_delivered_again(tmp_path: Path, authority: Authority, customer: Issued) -> None:
     support = authority.leaf(SUPPORT)
 
@@ -203,7 +219,7 @@ def test_held_mail_teaches_when_it_is_delivered_again(tmp_path: Path, authority:
             it.bring(pair(support))
             assert await it.work() == 1
             assert it.records[0].signature["status"] == "pass"
-            (holding,) = it.store.certificates.find([CUSTOMER])[CUSTOMER]
+            (holding,) = it.store.certificates.find([CUSTOMER], ARRIVED)[CUSTOMER]
             assert (holding.certificate, holding.learned) == (customer.certificate, True)
 
     run(story())
@@ -224,7 +240,7 @@ def test_held_mail_that_is_not_taken_teaches_nothing(
             it.bring(pair(support))
             monkeypatch.setattr(Retry, "_deliver", refused)
             assert await it.work() == 1
-            assert it.store.certificates.find([CUSTOMER])[CUSTOMER] == ()
+            assert it.store.certificates.find([CUSTOMER], ARRIVED)[CUSTOMER] == ()
 
     run(story())
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gateway.smtp.page import digest
 from tests.e2e import sandbox
 from tests.e2e.client import letter, submit
 from tests.e2e.conftest import ALICE, People
@@ -129,6 +130,18 @@ def test_key_09_mail_goes_through(boxed: Sandboxed, sink_here: Sink, people: Peo
     (opened,) = sink_here.by_id("<sandbox@customer.example>")
     assert SECRET in opened.content
     poll(lambda: "sandbox@customer.example" in boxed.run("log", "--json"), message="no record in the store")
+
+
+def test_dec_10_a_suspect_can_be_tried_alone(boxed: Sandboxed, sink_here: Sink) -> None:
+    """A process is started for it; it comes through, and is suspected no more."""
+    suspect = letter(to=ALICE)
+    (folder,) = (boxed.folder / "runtime").glob("*/suspects")
+    note = folder / digest(suspect.content).hex()
+    note.write_bytes(b"x")
+    assert submit(boxed.doors["outbound"], suspect.content, ALICE).code == 250
+    assert len(sink_here.by_id(suspect.id)) == 1
+    assert not note.exists()
+    assert "strike" not in boxed.log
 
 
 def test_key_09_the_milters_socket_is_postfixs(boxed: Sandboxed) -> None:

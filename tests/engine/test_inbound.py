@@ -353,6 +353,17 @@ def test_dec_08_a_key_that_fails_too_often_rests(world: World, customer: Custome
     assert found == ["failed; reason=decrypt-failed"] * 2 + ["failed; reason=rate"] * 2
 
 
+def test_rel_10_failures_that_lie_ahead_do_not_count_for_years() -> None:
+    """The clock was ahead when they were counted, and was set right."""
+    failures, ahead = FailureRate(1), AT + timedelta(days=3652)
+    failures.note("key", ahead)
+    assert not failures.allows("key", ahead + timedelta(minutes=59))
+    assert failures.allows("key", AT)
+    failures.note("key", AT)
+    assert not failures.allows("key", AT + timedelta(minutes=59))
+    assert failures.allows("key", AT + timedelta(minutes=61))
+
+
 def test_dec_11_inner_headers_are_not_promoted(world: World, customer: Customer) -> None:
     """DEC-11: of the decrypted entity only Content-* fields count."""
     inner = (
@@ -425,6 +436,10 @@ def test_a_header_over_the_limits_is_tagged_and_cleaned(world: World) -> None:
     assert reason(outcome) is Reason.LIMIT
     assert b"X-SMIME-Gateway-Id: 9" not in made
     assert made.endswith(PLAIN)
+    world.inbound_rules = InboundRules(enabled=False)
+    outcome = receive(world, content)
+    assert bytes(outcome.deliveries[0].content) == content.removeprefix(b"X-SMIME-Gateway-Id: 9\r\n")
+    assert reason(outcome) is Reason.NOT_ENABLED
 
 
 def test_a_bug_in_opening_delivers_the_original(

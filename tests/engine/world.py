@@ -68,7 +68,7 @@ class World:
             self.private_keys[issued.certificate.public_key_id] = SoftwareKey(issued.private_key)
         return issued
 
-    def find(self, addresses: Iterable[str]) -> Mapping[str, Sequence[Holding]]:
+    def find(self, addresses: Iterable[str], at: datetime) -> Mapping[str, Sequence[Holding]]:
         self.lookups += 1
         return {address: self.holdings.get(folded(address), []) for address in addresses}
 

@@ -71,7 +71,7 @@ def deaths(daemon: Daemon) -> int:
     return daemon.log.count("it is replaced in")
 
 
-@pytest.mark.parametrize(("how", "beside"), [("abort", 3), ("hang", 0)])
+@pytest.mark.parametrize(("how", "beside"), [("abort", 2), ("hang", 0)])
 def test_rel_11_inbound_poison_is_delivered_as_it_came(daemon: Daemon, hop: Sink, how: str, beside: int) -> None:
     """DEC-10: one worker dies once; innocents beside it arrive; what was forged is gone."""
     poison = arriving(f"poison: {how}", how)
@@ -136,9 +136,24 @@ def test_dec_10_a_store_that_is_away_is_no_strike(daemon: Daemon, hop: Sink) -> 
     database.rename(database.with_suffix(".away"))
     database.write_bytes(b"rubbish" * 20_000)
     database.chmod(0o600)
-    for _ in range(4):
-        answer = attempt(daemon, unlucky, "outbound")
-        assert answer is not None
-        assert (answer.code, answer.text[:5]) == (451, "4.3.0")
+    answer = attempt(daemon, unlucky, "outbound")
+    assert answer is not None
+    assert (answer.code, answer.text[:5]) == (451, "4.3.0")
     assert STRIKE not in daemon.log
     database.with_suffix(".away").rename(database)
+
+
+def test_dec_10_a_hanging_suspect_holds_up_nobody(daemon: Daemon, hop: Sink) -> None:
+    """Mail of nobody's group is processed on the event loop, but not while it is suspected."""
+    poison = letter(sender="nobody@example.org", body="poison: hang\r\n")
+    assert attempt(daemon, poison, "outbound") is None
+    poll(lambda: deaths(daemon) == 1 and daemon.workers)
+    poll(lambda: attempt(daemon, letter(), "outbound"))
+    waiting = threading.Thread(target=attempt, args=(daemon, poison, "outbound"))
+    waiting.start()
+    while waiting.is_alive():
+        innocent = attempt(daemon, letter(sender="nobody@example.org"), "outbound")
+        assert innocent is not None
+        assert innocent.code == 250
+    assert f"{STRIKE} 2 of 3" in daemon.log
+    assert deaths(daemon) == 1

@@ -194,6 +194,7 @@ def test_rel_09_out_of_descriptors(desk: Helpdesk) -> None:
             client.settimeout(0.2)
         answers = [attempt(desk) for _ in range(3)]
         assert not any(answer and answer.code == 250 for answer in answers), "there were descriptors"
+        assert 0 < desk.daemon.log.count("clients have to wait: Too many open files") < 5
     resource.prlimit(worker, resource.RLIMIT_NOFILE, before)
     desk.recovers()
 

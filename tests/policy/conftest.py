@@ -17,7 +17,7 @@ AT = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 Make = Callable[..., Holding]
-STANDING = ("has_key", "distrusted", "learned", "capabilities")
+STANDING = ("has_key", "distrusted", "learned", "capabilities", "fault")
 """What the store says of a certificate."""
 
 

@@ -425,6 +425,57 @@ def test_crt_06_a_learned_certificate_never_signs(world: World, make: Make) -> N
     assert world.levels("if-possible", "never").ask().sign_reason is Reason.UNTRUSTED
 
 
+# --- what the store knows against a certificate ----------------------------------------------------------------------
+
+
+def test_crt_04_a_revoked_certificate_serves_for_nothing(world: World, make: Make) -> None:
+    """CRT-04: the newest that is not revoked does; where none is left, the reason says so."""
+    older = make("alice@example.com", not_before=AT - 9 * DAY)
+    revoked = make("alice@example.com", not_before=AT - DAY, fault=Reason.REVOKED)
+    for held in ([older, revoked], [revoked, older]):
+        world.holdings["alice@example.com"] = held
+        assert chosen(world) == {older.certificate.fingerprint}
+    world.holdings["alice@example.com"] = [revoked]
+    decision = world.levels("never", "required").ask()
+    assert "alice@example.com (revoked)" in decision.reply.lines[0]
+    assert decision.copies == ()
+
+
+def test_crt_04_nothing_is_signed_with_a_revoked_certificate(world: World, make: Make) -> None:
+    """CRT-04: nor is our own copy encrypted to it; an older one that is valid does both."""
+    sender = "support@example.org"
+    older = make(sender, has_key=True, not_before=AT - 9 * DAY)
+    revoked = make(sender, has_key=True, not_before=AT - DAY, fault=Reason.REVOKED)
+    world.holdings[sender] = [revoked, older]
+    decision = world.ask()
+    assert (decision.signer, decision.own) == (older, older)
+    world.holdings[sender] = [revoked]
+    decision = world.ask()
+    assert (decision.signer, decision.own, decision.sign_reason) == (None, None, Reason.REVOKED)
+    assert decision.encrypted
+    assert world.levels("required", "never").ask().reply.lines[0].endswith("support@example.org (revoked)")
+
+
+def test_crt_06_a_learned_one_whose_path_fell_gives_way(world: World, make: Make) -> None:
+    """CRT-06: to an older learned one; an imported one that is revoked gives way to a learned one, too."""
+    older = make("alice@example.com", learned=True, not_before=AT - 9 * DAY)
+    fallen = make("alice@example.com", learned=True, not_before=AT - DAY, fault=Reason.UNTRUSTED)
+    revoked = make("alice@example.com", not_before=AT - 2 * DAY, fault=Reason.REVOKED)
+    world.holdings["alice@example.com"] = [older, fallen, revoked]
+    assert chosen(world) == {older.certificate.fingerprint}
+    world.holdings["alice@example.com"] = [fallen]
+    assert "alice@example.com (untrusted)" in world.levels("never", "required").ask().reply.lines[0]
+
+
+def test_of_what_is_expired_and_what_is_revoked_the_latter_is_told(world: World, make: Make) -> None:
+    expired = make("alice@example.com", not_before=AT - 9 * DAY, not_after=AT - DAY)
+    gone = make("alice@example.com", not_before=AT - 9 * DAY, not_after=AT - DAY, fault=Reason.REVOKED)
+    world.levels("never", "required").holdings["alice@example.com"] = [gone, expired]
+    assert "(expired)" in world.ask().reply.lines[0]
+    world.holdings["alice@example.com"].append(make("alice@example.com", fault=Reason.REVOKED))
+    assert "(revoked)" in world.ask().reply.lines[0]
+
+
 def test_out_04_what_all_recipients_can_open_is_told(world: World, make: Make) -> None:
     """OUT-04: over all copies, hidden ones too; nobody who said nothing, and not the sender's own certificate."""
     both = frozenset({"aes-256-gcm", "aes-256-cbc"})

@@ -16,6 +16,8 @@ from gateway.store.generation import LOOK_EVERY, Cache, Generation
 from gateway.store.importing import ImportOptions, import_file
 from tests.authority import Authority, Issued
 
+AT = datetime(2026, 6, 1, tzinfo=UTC)
+
 
 class Clock:
     """Monotonic seconds that pass when told."""
@@ -50,7 +52,7 @@ def test_addresses_are_found_in_any_case_and_with_what_is_stored(store: Store, a
     other = authority.leaf("alice@EXAMPLE.com", kind="p256")
     put(store, both, other)
     asked = ["ALICE@example.COM", "sales@example.com", "nobody@example.com"]
-    found = store.certificates.find(asked)
+    found = store.certificates.find(asked, AT)
     assert list(found) == asked
     assert {h.certificate for h in found[asked[0]]} == {both.certificate, other.certificate}
     assert [h.certificate for h in found[asked[1]]] == [both.certificate]
@@ -73,13 +75,13 @@ def test_addresses_are_found_in_any_case_and_with_what_is_stored(store: Store, a
 )
 def test_odd_addresses_find_nothing(store: Store, authority: Authority, odd: str) -> None:
     put(store, authority.leaf("alice@example.com", kind="p256"))
-    assert store.certificates.find([odd])[odd] == ()
+    assert store.certificates.find([odd], AT)[odd] == ()
 
 
 def test_a_ca_is_nobodys_certificate(store: Store, authority: Authority) -> None:
     ca = authority.self_signed("ca@example.com", ca=True, kind="p256", key_usage=None)
     put(store, ca)
-    assert store.certificates.find(["ca@example.com"])["ca@example.com"] == ()
+    assert store.certificates.find(["ca@example.com"], AT)["ca@example.com"] == ()
     assert store.certificates.get(ca.certificate.fingerprint).trusted
 
 
@@ -90,14 +92,14 @@ def test_all_addresses_are_asked_at_once_and_then_never_again(
     put(store, authority.leaf("alice@example.com", kind="p256"))
     sent.clear()
     asked = [f"u{number}@example.com" for number in range(50)] + ["alice@example.com"]
-    first = store.certificates.find(asked)
+    first = store.certificates.find(asked, AT)
     assert sum("addresses" in statement for statement in sent) == 1
     sent.clear()
     clock.at += LOOK_EVERY / 2
-    assert store.certificates.find(asked) == first
+    assert store.certificates.find(asked, AT) == first
     assert sent == []
     clock.at += LOOK_EVERY
-    assert store.certificates.find(asked)["alice@example.com"][0] is first["alice@example.com"][0]
+    assert store.certificates.find(asked, AT)["alice@example.com"][0] is first["alice@example.com"][0]
     asked_for = [statement for statement in sent if statement != "BEGIN"]
     assert len(asked_for) == 1
     assert asked_for[0].startswith("SELECT condition.generation")
@@ -112,7 +114,8 @@ def test_what_another_process_changes_is_seen_within_a_second(
 
     def seen() -> list[tuple[bool, bool]]:
         clock.at += 0.99
-        return [(h.has_key, h.distrusted) for h in store.certificates.find(["alice@example.com"])["alice@example.com"]]
+        found = store.certificates.find(["alice@example.com"], AT)["alice@example.com"]
+        return [(holding.has_key, holding.distrusted) for holding in found]
 
     assert seen() == []
     put(other, alice)
@@ -143,22 +146,22 @@ def test_what_a_real_other_process_imports_is_seen(
     watched: tuple[Store, list[str]], clock: Clock, options: StoreOptions, authority: Authority
 ) -> None:
     store, _ = watched
-    assert store.certificates.find(["new@example.com"])["new@example.com"] == ()
+    assert store.certificates.find(["new@example.com"], AT)["new@example.com"] == ()
     pem = authority.leaf("new@example.com", kind="p256").pem()
     command = [sys.executable, "-c", _IMPORT, str(options.state), options.database]
     subprocess.run(command, input=pem, check=True)
     clock.at += 0.99
-    assert len(store.certificates.find(["new@example.com"])["new@example.com"]) == 1
+    assert len(store.certificates.find(["new@example.com"], AT)["new@example.com"]) == 1
 
 
 def test_own_changes_are_seen_at_once(watched: tuple[Store, list[str]], authority: Authority) -> None:
     store, _ = watched
     alice = authority.leaf("alice@example.com", kind="p256")
-    assert store.certificates.find(["alice@example.com"])["alice@example.com"] == ()
+    assert store.certificates.find(["alice@example.com"], AT)["alice@example.com"] == ()
     put(store, alice)
-    assert len(store.certificates.find(["alice@example.com"])["alice@example.com"]) == 1
+    assert len(store.certificates.find(["alice@example.com"], AT)["alice@example.com"]) == 1
     store.certificates.delete(alice.certificate.fingerprint)
-    assert store.certificates.find(["alice@example.com"])["alice@example.com"] == ()
+    assert store.certificates.find(["alice@example.com"], AT)["alice@example.com"] == ()
 
 
 def test_what_was_read_before_a_change_is_not_kept_after_it(store: Store, authority: Authority) -> None:
@@ -202,7 +205,7 @@ def test_threads_may_ask_at_once(store: Store, authority: Authority) -> None:
         owner = owners[number % 8]
         if number % 20 == 0:
             store.generation.expire()
-        found = store.certificates.find([owner.certificate.addresses[0]])
+        found = store.certificates.find([owner.certificate.addresses[0]], AT)
         return [h.certificate for h in found[owner.certificate.addresses[0]]] == [owner.certificate]
 
     with ThreadPoolExecutor(8) as threads:

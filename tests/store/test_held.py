@@ -257,6 +257,14 @@ def test_a_temporary_failure_waits_longer_each_time(store: Store) -> None:
     assert store.held.get(name).due == AT + FIRST_PAUSE
 
 
+def test_rel_10_what_was_put_off_under_a_clock_that_was_ahead_is_due(store: Store) -> None:
+    name, ahead = ready(store), AT + timedelta(days=3652)
+    assert store.held.claim(ahead, LEASE) is not None
+    store.held.failed_temporarily(name, ahead, "451 4.3.0 later")
+    assert store.held.claim(ahead, LEASE) is None
+    assert store.held.claim(AT, LEASE) is not None
+
+
 @pytest.mark.parametrize("end", ["failed_permanently", "judged"])
 def test_what_ended_for_good_stays_until_it_is_asked_for(store: Store, end: str) -> None:
     name = ready(store)
@@ -366,12 +374,12 @@ def test_what_was_imported_while_a_message_was_judged_is_not_missed(store: Store
 def test_an_attempt_sees_what_is_stored_now(options: StoreOptions, authority: Authority) -> None:
     store = open_store(options, durable=True, clock=lambda: 0.0)
     alice = authority.leaf("alice@example.com", kind="p256")
-    assert not store.certificates.find(["alice@example.com"])["alice@example.com"]
+    assert not store.certificates.find(["alice@example.com"], AT)["alice@example.com"]
     import_file(open_store(options, durable=True), alice.pem(), (), ImportOptions())
-    assert store.certificates.find(["alice@example.com"])["alice@example.com"] == ()  # the clock stands still
+    assert store.certificates.find(["alice@example.com"], AT)["alice@example.com"] == ()  # the clock stands still
     ready(store)
     assert store.held.claim(AT, LEASE) is not None
-    assert store.certificates.find(["alice@example.com"])["alice@example.com"] != ()
+    assert store.certificates.find(["alice@example.com"], AT)["alice@example.com"] != ()
 
 
 # the administrator

@@ -1,6 +1,7 @@
 """Imports: any file, keys and certificates in any order, trust, and nothing by halves."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from gateway.store.importing import Imported, ImportOptions, import_file
 from gateway.store.wrapping import KeyEncryptionKey
 from tests.authority import SERVER_AUTH, Authority, Issued
 
+AT = datetime(2026, 6, 1, tzinfo=UTC)
 Take = Callable[..., list[Imported]]
 
 
@@ -48,7 +50,7 @@ def test_a_certificate_and_its_key_in_one_file(store: Store, take: Take, alice: 
         results = take(*parts)
         assert sorted(imported.object for imported in results) == ["certificate", "key"]
         assert "waiting" not in {imported.reason for imported in results}
-    (holding,) = store.certificates.find(["alice@example.com"])["alice@example.com"]
+    (holding,) = store.certificates.find(["alice@example.com"], AT)["alice@example.com"]
     assert (holding.certificate, holding.has_key, holding.trusted) == (alice.certificate, True, True)
 
 
@@ -64,7 +66,7 @@ def test_a_key_serves_every_certificate_with_its_public_key(store: Store, take: 
     old = authority.leaf("alice@example.com", kind="p256")
     new = authority.leaf("alice@example.com", key=old.private_key, kind="p256")
     take(old.pem(), new.pem(), old.key_pem())
-    assert [holding.has_key for holding in store.certificates.find(["alice@example.com"])["alice@example.com"]] == [
+    assert [holding.has_key for holding in store.certificates.find(["alice@example.com"], AT)["alice@example.com"]] == [
         True
     ] * 2
 
@@ -151,7 +153,7 @@ def test_a_subject_address_counts_only_where_that_is_configured(store: Store, ta
     old = authority.leaf(subject_addresses=("old@example.com",), kind="p256")
     assert words(take(old.pem())) == [("certificate", "refused", "no-address")]
     assert words(take(old.pem(), subject_email="always")) == [ADDED]
-    assert len(store.certificates.find(["old@example.com"])["old@example.com"]) == 1
+    assert len(store.certificates.find(["old@example.com"], AT)["old@example.com"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -202,7 +204,7 @@ def _out_of_order(*_: object) -> int:
 def test_a_dry_run_says_all_and_does_nothing(store: Store, take: Take, alice: Issued) -> None:
     tried = take(alice.p12(b"secret"), passphrases=(b"secret",), dry_run=True)
     assert stored(store) == (0, 0)
-    assert not list(store.certificates.find(["alice@example.com"])["alice@example.com"])
+    assert not list(store.certificates.find(["alice@example.com"], AT)["alice@example.com"])
     assert take(alice.p12(b"secret"), passphrases=(b"secret",)) == tried
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import event, func, select
 from gateway.cms.identity import Identity
 from gateway.pki.holding import Holding
 from gateway.pki.need import NeedKind, by_serial
+from gateway.pki.path import Path
 from gateway.store import Store, StoreOptions, learned, open_store, schema
 from gateway.store.certificates import Trust
 from gateway.store.held_message import State
@@ -35,12 +36,15 @@ def teach(
     capabilities: Sequence[str] = (),
     at: datetime = AT,
     trusted: bool = False,
+    intermediates: Path = (),
 ) -> Learning:
-    return store.learned.learn(address, issued.certificate, capabilities, at, trusted=trusted)
+    return store.learned.learn(
+        address, issued.certificate, capabilities, at, trusted=trusted, intermediates=intermediates
+    )
 
 
 def found(store: Store, address: str = ALICE) -> list[Holding]:
-    return list(store.certificates.find([address])[address])
+    return list(store.certificates.find([address], AT)[address])
 
 
 def serial(issued: Issued) -> Identity:
@@ -217,13 +221,14 @@ def test_crt_06_so_many_in_all(store: Store, authority: Authority, monkeypatch: 
 def test_what_is_known_is_answered_without_a_write(options: StoreOptions, authority: Authority) -> None:
     store = open_store(options, durable=True)
     alice, gone = leaf(authority), leaf(authority)
-    teach(store, alice, capabilities=["aes-256-gcm"])
+    path = (authority.intermediate.certificate,)
+    teach(store, alice, capabilities=["aes-256-gcm"], intermediates=path)
     teach(store, gone)
     store.certificates.delete(gone.certificate.fingerprint)
     generation = store.generation.current()
     sent: list[str] = []
     event.listen(store.database.engine, "before_cursor_execute", lambda *arguments: sent.append(arguments[2]))
-    assert teach(store, alice, capabilities=["aes-256-gcm"]) is Learning.KNOWN
+    assert teach(store, alice, capabilities=["aes-256-gcm"], intermediates=path) is Learning.KNOWN
     assert teach(store, gone) is Learning.DELETED
     assert sent
     assert not [statement for statement in sent if not statement.startswith(("SELECT", "BEGIN"))]

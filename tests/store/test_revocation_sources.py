@@ -63,6 +63,15 @@ def due_at(store: Store) -> datetime:
     return due
 
 
+def test_rel_10_a_source_put_off_under_a_clock_that_was_ahead_is_due(store: Store, authority: Authority) -> None:
+    ahead = AT + 3652 * DAY
+    assert store.revocation_sources.want(path(naming(authority)), ahead)
+    source = claimed(store, ahead)
+    store.revocation_sources.failed(source, ahead)
+    assert store.revocation_sources.claim(ahead, LEASE) is None
+    assert claimed(store, AT) == source
+
+
 def generation(store: Store) -> int:
     store.generation.expire()
     return store.generation.current()

@@ -1,4 +1,4 @@
-"""Certificates learned from mail, and what their owners announced."""
+"""Certificates learned from mail, by which path, and what their owners announced."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,8 +8,9 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Let certificates have capabilities; create the table of what was learned."""
+    """Let certificates have capabilities and a path; create the table of what was learned."""
     op.add_column("certificates", sa.Column("capabilities", sa.Text))
+    op.add_column("certificates", sa.Column("path", sa.LargeBinary))
     op.create_table(
         "learned",
         sa.Column("fingerprint", sa.String(64), primary_key=True),

@@ -1,0 +1,16 @@
+"""Several certificates in one column: a DER SEQUENCE of them, leaf or nearest first."""
+
+from gateway.asn1 import der
+from gateway.asn1.ber import read
+from gateway.pki.certificate import read_certificate
+from gateway.pki.path import Path
+
+
+def packed(path: Path) -> bytes:
+    """To the database."""
+    return der.sequence(*(certificate.der for certificate in path))
+
+
+def unpacked(column: bytes) -> Path:
+    """From the database."""
+    return tuple(read_certificate(bytes(item.raw)) for item in read(column).children)

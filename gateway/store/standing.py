@@ -1,0 +1,61 @@
+"""What the store knows against a leaf that is to sign or to be encrypted to (rows CRT-04, CRT-06).
+
+The judgement is that of inbound mail (``pki.validation``), made anew whenever trust or evidence has changed and when
+time may change it. One that is trusted for itself must not be revoked by its issuer; a learned one needs a path that
+holds, as it would for a signature, by way of stored CA certificates and of the intermediates that it was learned with.
+That nothing is known of a revocation says nothing against either, whatever ``inbound.revocation`` is.
+
+Not here: dates, usage and key of the leaf itself, and what was said of it (``policy.choose``).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gateway.engine.ports import Evidence
+from gateway.pki.certificate import Certificate
+from gateway.pki.holding import Holding
+from gateway.pki.validation import PathFinding, Strictness
+from gateway.pki.verdicts import Verdicts
+from gateway.reason import Reason
+
+_STRICTNESS = Strictness(accept_legacy=True)
+"""Whether the path of a learned certificate is strong enough was asked when it was learned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Why a leaf may not be used, None: nothing is known; the same at every time strictly between two."""
+
+    fault: Reason | None
+    since: datetime
+    until: datetime
+
+
+ALWAYS = Standing(None, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+
+
+class Standings:
+    """Judges leaves by the store's trust and evidence. Safe for threads."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._verdicts = Verdicts()
+
+    def of(self, holding: Holding, intermediates: Sequence[Certificate], at: datetime) -> Standing:
+        """Return how a leaf stands at ``at``. Raises ``Fault``."""
+        leaf = holding.certificate
+        if not holding.trusted:
+            return ALWAYS
+        evidence = self._evidence.revocation(leaf)
+        if not holding.learned and not evidence.lists and not evidence.responses:
+            return ALWAYS
+        trust = self._evidence.trust(leaf)
+        finding = self._verdicts.judge(leaf, intermediates, trust, at, evidence, _STRICTNESS)
+        return Standing(_fault(finding, learned=holding.learned), finding.since, finding.until)
+
+
+def _fault(finding: PathFinding, *, learned: bool) -> Reason | None:
+    if Reason.REVOKED in finding.reasons:
+        return Reason.REVOKED
+    return Reason.UNTRUSTED if learned and not finding.holds_for_encryption else None
