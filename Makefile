@@ -46,10 +46,14 @@ bench: setup
 	@sh .ci/packages openssl postfix
 	$(BIN)/python -m benchmarks
 
+COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-annotate --no-emit-options \
+	--allow-unsafe
+
 lock: setup
-	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-annotate --no-emit-options --allow-unsafe \
-		--extra postgresql --extra milter --extra test --extra dev --output-file requirements.lock pyproject.toml
-	sed -i '/^--/d' requirements.lock
+	$(COMPILE) --extra postgresql --extra milter --extra test --extra dev --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra postgresql --extra milter --constraint requirements.lock --output-file requirements-run.lock \
+		pyproject.toml
+	sed -i '/^--/d' requirements.lock requirements-run.lock
 
 clean:
 	rm -rf $(VENV) build var *.egg-info

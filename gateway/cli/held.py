@@ -6,9 +6,14 @@ import click
 
 from gateway.cli.printing import SHORT, json_option, moment, print_json, print_table, visible
 from gateway.house import House
-from gateway.pki.need import Need
+from gateway.pki.need import Need, NeedKind
 from gateway.store.held_message import HeldMessage
 
+NEEDED = {
+    NeedKind.RECIPIENT: "the private key of the certificate",
+    NeedKind.SIGNER: "the certificate",
+    NeedKind.ISSUER: "the CA certificate, trusted,",
+}
 name_argument = click.argument("name", metavar="ID")
 
 
@@ -40,7 +45,7 @@ def show(house: House, name: str, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    needs = [f"{need['kind']} {need['text'] or need['value']}" for need in facts.pop("needs")]
+    needs = [f"{NEEDED[NeedKind(need['kind'])]} {need['text'] or need['value']}" for need in facts.pop("needs")]
     for key, value in (facts | {"needs": needs}).items():
         shown = "; ".join(value) if isinstance(value, list) else value
         click.echo(visible(f"{key}: {'' if shown is None else shown}"))

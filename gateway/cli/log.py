@@ -10,10 +10,17 @@ from gateway.cli.printing import json_option, moment
 from gateway.clock import now
 from gateway.config.values import duration
 from gateway.engine.record import from_json
-from gateway.engine.transaction import Direction
+from gateway.engine.transaction import Direction, Verdict
 from gateway.house import House
 from gateway.log import line
+from gateway.smime.finding import Encryption, Status
 from gateway.store.journal import Document, Query
+
+STATUSES = tuple(
+    dict.fromkeys(
+        str(word) for word in ("signed", "not-signed", "encrypted", "not-encrypted", *Status, *Encryption, *Verdict)
+    )
+)
 
 
 class Since(click.ParamType[datetime]):
@@ -39,7 +46,12 @@ class Since(click.ParamType[datetime]):
 @click.command()
 @click.option("--follow", is_flag=True, help="Go on with new messages until interrupted.")
 @click.option("--direction", type=click.Choice([direction.value for direction in Direction]))
-@click.option("--status", metavar="S", help="Signature status, encryption status or verdict, e.g. signed, reject.")
+@click.option(
+    "--status",
+    type=click.Choice(STATUSES),
+    metavar="S",
+    help="Signature status, encryption status or verdict, e.g. signed, reject.",
+)
 @click.option("--address", metavar="A", help="Sender, From or a recipient; @DOMAIN: anybody there.")
 @click.option("--since", type=Since(), metavar="T", help="A time (RFC 3339), or how long ago, e.g. 2h.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N")

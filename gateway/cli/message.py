@@ -1,6 +1,7 @@
 """``message process``: messages from files through the same engine and store as the daemon's, without relaying them."""
 
 import json
+import re
 import sys
 from collections import Counter
 from datetime import datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 import click
 from rich.progress import track
 
+from gateway.cli.printing import visible
 from gateway.clock import new_id, now
 from gateway.engine.engine import make_record
 from gateway.engine.record import Record, as_json
@@ -23,6 +25,7 @@ from gateway.smtp.content import has_bare_line_end, looping
 from gateway.smtp.service import BARE, LOOP
 
 EXIT_CODES = {Verdict.RELAY: 0, Verdict.REJECT: 65, Verdict.DEFER: 75}
+_BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 @click.group()
@@ -69,7 +72,7 @@ def process(
 ) -> int:
     """Process each FILE (default: standard input) as if it came through a door; nothing is relayed or remembered.
 
-    A file whose lines end in LF only is read as if they ended in CRLF. Exit: 0 relay, 65 reject, 75 defer.
+    Lines that end in LF are read as if they ended in CRLF. Exit: 0 relay, 65 reject, 75 defer.
     """
     many = len(files) > 1 or any(file.is_dir() for file in files)
     if many and (output is None or record_file is not None):
@@ -78,24 +81,47 @@ def process(
         parse_path(sender, null=True), tuple(Recipient(parse_path(address, postmaster=True)) for address in recipients)
     )
     if not many:
-        content = files[0].read_bytes() if files else sys.stdin.buffer.read()
+        content = _read(files[0]) if files else told("standard input", sys.stdin.buffer.read())
         outcome, record = run_one(house, Direction(direction), envelope, content, at)
         write_one(outcome, record, output, record_file)
         return EXIT_CODES[outcome.verdict]
-    worst = 0
+    verdicts: Counter[Verdict] = Counter()
     names = [name for file in files for name in (_mails(file) if file.is_dir() else [file])]
     doubled = [name for name, count in Counter(name.name for name in names).items() if count > 1]
     if doubled:
         raise click.UsageError(f"several files have the name {doubled[0]}: give them in separate calls")
     for name in track(names, "processing", disable=not sys.stderr.isatty(), transient=True):
-        outcome, record = run_one(house, Direction(direction), envelope, name.read_bytes(), at)
+        outcome, record = run_one(house, Direction(direction), envelope, _read(name), at)
         write_one(outcome, record, (output or Path()) / name.name, None)
-        worst = max(worst, EXIT_CODES[outcome.verdict])
-    return worst
+        verdicts[outcome.verdict] += 1
+        if outcome.verdict is not Verdict.RELAY:
+            click.echo(visible(f"{name.name}: {outcome.reply}"), err=True)
+    click.echo(_sum(verdicts), err=True)
+    return max((EXIT_CODES[verdict] for verdict in verdicts), default=0)
+
+
+def _sum(verdicts: Counter[Verdict]) -> str:
+    total = verdicts.total()
+    each = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in Verdict if verdicts[verdict])
+    return f"{total} message{'' if total == 1 else 's'}{': ' if each else ''}{each}"
 
 
 def _mails(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file())
+
+
+def _read(file: Path) -> bytes:
+    return told(file.name, file.read_bytes())
+
+
+def told(name: str, content: bytes) -> bytes:
+    """Return ``content``; where some lines end in LF and others in CRLF, say so on standard error."""
+    bare, whole = _BARE_LF.search(content), content.find(b"\r\n")
+    if bare is not None and whole >= 0:
+        line, other = (content.count(b"\n", 0, end) + 1 for end in (bare.start(), whole))
+        text = f"line {line} ends in LF, line {other} in CRLF; read as CRLF, while a door would refuse it"
+        click.echo(visible(f"{name}: warning: {text}"), err=True)
+    return content
 
 
 def run_one(
@@ -132,8 +158,8 @@ def _outcome(house: House, transaction: Transaction, at: datetime) -> Outcome:
 
 
 def crlf(content: bytes) -> bytes:
-    """Return a message as it would be on the wire: one that has LF line ends only gets CRLF."""
-    return content if b"\r\n" in content else content.replace(b"\n", b"\r\n")
+    """Return a message as it would be on the wire: each LF without CR becomes CRLF."""
+    return _BARE_LF.sub(b"\r\n", content)
 
 
 def write_one(outcome: Outcome, record: Record, output: Path | None, record_file: Path | None) -> None:

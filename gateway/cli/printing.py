@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -25,11 +26,17 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows under their headings; on a terminal long cells are folded."""
-    table = Table(*columns, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text(visible(cell), overflow="fold") for cell in row))
-    Console(width=None if sys.stdout.isatty() else WIDE, highlight=False).print(table)
+    """Print rows under their headings; on a terminal long cells are folded, between words only.
+
+    So ids and addresses stay whole on the narrowest.
+    """
+    lines = [tuple(columns), *(tuple(map(visible, row)) for row in rows)]
+    table = Table(box=None, pad_edge=False)
+    for cells in zip(*lines, strict=True):
+        table.add_column(cells[0], min_width=max(map(cell_len, " ".join(cells).split())))
+    for line in lines[1:]:
+        table.add_row(*map(Text, line))
+    Console(width=None if sys.stdout.isatty() else WIDE, highlight=False).print(table, crop=False)
 
 
 def visible(text: str) -> str:

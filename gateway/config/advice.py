@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from itertools import product
+from pathlib import Path
 
 from gateway.config.checks import pattern_key, sockets
 from gateway.config.options import Listener, Milter, Options
@@ -28,6 +29,7 @@ def warnings(options: Options) -> list[str]:
         _unused_tls,
         _no_login,
         _open_milters,
+        _no_folder,
         _names,
         _bounds,
     )
@@ -40,8 +42,13 @@ def _nothing_done(options: Options) -> Iterator[Problem]:
     if not options.groups:
         yield Problem(("groups",), "empty: no address is known, so no mail is signed or encrypted")
     doors: tuple[Listener | Milter, ...] = (*options.listeners, *options.milters)
-    if all(door.direction is not Direction.OUTBOUND for door in doors):
+    directions = {door.direction for door in doors}
+    if not doors:
+        yield Problem(("listeners",), "no door at all: no mail comes in or goes out; add a listener or a milter")
+    elif Direction.OUTBOUND not in directions:
         yield Problem(("listeners",), "none is outbound: the helpdesk has no door to send through")
+    elif Direction.INBOUND not in directions:
+        yield Problem(("listeners",), "none is inbound: arriving mail is not opened")
 
 
 def _encrypt_without_sign(options: Options) -> Iterator[Problem]:
@@ -113,6 +120,21 @@ def _open_milters(options: Options) -> Iterator[Problem]:
         elif int(milter.mode, 8) & OTHERS_WRITE:
             text = f"{milter.mode}: any local user may connect, and have mail signed or opened; use 0660"
             yield Problem(("milters", index, "mode"), text)
+
+
+def _no_folder(options: Options) -> Iterator[Problem]:
+    for index, milter in enumerate(options.milters):
+        if isinstance(milter.listen, Path) and _absent(milter.listen.parent):
+            text = f"{milter.listen.parent} does not exist; make it, with the mail server's group and mode 2750"
+            yield Problem(("milters", index, "listen"), text)
+
+
+def _absent(folder: Path) -> bool:
+    """Whether it is certain that ``folder`` does not exist."""
+    try:
+        return not folder.exists()
+    except PermissionError:
+        return False
 
 
 def _names(options: Options) -> Iterator[Problem]:

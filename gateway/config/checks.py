@@ -29,6 +29,7 @@ def contradictions(options: Options) -> Iterator[Problem]:
     yield from _held_mail(options)
     yield from _milters(options)
     yield from _loopback(options)
+    yield from _driver(options)
 
 
 def _names(options: Options) -> Iterator[Problem]:
@@ -134,7 +135,7 @@ def _held_mail(options: Options) -> Iterator[Problem]:
 
 def _milters(options: Options) -> Iterator[Problem]:
     if options.milters and find_spec("milter") is None:
-        yield Problem(("milters",), "needs pymilter; install smime-gateway[milter]")
+        yield Problem(("milters",), f"needs pymilter; {_extra('milter')}")
     taken: set[Path] = set()
     for index, milter in enumerate(options.milters):
         path, address = ("milters", index, "listen"), milter.listen
@@ -145,6 +146,15 @@ def _milters(options: Options) -> Iterator[Problem]:
             yield Problem(path, f"{address} is taken by another milter; choose another path")
         else:
             taken.add(address)
+
+
+def _driver(options: Options) -> Iterator[Problem]:
+    if options.database != "sqlite" and find_spec("psycopg") is None:
+        yield Problem(("database",), f"needs psycopg; {_extra('postgresql')}")
+
+
+def _extra(name: str) -> str:
+    return f'install smime-gateway[{name}]; in a checkout: pip install ".[{name}]"'
 
 
 def _loopback(options: Options) -> Iterator[Problem]:

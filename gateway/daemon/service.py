@@ -12,7 +12,9 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+import gateway
 from gateway.config import ConfigError, Options
+from gateway.config.options import Listener, Milter
 from gateway.daemon.bounds import bound_process, too_few_descriptors, worker_count
 from gateway.daemon.caution import Suspects
 from gateway.daemon.child import Post
@@ -25,7 +27,9 @@ from gateway.errors import Fault
 from gateway.house import store_options
 from gateway.log import logger, start_logging
 from gateway.metrics import RELOAD
-from gateway.store import open_store
+from gateway.store import NotPermitted, open_store
+
+LOW_PORT = "a port below 1024 needs CAP_NET_BIND_SERVICE; see systemd/smime-gateway.service"
 
 
 def serve(read: Callable[[], Options], folder: Path) -> None:
@@ -76,6 +80,8 @@ def _check_ports(options: Options) -> None:
                 probe.bind((listener.listen.host, listener.listen.port))
             except OSError as error:
                 text = f"listener {listener.name}: cannot listen on {listener.listen}: {error.strerror}"
+                if isinstance(error, PermissionError):
+                    raise NotPermitted(f"{text}; {LOW_PORT}" if listener.listen.port < 1024 else text) from error
                 raise Fault(text) from error
 
 
@@ -109,7 +115,9 @@ class Outside:
     def ready(self) -> None:
         """Tell systemd and the log."""
         notify("READY=1")
-        logger.info("ready: %d processes", self._processes)
+        doors: tuple[Listener | Milter, ...] = (*self._running.listeners, *self._running.milters)
+        names = ", ".join(door.name for door in doors) or "none"
+        logger.info("ready: version %s, %d processes, doors: %s", gateway.__version__, self._processes, names)
 
     def alive(self) -> None:
         """Tell systemd, as often as it wants to hear it."""

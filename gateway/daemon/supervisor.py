@@ -23,7 +23,7 @@ from gateway.config import Options
 from gateway.daemon.caution import Caution, Suspects, Working
 from gateway.daemon.child import BEAT, Child, Post, framed
 from gateway.daemon.incumbent import Incumbent
-from gateway.errors import Fault
+from gateway.errors import Fault, GatewayError
 from gateway.log import logger
 from gateway.metrics import ERRORS, Kind, take_over
 
@@ -176,7 +176,8 @@ class Supervisor:
             mark_process_dead(os.getpid())  # where the supervisor is gone, nobody else does
             code = 0
         except Exception as error:  # noqa: BLE001 - the last frame of a child
-            logger.error("%s: %s: %s", post.name, type(error).__name__, error)
+            kind = "" if isinstance(error, GatewayError) else f"{type(error).__name__}: "
+            logger.error("%s: %s%s", post.name, kind, error)
         finally:
             os._exit(code)
 

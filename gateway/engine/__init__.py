@@ -1,1 +1,16 @@
-"""The engine: from a Transaction to an Outcome and a Record. It knows neither sockets nor SQL."""
+"""The engine: from a Transaction to an Outcome and a Record. It knows neither sockets nor SQL.
+
+===========================  ================================================================
+``engine``                   one message in, one outcome out, one record
+``transaction`` ``record``   what goes in and comes out; the one account of it
+``ports``                    what the engine asks of the world, as protocols
+``submission`` ``outbound``  a message leaving: read as a question; gathered, decided, sealed
+``inbound``                  a message arriving: cleaned, opened, judged, marked
+``opening`` ``judging``      layer off layer; the signers of one layer
+``results`` ``mark``         the fields that say what was found; the seal over them
+``findings``                 the same as plain values for the record
+``rate``                     how often a key may fail
+``learning``                 the certificate that a good signature teaches
+``wanting`` ``redelivery``   what would help a message; another attempt at it
+===========================  ================================================================
+"""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from gateway.cms.identity import Identity
 from gateway.engine.opening import Opened
 from gateway.engine.transaction import Hold
+from gateway.pki.names import rfc4514
 from gateway.pki.need import Need, NeedKind, by_key_id, by_serial, by_subject
 from gateway.reason import Reason
 from gateway.smime.finding import SignerFinding
@@ -29,12 +30,13 @@ def _of_signer(signer: SignerFinding) -> Iterator[Need]:
     if signer.identity is not None:
         yield from _named(NeedKind.SIGNER, (signer.identity,))
     for name in signer.issuers_wanted:
-        yield by_subject(name)
+        yield by_subject(name, f"subject={rfc4514(name)}")
 
 
 def _named(kind: NeedKind, identities: Iterable[Identity]) -> Iterator[Need]:
     for identity in identities:
         if identity.key_id is not None:
-            yield by_key_id(kind, identity.key_id)
+            yield by_key_id(kind, identity.key_id, f"subjectKeyIdentifier={identity.key_id.hex()}")
         elif identity.issuer_der is not None and identity.serial is not None:
-            yield by_serial(kind, identity.issuer_der, identity.serial)
+            text = f"issuer={rfc4514(identity.issuer_der)} serial={identity.serial:x}"
+            yield by_serial(kind, identity.issuer_der, identity.serial, text)

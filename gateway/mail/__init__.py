@@ -1,1 +1,17 @@
-"""Mail as bytes: addresses, envelopes, header fields, the MIME tree and its canonical form."""
+"""Mail as bytes: addresses, envelopes, header fields, the MIME tree and its canonical form.
+
+================  ===============================================================================
+``address``       one address: how SMTP writes it, and when two are the same
+``envelope``      who sends to whom, with the parameters of MAIL and RCPT
+``header``        the header block as an index of offsets, and ``edit``, the only way to write it
+``lexical``       folding and comments, which structured values share
+``mailbox``       the addresses in a field, read strictly and read broadly
+``content_type``  the Content-Type field, parameters included
+``encoded_word``  encoded words, read the way mail readers do
+``entity``        the MIME tree as offsets, within limits
+``transfer``      base64 and quoted-printable, both ways
+``recoding``      giving parts another transfer encoding; the two below use it
+``canonical``     the form in which an entity can be signed clear
+``transport``     opened content made fit for SMTP
+================  ===============================================================================
+"""

@@ -36,6 +36,7 @@ MAX_KEY_SIZE = 8 * 1024
 """Bytes of a private key's DER: RSA 8192 has 4.7 kB, ML-DSA-87 5 kB. To check a larger one would cost seconds."""
 
 SIGNED_DATA = "1.2.840.113549.1.7.2"
+_CONTROL = re.compile(rb"[^\t\n\f\r -\xff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class BundleFault:
     reason: Reason
     text: str
 
+
+_NOTHING = BundleFault("file", Reason.MALFORMED, "no certificate, key or CRL in it")
 
 BundledObject = BundledCertificate | BundledKey | BundledRevocationList | BundleFault
 
@@ -113,7 +116,7 @@ def read_bundle(data: bytes, passphrases: Sequence[bytes] = ()) -> Bundle:
     if len(objects) > MAX_OBJECTS:
         fault = BundleFault("file", Reason.LIMIT, f"more than {MAX_OBJECTS} objects; split the file")
         return Bundle((*objects[:MAX_OBJECTS], fault))
-    return Bundle(objects or (BundleFault("file", Reason.MALFORMED, "nothing to import in it"),))
+    return Bundle(objects or (_NOTHING,))
 
 
 def _objects(data: bytes, secrets: _Secrets) -> Iterator[BundledObject]:
@@ -123,8 +126,15 @@ def _objects(data: bytes, secrets: _Secrets) -> Iterator[BundledObject]:
         yield BundleFault("file", Reason.MALFORMED, "the file is empty; export it again")
     elif b"-----BEGIN " in data and not _is_one_element(data):
         yield from _pem_objects(data, secrets)
+    elif _is_text(data):
+        yield _NOTHING
     else:
         yield from _found("file", _der_objects("file", data, secrets))
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether no control character stands in it but white space: the tags of INTEGER, BIT STRING and OID are some."""
+    return not _CONTROL.search(data)
 
 
 def _is_one_element(data: bytes) -> bool:
@@ -172,6 +182,7 @@ _READ = frozenset(
         "DSA PRIVATE KEY",
     }
 )
+_REQUESTS = frozenset({"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"})
 _SKIPPED = frozenset({"EC PARAMETERS", "DSA PARAMETERS", "DH PARAMETERS"})
 """What openssl writes in front of a key, and says nothing that the key does not."""
 
@@ -179,7 +190,9 @@ _SKIPPED = frozenset({"EC PARAMETERS", "DSA PARAMETERS", "DH PARAMETERS"})
 def _pem_objects(data: bytes, secrets: _Secrets) -> Iterator[BundledObject]:
     for number, (label, lines) in enumerate(_blocks(data), start=1):
         name = f"PEM block {number} ({label})"
-        if label not in _SKIPPED:
+        if label in _REQUESTS:
+            yield BundleFault(name, Reason.MALFORMED, "a certificate request: import what the authority made of it")
+        elif label not in _SKIPPED:
             yield from _found(name, _block_objects(name, label, lines, secrets))
 
 

@@ -1,1 +1,12 @@
-"""Judgement: the rules an administrator wrote, and the pure decision over a message."""
+"""Judgement: the rules an administrator wrote, and the pure decision over a message.
+
+===============  =======================================================
+``rule``         groups, submitters, levels: what an administrator wrote
+``question``     what is asked: the facts of one outbound message
+``choose``       which certificate serves
+``assess``       what is possible for a sender and recipients
+``decide``       the decision, and the only place of a refusal by policy
+``answer``       the same, asked beforehand by ``check``
+``entitlement``  whose mail a key may open
+===============  =======================================================
+"""

@@ -11,8 +11,9 @@ lifts one that nobody had said anything of, or that mail had brought. A CRL is s
 its series.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from sqlalchemy import Connection
@@ -40,13 +41,17 @@ FILE_FAULTS = frozenset({Reason.MALFORMED, Reason.LIMIT})
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """How to import: ``subject_email`` and ``accept_legacy`` as configured, the others as asked for."""
+    """How to import: ``subject_email`` and ``accept_legacy`` as configured, the others as asked for.
+
+    ``at`` (aware): what has expired by then is stored all the same, and said to have.
+    """
 
     subject_email: str = "inbound"
     accept_legacy: bool = False
     trust: bool = True
     trust_cas: bool = False
     dry_run: bool = False
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +187,13 @@ class _Filing:
         before = certificates.trust_of(self.connection, found)
         if before is None:
             certificates.add(self.connection, found, mail_addresses(found, self.options.subject_email), wanted)
-            return _result(found, "added", None, _standing(found, wanted))
+            return _result(found, "added", None, _standing(found, wanted, self.options.at))
         if wanted is Trust.TRUSTED and before in (Trust.NONE, *certificates.FROM_MAIL):
             certificates.mark(self.connection, found, wanted)
-            return _result(found, "known", Reason.DUPLICATE, f"now trusted: {_standing(found, wanted)}")
-        return _result(found, "known", Reason.DUPLICATE, _standing(found, before))
+            return _result(
+                found, "known", Reason.DUPLICATE, f"now trusted: {_standing(found, wanted, self.options.at)}"
+            )
+        return _result(found, "known", Reason.DUPLICATE, _standing(found, before, self.options.at))
 
     def _revocation_list(self, found: RevocationList) -> Imported:
         filed = revocation_lists.add(self.connection, found)
@@ -216,7 +223,7 @@ def _beside(found: RevocationList, filed: Filed) -> str:
     return f"in the place of the one of {day}" if filed.new else f"a newer one, of {day}, is stored"
 
 
-def _standing(found: Certificate, trust: Trust) -> str:
+def _standing(found: Certificate, trust: Trust, at: datetime) -> str:
     if trust is Trust.DISTRUSTED:
         return f"distrusted; `cert trust {found.fingerprint[:16]}` lifts it"
     if trust in certificates.FROM_MAIL:
@@ -224,4 +231,16 @@ def _standing(found: Certificate, trust: Trust) -> str:
     if trust is Trust.NONE:
         kind = "a CA, but no anchor" if found.is_ca else "not trusted"
         return f"{kind}; `cert trust {found.fingerprint[:16]}` trusts it"
-    return "trust anchor" if found.is_ca else "trusted"
+    standing = "trust anchor: believed for every address" if found.is_ca else "trusted"
+    return "; ".join((standing, *_limits(found, at)))
+
+
+def _limits(found: Certificate, at: datetime) -> Iterator[str]:
+    """What a trusted certificate is not good for, which the administrator may not expect."""
+    fault = found.fault_at(at)
+    if fault is not None:
+        ended = f"expired {found.not_after:%Y-%m-%d}"
+        word = ended if fault is Reason.EXPIRED else f"not valid before {found.not_before:%Y-%m-%d}"
+        yield word if found.is_ca else f"{word}: seals nothing"
+    elif not found.is_ca and not (found.may_sign and found.may_encrypt):
+        yield "signs only" if found.may_sign else "encrypts only"

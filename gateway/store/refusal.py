@@ -1,4 +1,4 @@
-"""What the store refuses at its door: both are an administrator's to mend, so the texts say how."""
+"""What the store or the service refuses at its door: both are an administrator's to mend, so the texts say how."""
 
 from gateway.errors import Refused
 
@@ -8,4 +8,4 @@ class Misconfigured(Refused):
 
 
 class NotPermitted(Refused):
-    """This user may not use the store (exit 77)."""
+    """This user may not do it (exit 77)."""

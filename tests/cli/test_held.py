@@ -12,7 +12,7 @@ from gateway.store import Store, StoreOptions, open_store
 from tests.cli.running import Command
 from tests.store.messages import AT, LEASE, held
 
-NEED = by_key_id(NeedKind.RECIPIENT, b"k", "the recipient CN=\x1b[31mred")
+NEED = by_key_id(NeedKind.RECIPIENT, b"k", "issuer=CN=\x1b[31mred serial=1f")
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_all_of_one_is_shown_by_a_prefix(command: Command, store: Store) -> None
     }
     shown = command("held", "show", name)
     assert "reason: no-key" in shown.lines
-    assert "needs: recipient the recipient CN=\\x1b[31mred" in shown.lines
+    assert "needs: the private key of the certificate issuer=CN=\\x1b[31mred serial=1f" in shown.lines
 
 
 def test_retry_makes_ready_one_or_all(command: Command, store: Store) -> None:

@@ -74,6 +74,13 @@ def test_filters(command: Command, arguments: list[str], found: list[str]) -> No
     assert ids(command, *arguments) == found
 
 
+def test_an_unknown_status_is_64_and_the_known_ones_are_told(command: Command) -> None:
+    result = command("log", "--status", "bogus")
+    assert result.code == 64
+    for word in ("signed", "not-encrypted", "decrypted", "policy", "defer"):
+        assert f"'{word}'" in result.err
+
+
 @pytest.mark.parametrize(
     "arguments", [["--direction", "sideways"], ["--since", "yesterday"], ["--limit", "0"], ["--limit", "x"], ["extra"]]
 )

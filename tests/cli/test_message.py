@@ -89,7 +89,11 @@ def test_a_folder_of_messages(command: Command) -> None:
     (folder / "bad.eml").write_bytes(SECRET.replace(b"From: ", b"From: a@b, "))
     assert command(*TO_ALICE, folder).code == 64
     out = command.folder / "out"
-    assert command(*TO_ALICE, "--output", out, folder).code == 65
+    result = command(*TO_ALICE, "--output", out, folder)
+    assert result.code == 65
+    refused, total = result.err.splitlines()
+    assert refused.startswith("bad.eml: 550 5.7.3 from-ambiguous")
+    assert total == "2 messages: 1 relay, 1 reject"
     assert json.loads((out / "good.eml" / "record.json").read_text())["verdict"] == "relay"
     assert (out / "good.eml" / "delivery-1.eml").exists()
     bad = json.loads((out / "bad.eml" / "record.json").read_text())
@@ -104,8 +108,20 @@ def test_unix_line_ends_are_read_as_crlf(command: Command) -> None:
     assert (command.folder / "out" / "delivery-1.eml").read_bytes() == SECRET.replace(b"support@", b"else@")
 
 
-def test_mixed_line_ends_are_refused_as_at_the_door(command: Command) -> None:
-    result = command(*TO_ALICE, command.put("in.eml", SECRET + b"bare\nline\r\n"))
+def test_mixed_line_ends_are_read_as_crlf_with_a_warning(command: Command) -> None:
+    content = SECRET.replace(b"support@", b"else@") + b"bare\nline\r\n"
+    result = command(*TO_ALICE, "--output", command.folder / "out", command.put("in.eml", content))
+    assert result.code == 0
+    line = content[: content.index(b"bare\n")].count(b"\n") + 1
+    assert result.err == (
+        f"in.eml: warning: line {line} ends in LF, line 1 in CRLF; read as CRLF, while a door would refuse it\n"
+    )
+    written = (command.folder / "out" / "delivery-1.eml").read_bytes()
+    assert written == content.replace(b"bare\n", b"bare\r\n")
+
+
+def test_a_bare_cr_is_refused_as_at_the_door(command: Command) -> None:
+    result = command(*TO_ALICE, command.put("in.eml", SECRET + b"bare\rline\r\n"))
     assert result.code == 65
     assert result.err.startswith("550 5.6.11")
 

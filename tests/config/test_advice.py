@@ -7,13 +7,15 @@ import pytest
 from gateway.config import warnings
 from tests.config.texts import door, doubts, group, options
 
-MILTER = {"name": "m", "direction": "outbound", "listen": "unix:/run/gw/out.sock"}
+MILTER = {"name": "m", "direction": "outbound", "listen": "unix:/out.sock"}
+ARRIVING = door(name="mx", direction="inbound", listen="127.0.0.1:2530")
 
 
 def test_nothing_to_say() -> None:
     assert doubts() == []
     assert doubts(milters=[MILTER], listeners=[door(direction="inbound")]) == []
     assert doubts(milters=[MILTER], groups=[group(submitters={"users": ["x"]})]) == []
+    assert doubts(listeners=[door(), ARRIVING]) == []
 
 
 @pytest.mark.parametrize(
@@ -22,15 +24,21 @@ def test_nothing_to_say() -> None:
         ({"enabled": False}, "enabled: false"),
         ({"groups": []}, "groups: empty"),
         ({"listeners": [door(direction="inbound")]}, "listeners: none is outbound"),
+        ({"listeners": [door()]}, "listeners: none is inbound: arriving mail is not opened"),
+        ({"listeners": []}, "listeners: no door at all"),
+        (
+            {"milters": [MILTER | {"listen": "unix:/no/such/folder/out.sock"}]},
+            "milters[0].listen: /no/such/folder does",
+        ),
         ({"defaults": {"sign": "never"}}, "defaults: encrypts without signing"),
         ({"groups": [group(sign="never")]}, "groups[0]: encrypts without signing"),
         ({"groups": [group(sign="never", encrypt="required")]}, "groups[0]: encrypts without signing"),
         (
-            {"listeners": [door(next_hop="127.0.0.1:2525")]},
+            {"listeners": [door(next_hop="127.0.0.1:2525"), ARRIVING]},
             "listeners[0].next_hop: 127.0.0.1:2525 is the gateway's own",
         ),
         (
-            {"listeners": [door(next_hop="localhost:2525")]},
+            {"listeners": [door(next_hop="localhost:2525"), ARRIVING]},
             "listeners[0].next_hop: localhost:2525 is the gateway's own",
         ),
         (
@@ -39,7 +47,10 @@ def test_nothing_to_say() -> None:
         ),
         ({"internal": {"addresses": ["a@b.example", "A@b.example"]}}, "internal.addresses[1]:"),
         ({"groups": [group(addresses=["@b.example", "@b.example"])]}, "groups[0].addresses[1]:"),
-        ({"listeners": [door(tls={"certificate": "/etc/hostname"})]}, "listeners[0].tls.mode: none"),
+        (
+            {"listeners": [door(tls={"certificate": "/etc/hostname"}), ARRIVING]},
+            "listeners[0].tls.mode: none",
+        ),
         ({"groups": [group(submitters={"users": ["x"]})]}, "groups[0].submitters.users: no outbound listener has auth"),
         ({"milters": [MILTER | {"listen": "inet:127.0.0.1:8891"}]}, "milters[0].listen: TCP costs"),
         ({"milters": [MILTER | {"mode": "0666"}]}, "milters[0].mode: 0666: any local user"),
@@ -70,7 +81,8 @@ def test_an_address_behind_the_one_without_detail_is_never_reached() -> None:
 
 
 def test_logins_can_be_used_where_a_listener_asks_for_them() -> None:
-    assert doubts(listeners=[door(auth="next-hop")], groups=[group(submitters={"users": ["x"]})]) == []
+    listeners = [door(auth="next-hop"), ARRIVING]
+    assert doubts(listeners=listeners, groups=[group(submitters={"users": ["x"]})]) == []
 
 
 def test_never_and_never_is_no_encryption_without_signature() -> None:

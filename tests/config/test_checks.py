@@ -194,5 +194,16 @@ def test_milters_stay_apart(milters: list[dict[str, Any]], key: str, begin: str)
 
 def test_milters_need_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.config.checks.find_spec", lambda name: None)
-    assert problems(milters=[milter()]) == {"milters": "needs pymilter; install smime-gateway[milter]"}
+    assert problems(milters=[milter()]) == {
+        "milters": 'needs pymilter; install smime-gateway[milter]; in a checkout: pip install ".[milter]"'
+    }
     options()
+
+
+def test_postgresql_needs_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql+psycopg://gw@db/mail"
+    assert options(database=url).database == url
+    monkeypatch.setattr("gateway.config.checks.find_spec", lambda name: None)
+    assert problems(database=url) == {
+        "database": 'needs psycopg; install smime-gateway[postgresql]; in a checkout: pip install ".[postgresql]"'
+    }

@@ -11,6 +11,7 @@ from gateway.config import Options
 from gateway.daemon import supervisor
 from gateway.daemon.child import Child, Post
 from gateway.daemon.supervisor import Supervisor
+from gateway.errors import Fault
 from tests.daemon.crew import Crew, Say, Told, gone, serving
 from tests.e2e.daemon import poll
 
@@ -66,13 +67,20 @@ def test_ready_when_all_are(tmp_path: Path) -> None:
         assert len(set(crew.pids())) == 4
 
 
-def test_a_child_that_cannot_start_ends_all(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError("the port is taken"), "bad: OSError: the port is taken"),
+        (Fault("another process listens there"), "bad: another process listens there"),
+    ],
+)
+def test_a_child_that_cannot_start_ends_all(tmp_path: Path, error: Exception, told: str) -> None:
     def failing(child: Child, say: Say) -> None:
-        raise OSError("the port is taken")
+        raise error
 
     with Crew(tmp_path, ("good", serving), ("bad", failing)) as crew:
         assert crew.wait() == 75
-        assert "bad: OSError: the port is taken" in crew.log
+        assert told in crew.log
         assert "bad could not start" in crew.log
         assert all(map(gone, crew.pids()))
     assert not crew.said("ready")

@@ -106,6 +106,9 @@ def check(result: int) -> None:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
+HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
+
+
 # -- what is to be seen -----------------------------------------------------------------------------------------
 
 
@@ -139,25 +142,25 @@ def own_world(writable: Iterable[Path]) -> None:
     read_only(Path("/"), True)
     for folder in kept:
         read_only(folder, False)
-    for folder in (Path("/tmp"), Path("/var/tmp")):
-        mount("tmpfs", folder, "tmpfs", "mode=1777")
-    _hide_homes()
+    _hide({Path("/tmp"): "1777", Path("/var/tmp"): "1777", **dict.fromkeys(HOMES, "0755")})
+    for home in filter(Path.is_dir, HOMES):
+        read_only(home, True)
     _private_devices()
     mount("proc", Path("/proc"), "proc", "hidepid=invisible,subset=pid")
 
 
-def _hide_homes() -> None:
-    interpreter = Path(sys.base_prefix)
-    aside = Path("/tmp/interpreter")
-    aside.mkdir()
-    bind(interpreter, aside)
-    for home in (Path("/home"), Path("/root"), Path("/run/user")):
-        if home.is_dir():
-            mount("tmpfs", home, "tmpfs", "mode=0755")
-            if interpreter.is_relative_to(home):
-                interpreter.mkdir(parents=True)
-                bind(aside, interpreter)
-            read_only(home, True)
+def _hide(folders: dict[Path, str]) -> None:
+    """Put an empty folder over each, but for the programs of this test, which an installed service has elsewhere."""
+    programs = {path: os.open(path, os.O_PATH) for path in map(Path, (Path.cwd(), sys.prefix, sys.base_prefix))}
+    for folder, mode in folders.items():
+        if folder.is_dir():
+            mount("tmpfs", folder, "tmpfs", f"mode={mode}")
+    for path, descriptor in programs.items():
+        if not path.exists():
+            path.mkdir(parents=True)
+            bind(Path(f"/proc/self/fd/{descriptor}"), path)
+        os.close(descriptor)
+    os.chdir(Path.cwd())
 
 
 def _private_devices() -> None:

@@ -311,6 +311,16 @@ def test_pkcs12_with_a_public_key_as_protection(alice: Issued) -> None:
 # ── what is nothing ──
 
 
+@pytest.mark.parametrize("data", [b"hello", "Grüße\r\n".encode(), b"0-----BEGIN nonsense-----", b"0" * 200])
+def test_text_that_is_none_of_it_says_so(data: bytes) -> None:
+    assert the_fault(data).text == "no certificate, key or CRL in it"
+
+
+def test_a_certificate_request_says_what_to_import_instead() -> None:
+    fault = the_fault(b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n")
+    assert fault.text == "a certificate request: import what the authority made of it"
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -112,6 +112,31 @@ def test_cas_by_themselves_are_anchors(
     assert {holding.trusted for holding in store.certificates.list()} == {trusted}
 
 
+@pytest.mark.parametrize(
+    ("years", "usage", "text"),
+    [
+        ((2020, 2027), ("digitalSignature", "keyAgreement"), "trusted"),
+        ((2020, 2027), ("digitalSignature",), "trusted; signs only"),
+        ((2020, 2027), ("keyAgreement",), "trusted; encrypts only"),
+        ((2020, 2021), ("digitalSignature",), "trusted; expired 2021-01-01: seals nothing"),
+        ((2030, 2031), ("digitalSignature",), "trusted; not valid before 2030-01-01: seals nothing"),
+    ],
+)
+def test_the_line_says_what_a_certificate_is_not_good_for(
+    take: Take, authority: Authority, years: tuple[int, int], usage: tuple[str, ...], text: str
+) -> None:
+    begin, end = (datetime(year, 1, 1, tzinfo=UTC) for year in years)
+    leaf = authority.leaf("a@example.com", kind="p256", key_usage=usage, not_before=begin, not_after=end)
+    assert [imported.text for imported in take(leaf.pem(), at=AT)] == [text]
+
+
+def test_the_line_says_what_an_anchor_is_believed_for(take: Take, authority: Authority) -> None:
+    (imported,) = take(authority.root.pem(), at=AT)
+    assert imported.text == "trust anchor: believed for every address"
+    (imported,) = take(authority.root.pem(), at=datetime(2050, 1, 1, tzinfo=UTC))
+    assert imported.text.startswith("trust anchor: believed for every address; expired ")
+
+
 def test_a_refused_leaf_is_a_leaf_all_the_same(store: Store, take: Take, authority: Authority) -> None:
     web = authority.leaf("alice@example.com", extended_key_usage=(SERVER_AUTH,))
     assert words(take(web.pem(), authority.root.pem())) == [("certificate", "refused", "wrong-usage"), ADDED]
