@@ -58,7 +58,11 @@ def _bar(top: int, each: Measured, aim: Aim) -> str:
 
 
 def _reached(ratio: float, aim: Aim) -> float:
-    """Return how many times the aim a ratio is worth: 1 is the aim, more is better."""
+    """Return how many times the aim a ratio is worth: 1 is the aim, more is better.
+
+    A cost may come out at nothing, or below, where it is the difference of two that are measured.
+    """
+    ratio = max(ratio, aim.bound / 1000)
     return aim.bound / ratio if aim.at_most else ratio / aim.bound
 
 
