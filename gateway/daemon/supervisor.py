@@ -30,7 +30,7 @@ from gateway.metrics import ERRORS, Kind, take_over
 SIGNALS = {signal.SIGTERM, signal.SIGCHLD}
 OUTSIDE = {signal.SIGINT, signal.SIGHUP}
 """What an administrator sends the first supervisor; all below ignore it: a terminal sends INT to every process."""
-RESPAWN_DELAYS = (1.0, 60.0)
+RESPAWN_DELAYS = (1.0, 10.0)
 """Seconds between a death and the successor: doubled from the first to the second while successors die young."""
 YOUNG = 60.0
 """Age in seconds under which a death counts as a failed start."""
