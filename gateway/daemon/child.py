@@ -6,7 +6,6 @@ children adopt the very same. End of file means that the other is gone: a child 
 """
 
 import pickle
-import select
 import socket
 import struct
 from collections.abc import Callable
@@ -73,14 +72,6 @@ class Child:
         else:
             self.adopted(True)
         return True
-
-    def attend(self, adopt: Callable[[Options], None]) -> None:
-        """Give signs of life and adopt what comes, until the supervisor is gone. For a thread of its own."""
-        going_on = True
-        while going_on:
-            self.alive()
-            if select.select([self], [], [], BEAT)[0]:
-                going_on = self.hear(adopt)
 
     # what a supervisor needs that is itself a child
 

@@ -80,11 +80,6 @@ def _is_free_of(line_trap: re.Pattern[bytes], content: bytes) -> bool:
     )
 
 
-def needs_8bit(content: bytes | bytearray) -> bool:
-    """Return whether ``content`` can only be relayed with BODY=8BITMIME (RFC 6152)."""
-    return not content.isascii()
-
-
 def has_long_line(content: bytes) -> bool:
     """Return whether a line, its CRLF not counted, is over 998 bytes."""
     start, size = 0, len(content)

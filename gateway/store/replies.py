@@ -58,10 +58,6 @@ class StoredReplies:
         """Note that mail with this Message-ID arrived encrypted, unless it was seen on plain mail before."""
         self.write([Sighting(message_id, True, at)])
 
-    def seen_plain(self, message_id: str, at: datetime) -> None:
-        """Note that plain mail had this Message-ID, unless it is remembered."""
-        self.write([Sighting(message_id, False, at)])
-
     def known(self, message_ids: Iterable[str]) -> frozenset[str]:
         """Return those that are remembered as encrypted, spelt as they are asked for."""
         names = {message_id: name for message_id in message_ids if (name := _hash(message_id))}

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Self
 
 from gateway.config import Options, parse
 from gateway.daemon.caution import Suspects
-from gateway.daemon.child import Child, Post
+from gateway.daemon.child import BEAT, Child, Post
 from gateway.daemon.supervisor import Superior, Supervisor
 from gateway.errors import Fault
 from tests.e2e.daemon import poll
@@ -168,7 +169,16 @@ def gone(pid: int) -> bool:
     return True
 
 
+def attend(child: Child, adopt: Callable[[Options], None]) -> None:
+    """Give signs of life and adopt what comes, until the supervisor is gone."""
+    going_on = True
+    while going_on:
+        child.alive()
+        if select.select([child], [], [], BEAT)[0]:
+            going_on = child.hear(adopt)
+
+
 def serving(child: Child, say: Say) -> None:
     """Be a good child: take over every configuration, end when the supervisor is gone."""
     say(f"serving {child.options.hostname}")
-    child.attend(lambda options: say(f"took {options.hostname}"))
+    attend(child, lambda options: say(f"took {options.hostname}"))

@@ -12,7 +12,7 @@ from gateway.daemon import supervisor
 from gateway.daemon.child import Child, Post
 from gateway.daemon.supervisor import Supervisor
 from gateway.errors import Fault
-from tests.daemon.crew import Crew, Say, Told, gone, serving
+from tests.daemon.crew import Crew, Say, Told, attend, gone, serving
 from tests.e2e.daemon import poll
 
 
@@ -35,7 +35,7 @@ def refusing(child: Child, say: Say) -> None:
     def adopt(options: Options) -> None:
         raise OSError("a file that is not there")
 
-    child.attend(adopt)
+    attend(child, adopt)
 
 
 def nested(child: Child, say: Say) -> None:

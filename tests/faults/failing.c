@@ -125,12 +125,16 @@ int close(int fd)
     return real(fd);
 }
 
-#define ON_FILE(type, name, parameters, arguments)                                                                    \
+#define GUARDED(fault, type, name, parameters, arguments)                                                             \
     type name parameters                                                                                              \
     {                                                                                                                 \
         REAL(name);                                                                                                   \
-        return file_fails(fd) ? -1 : real arguments;                                                                  \
+        return (fault) ? -1 : real arguments;                                                                         \
     }
+#define ON_FILE(...) GUARDED(file_fails(fd), __VA_ARGS__)
+#define ON_SOCKET(...) GUARDED(socket_fails(fd), __VA_ARGS__)
+#define ON_BOTH(...) GUARDED(file_fails(fd) || socket_fails(fd), __VA_ARGS__)
+
 ON_FILE(ssize_t, pread, (int fd, void *to, size_t size, off_t at), (fd, to, size, at))
 ON_FILE(ssize_t, pread64, (int fd, void *to, size_t size, off64_t at), (fd, to, size, at))
 ON_FILE(ssize_t, pwrite, (int fd, const void *from, size_t size, off_t at), (fd, from, size, at))
@@ -141,12 +145,6 @@ ON_FILE(int, ftruncate, (int fd, off_t size), (fd, size))
 ON_FILE(int, ftruncate64, (int fd, off64_t size), (fd, size))
 ON_FILE(int, fchmod, (int fd, mode_t mode), (fd, mode))
 
-#define ON_SOCKET(type, name, parameters, arguments)                                                                  \
-    type name parameters                                                                                              \
-    {                                                                                                                 \
-        REAL(name);                                                                                                   \
-        return socket_fails(fd) ? -1 : real arguments;                                                                \
-    }
 ON_SOCKET(ssize_t, send, (int fd, const void *from, size_t size, int flags), (fd, from, size, flags))
 ON_SOCKET(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
 ON_SOCKET(ssize_t, recv, (int fd, void *to, size_t size, int flags), (fd, to, size, flags))
@@ -176,12 +174,6 @@ int socket(int family, int kind, int protocol)
     return family == AF_INET && (fails(SOCKETS) || fails(DESCRIPTORS)) ? -1 : real(family, kind, protocol);
 }
 
-#define ON_BOTH(type, name, parameters, arguments)                                                                    \
-    type name parameters                                                                                              \
-    {                                                                                                                 \
-        REAL(name);                                                                                                   \
-        return file_fails(fd) || socket_fails(fd) ? -1 : real arguments;                                              \
-    }
 ON_BOTH(ssize_t, read, (int fd, void *to, size_t size), (fd, to, size))
 ON_BOTH(ssize_t, write, (int fd, const void *from, size_t size), (fd, from, size))
 

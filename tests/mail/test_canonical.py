@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.mail.canonical import canonical, has_long_line, is_robust, needs_8bit
+from gateway.mail.canonical import canonical, has_long_line, is_robust
 from gateway.mail.entity import read_entity
 
 from .mime import BODY, entities, leaf_bodies, multipart, reading, shape
@@ -255,8 +255,3 @@ def test_the_fast_test_agrees_with_the_slow_one(pieces: list[bytes]) -> None:
 @pytest.mark.parametrize("after", [b"", b"\r\n", b"\r\nshort\r\n"])
 def test_lines_of_998_bytes_are_the_longest(before: bytes, size: int, after: bytes, long: bool) -> None:
     assert has_long_line(before + b"x" * size + after) is long
-
-
-def test_8bit_is_needed_for_8bit_only() -> None:
-    assert needs_8bit(UMLAUTS)
-    assert not needs_8bit(bytearray(b"plain \0"))

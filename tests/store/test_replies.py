@@ -25,17 +25,17 @@ def stored(store: Store) -> int:
 
 def test_dec_13_an_answer_to_encrypted_mail_is_known_by_any_of_its_references(replies: StoredReplies) -> None:
     replies.remember("<a@x>", AT)
-    replies.seen_plain("<b@x>", AT)
+    replies.write([Sighting("<b@x>", False, AT)])
     assert replies.known(["<b@x>", "<c@x>", "<a@x>"]) == {"<a@x>"}
     assert replies.known(["<b@x>", "<c@x>"]) == frozenset()
     assert replies.known([]) == frozenset()
 
 
 def test_the_first_sighting_counts_for_good(replies: StoredReplies) -> None:
-    replies.seen_plain("<plain@x>", AT)
+    replies.write([Sighting("<plain@x>", False, AT)])
     replies.remember("<plain@x>", AT)
     replies.remember("<sealed@x>", AT)
-    replies.seen_plain("<sealed@x>", AT)
+    replies.write([Sighting("<sealed@x>", False, AT)])
     assert replies.known(["<plain@x>", "<sealed@x>"]) == {"<sealed@x>"}
 
 
@@ -92,7 +92,7 @@ def test_encrypted_ids_are_durable_and_plain_ones_need_not_be(sqlite_options: St
     store = open_store(sqlite_options, durable=False)
     sent: list[str] = []
     event.listen(store.database.engine, "before_cursor_execute", lambda *arguments: sent.append(arguments[2]))
-    store.replies.seen_plain("<a@x>", AT)
+    store.replies.write([Sighting("<a@x>", False, AT)])
     store.replies.remember("<b@x>", AT)
     assert [one.split()[-1] for one in sent if "synchronous" in one] == ["NORMAL", "FULL"]
 
