@@ -97,7 +97,7 @@ def build_inbound(
     judge = Judge(
         evidence=store.evidence,
         verdicts=Verdicts(),
-        strictness=Strictness(Revocation(settings.revocation), legacy),
+        strictness=Strictness(Revocation(settings.revocation), legacy is True),
         subject_email=options.addresses.subject_email != "never",
         wants=wants,
     )
@@ -109,7 +109,7 @@ def build_inbound(
         failures=failures,
         size_limit=options.limits.message_size,
         open_opaque=settings.opaque == "open",
-        accept_legacy=legacy,
+        accept_legacy=bool(legacy),
     )
     return Inbound(
         rules=InboundRules(
