@@ -92,7 +92,7 @@ def build_inbound(
     judge = Judge(
         evidence=store.evidence,
         verdicts=Verdicts(),
-        strictness=Strictness(Revocation(settings.revocation), legacy),
+        strictness=Strictness(Revocation(settings.revocation), legacy is True),
         subject_email=options.addresses.subject_email != "never",
         wants=wants,
     )
@@ -104,7 +104,7 @@ def build_inbound(
         failures=FailureRate(settings.failed_decrypts_per_hour, store.failures if remember else FailuresHere()),
         size_limit=options.limits.message_size,
         open_opaque=settings.opaque == "open",
-        accept_legacy=legacy,
+        accept_legacy=bool(legacy),
     )
     return Inbound(
         rules=InboundRules(
