@@ -1,11 +1,11 @@
-"""Which content each wrapped content key opened: one opens one content, or whoever changes a mail may try what it says.
+"""Which content each wrapped content key opened: one opens one content, or whoever changes mail may try what it says.
 
-CBC proves nothing about who wrote a content, and nothing binds the cipher's name to the wrapped key: under the key of an
-intercepted mail, anybody may send in other ciphertext, or the same under another name, as often as he likes. So what was
-opened first under a wrapped key is remembered; what comes later must be the same, or authenticate itself.
+CBC proves nothing about who wrote a content, and nothing binds the cipher's name to the wrapped key: under the key of
+an intercepted mail, anybody may send in other ciphertext, or the same under another name, as often as he likes. So what
+was opened first under a wrapped key is remembered; what comes later must be the same, or authenticate itself.
 
-Wrapped keys are kept as MACs, contents as hashes (``cms.enveloped.Enveloped.digest``): the store tells nobody which mail
-arrived here. The first content counts for good, and where two processes open two at once, the insert decides.
+Wrapped keys are kept as MACs, contents as hashes (``cms.enveloped.Enveloped.digest``): the store tells nobody which
+mail arrived here. The first content counts for good; where two processes open two at once, the insert decides.
 """
 
 import hmac
