@@ -46,8 +46,8 @@ def parameters(text: bytes, boundary: bytes = b"b0") -> bytes:
 
 SENDERS = {
     "Thunderbird": b'; protocol="application/pkcs7-signature"; micalg=sha-256; boundary="------------ms030708"',
-    "Outlook": b';\r\n\tprotocol="application/x-pkcs7-signature";\r\n\tmicalg=SHA1;\r\n\tboundary="----=_Next_01DA.5C9"',
-    "Apple Mail": b';\r\n\tboundary=Apple-Mail-6BE1C9E8-7C2B;\r\n\tprotocol="application/pkcs7-signature";\r\n\tmicalg=sha-256',
+    "Outlook": b';\r\n\tprotocol="application/x-pkcs7-signature";\r\n\tmicalg=SHA1;\r\n\tboundary="----=_01DA.5C9"',
+    "Apple Mail": b';\r\n\tboundary=Apple-Mail-6BE1C9E8;\r\n\tprotocol="application/pkcs7-signature";\r\n\tmicalg=md5',
     "Gmail": b'; protocol="application/pkcs7-signature"; micalg=sha-256;\r\n\tboundary="000000000000a5b7f205f0a1b2c3"',
     "KMail": b'; boundary="nextPart2384752.ElGaqSPkdT"; micalg="sha-256"; protocol="application/pkcs7-signature"',
     "mutt": b';\r\n\tprotocol="application/x-pkcs7-signature";\r\n\tmicalg=sha256; boundary="yrj/dFKFPuw6o+aM"',
@@ -140,7 +140,7 @@ REFUSED = {
     "prefix inside": (changed(b"Hello.", b"--b0rder"), "more than three lines"),
     "behind": (PLAIN + b"--b0\r\n" + EVIL, "more than three lines"),
     "first line": (changed(b"\r\n\r\nThis", b"\r\n\r\n\t--b0\r\nThis"), "more than three lines"),
-    "not closed": (changed(b"--b0--\r\n", b""), "fewer than lines"),
+    "not closed": (changed(b"--b0--\r\n", b""), "fewer than three lines"),
     "closed with more": (changed(b"--b0--", b"--b0--x"), "no closing delimiter"),
     "closed behind a blank": (changed(b"\n--b0--", b"\n --b0--"), "no closing delimiter"),
     "padding": (changed(b"--b0\r\nContent-Type: text", b"--b0 \r\nContent-Type: text"), "behind a delimiter"),
