@@ -39,6 +39,10 @@ class Reason(StrEnum):
     # decryption
     DECRYPT_FAILED = "decrypt-failed"
     NOT_ADDRESSED = "not-addressed"
+    KEY_REUSED = "key-reused"
+    # what a partner or a source lacks
+    REQUIRED_INBOUND = "required-inbound"
+    LOOKUP_FAILED = "lookup-failed"
     # why nothing was done
     POLICY_NEVER = "policy-never"
     OVERRIDE = "override"
@@ -49,6 +53,7 @@ class Reason(StrEnum):
     TRANSIT = "transit"
     NOT_ENABLED = "not-enabled"
     # why an outbound message was refused or left unencrypted
+    EXEMPT = "exempt"
     HIDDEN_RECIPIENT = "hidden-recipient"
     MIXED_RECIPIENTS = "mixed-recipients"
     NOT_AUTHORISED = "not-authorised"
@@ -58,3 +63,4 @@ class Reason(StrEnum):
     BAD_PASSPHRASE = "bad-passphrase"
     NO_ADDRESS = "no-address"
     WAITING = "waiting"
+    AMBIGUOUS = "ambiguous"

@@ -37,7 +37,7 @@ def import_command(
         raise click.UsageError("--no-trust and --trust-cas contradict one another")
     options = ImportOptions(
         subject_email=house.options.addresses.subject_email,
-        accept_legacy=house.options.algorithms.accept_legacy,
+        accept_legacy=bool(house.options.algorithms.accept_legacy),
         trust=not no_trust,
         trust_cas=trust_cas,
         dry_run=dry_run,

@@ -60,7 +60,9 @@ def sockets(options: Options) -> list[tuple[KeyPath, Endpoint]]:
         for index, milter in enumerate(options.milters)
         if isinstance(milter.listen, Endpoint)
     ]
-    return [*doors, (("admin", "listen"), options.admin.listen), (("metrics", "listen"), options.metrics.listen)]
+    if options.admin.listen is not None:
+        doors.append((("admin", "listen"), options.admin.listen))
+    return [*doors, (("metrics", "listen"), options.metrics.listen)]
 
 
 def _door(listener: Listener) -> Iterator[tuple[KeyPath, str]]:
@@ -159,7 +161,7 @@ def _extra(name: str) -> str:
 
 def _loopback(options: Options) -> Iterator[Problem]:
     for name, section in (("admin", options.admin), ("metrics", options.metrics)):
-        if not section.listen.loopback:
+        if section.listen is not None and not section.listen.loopback:
             yield Problem(
                 (name, "listen"), "must be a loopback address; for other machines, put a reverse proxy in front"
             )

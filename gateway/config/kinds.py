@@ -16,8 +16,10 @@ from gateway.config.values import (
     duration,
     duration_text,
     endpoint,
+    fingerprint,
     host_name,
     key_source,
+    media_type,
     milter_socket,
     milter_socket_text,
     network,
@@ -83,5 +85,7 @@ ForeignId = Annotated[str, StringConstraints(pattern=r'^[^\s"();,\\\x00-\x1f\x7f
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Words = Annotated[str, AfterValidator(printable)]
 Delimiter = Annotated[str, AfterValidator(delimiter)]
+Fingerprint = Annotated[str, AfterValidator(fingerprint), _written("ab" * 32, pattern="^[0-9A-Fa-f: ]{64,95}$")]
+MediaType = Annotated[str, AfterValidator(media_type), _written("text/calendar")]
 FileMode = Annotated[str, AfterValidator(octal)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]

@@ -19,10 +19,12 @@ from gateway.config.kinds import (
     Duration,
     FileMode,
     FilePath,
+    Fingerprint,
     ForeignId,
     HostName,
     KeySource,
     Listen,
+    MediaType,
     MilterSocket,
     Name,
     OwnId,
@@ -108,6 +110,68 @@ class Submitters(Section):
     users: tuple[Words, ...] = default([], "logins")
 
 
+Digest = Literal["sha256", "sha384", "sha512"]
+SignatureRsa = Literal["pkcs1v15", "pss"]
+Form = Literal["clear", "opaque"]
+Cipher = Literal["aes-256-cbc", "aes-256-gcm", "aes-128-gcm", "aes-128-cbc"]
+TransportRsa = Literal["pkcs1v15", "oaep"]
+
+
+class Signing(Section):
+    """How signatures are made."""
+
+    digest: Digest = default("sha256", "digest algorithm")
+    rsa: SignatureRsa = default("pkcs1v15", "padding with RSA keys")
+    form: Form = default("clear", "clear: readable everywhere; opaque: nothing on the way can alter it")
+
+
+class Encryption(Section):
+    """How mail is encrypted."""
+
+    cipher: Cipher = default("aes-256-cbc", "content encryption; a recipient's announced capabilities may raise it")
+    rsa: TransportRsa = default("pkcs1v15", "key transport to RSA keys")
+
+
+class Algorithms(Section):
+    """Cryptographic algorithms."""
+
+    sign: Signing = default({}, "signatures")
+    encrypt: Encryption = default({}, "encryption")
+    accept_legacy: bool | Literal["open"] = default(
+        False,
+        "SHA-1, RSA-1024, DSA, 3DES and RC2-128 inbound: true: accepted; open: envelopes are opened; false: neither",
+    )
+
+
+class GroupSigning(Section):
+    """How one group's signatures are made; null: as in general."""
+
+    digest: Digest | None = default(None, "digest algorithm")
+    rsa: SignatureRsa | None = default(None, "padding with RSA keys")
+    form: Form | None = default(None, "clear or opaque")
+
+
+class GroupEncryption(Section):
+    """How one group's mail is encrypted; null: as in general."""
+
+    cipher: Cipher | None = default(None, "content encryption")
+    rsa: TransportRsa | None = default(None, "key transport to RSA keys")
+
+
+class GroupAlgorithms(Section):
+    """Algorithms of one group's outbound mail, or of mail to one partner."""
+
+    sign: GroupSigning = default({}, "signatures")
+    encrypt: GroupEncryption = default({}, "encryption")
+
+
+class Invitation(Section):
+    """A mail that asks a customer without a certificate for a signed one."""
+
+    text: FilePath = required("file with the text")
+    every: Duration = default("90d", "at most once in this time")
+
+
 class Group(Section):
     """A group of the helpdesk: its addresses and what happens to its mail."""
 
@@ -119,6 +183,12 @@ class Group(Section):
     replies_to_encrypted: Literal["require", "warn", "ignore"] = default("warn", "answers to encrypted mail")
     submitters: Submitters = default({}, "who may send as this group; all empty: every client of the door")
     redeliver: Literal["unreadable", "all", "manual"] | None = default(None, "null: inbound.hold.redeliver")
+    domain_key: Fingerprint | None = default(
+        None, "fingerprint whose key opens mail for the addresses of inbound.domains"
+    )
+    minimum: Literal["chain", "dnssec"] | None = default(None, "what a found certificate needs; null: the source's")
+    invitation: Invitation | None = default(None, "asks customers without a certificate for a signed mail")
+    algorithms: GroupAlgorithms | None = default(None, "how this group's mail is made; what it leaves out: algorithms")
 
 
 class Defaults(Section):
@@ -140,7 +210,7 @@ class SubjectTags(Section):
 
     sign: Words | None = default(None, "tag that asks for a signature; null: none")
     encrypt: Words | None = default(None, "tag that asks for encryption, such as [encrypt]; null: none")
-    plain: Words | None = default(None, "tag that asks for neither; null: none")
+    plain: Words | None = default(None, "tag that asks for neither, not honoured in answers; null: none")
 
 
 class Overrides(Section):
@@ -148,6 +218,7 @@ class Overrides(Section):
 
     headers: bool = default(True, "honour the request fields X-SMIME-Gateway-Sign and X-SMIME-Gateway-Encrypt")
     subject: SubjectTags = default({}, "honour tags in the Subject")
+    exempt: tuple[MediaType, ...] = default([], "content types that if-possible leaves alone, such as text/calendar")
 
 
 class Hold(Section):
@@ -171,6 +242,11 @@ class Inbound(Section):
 
     domains: tuple[HostName, ...] = default([], "recipients' domains that are ours; empty: all")
     opaque: Literal["open", "keep"] = default("open", "replace an opaque-signed message by its content, or keep it")
+    clear: Literal["keep", "open"] = default(
+        "keep", "keep a clear-signed message as it is, or replace it by its content"
+    )
+    notify: Literal["never", "failure"] = default("never", "reports from behind us that the sender of opened mail gets")
+    subject: Literal["protected", "outer"] = default("protected", "the Subject that readers see, where two are there")
     on_signature_fail: Literal["tag", "reject"] = default("tag", "a signature that is wrong")
     on_signature_policy: Literal["tag", "reject"] = default("tag", "a signature that is right but not acceptable")
     on_undecryptable: Literal["tag", "reject"] = default("tag", "mail that cannot be decrypted")
@@ -180,32 +256,8 @@ class Inbound(Section):
     hold: Hold = default({}, "mail kept because a certificate or key was missing")
 
 
-class Signing(Section):
-    """How signatures are made."""
-
-    digest: Literal["sha256", "sha384", "sha512"] = default("sha256", "digest algorithm")
-    rsa: Literal["pkcs1v15", "pss"] = default("pkcs1v15", "padding with RSA keys")
-
-
-class Encryption(Section):
-    """How mail is encrypted."""
-
-    cipher: Literal["aes-256-cbc", "aes-256-gcm", "aes-128-gcm", "aes-128-cbc"] = default(
-        "aes-256-cbc", "content encryption; a recipient's announced capabilities may raise it"
-    )
-    rsa: Literal["pkcs1v15", "oaep"] = default("pkcs1v15", "key transport to RSA keys")
-
-
-class Algorithms(Section):
-    """Cryptographic algorithms."""
-
-    sign: Signing = default({}, "signatures")
-    encrypt: Encryption = default({}, "encryption")
-    accept_legacy: bool = default(False, "accept SHA-1, RSA-1024, DSA, 3DES and RC2-128 on inbound mail")
-
-
 class Addresses(Section):
-    """How addresses of groups and recipients compare; never those in certificates."""
+    """How addresses compare: those of groups and recipients, and a signer's with From."""
 
     local_part_case: Literal["fold", "exact"] = default("fold", "fold: Support@ is support@; exact: it is not")
     recipient_delimiter: Delimiter = default("+", 'support+42@ is support@; "" switches it off')
@@ -228,13 +280,78 @@ class Retention(Section):
 
     log: Duration = default("90d", "records of messages")
     ledger: Duration = default("5d", "copies taken in failed transactions; at least as long as clients try again")
-    replies: Duration = default("400d", "Message-IDs of mail that arrived encrypted")
+    personal: Duration | None = default(None, "addresses in records, before they become keyed hashes; null: as log")
+    replies: Duration = default(
+        "400d", "Message-IDs of mail that arrived encrypted, and the content keys that opened it"
+    )
+    audit: Duration = default("3650d", "changes to certificates, keys, trust and accounts")
+
+
+class AdminTls(Section):
+    """TLS of the console and the API."""
+
+    certificate: FilePath = required("PEM file: the server's certificate, then its chain")
+    key: FilePath = required("PEM file: the private key, without a passphrase, not readable by others")
+
+
+class Source(Section):
+    """One place where certificates are looked for."""
+
+    name: Name = required("name of the source in records and metrics")
+    kind: Literal["ldap", "smimea", "http"] = required("ldap, smimea or http")
+    domains: tuple[Words, ...] = required('domains whose addresses it is asked for; "*": every domain', min_length=1)
+    url: Words | None = default(None, "where it is; http: a template")
+    ca: FilePath | None = default(None, "PEM file: the authorities for its TLS")
+    minimum: Literal["chain", "dnssec", "pending"] = default("chain", "what a certificate needs to be used by itself")
+    base: Words | None = default(None, "ldap: where to search")
+    filter: Words | None = default(None, "ldap: what to search for")
+    attributes: tuple[Words, ...] = default([], "ldap: attributes that hold certificates")
+    bind_dn: Words | None = default(None, "ldap: who we are; null: nobody")
+    password_file: FilePath | None = default(None, "ldap: file with the password in its first line")
+    starttls: bool = default(False, "ldap: start TLS on a plain connection")
+    resolver: Words | None = default(None, "smimea: a validating resolver on loopback")
+
+
+class Discovery(Section):
+    """How customers' certificates are found."""
+
+    sources: tuple[Source, ...] = default([], "who is asked; nobody by default")
+    on_arrival: bool = default(True, "search for authors when their mail arrives")
+    timeout: Duration = default("3s", "how long a message waits for all sources together")
+    negative: Duration = default("1d", "how long an answer that there is none is kept")
+    refresh: Duration = default("7d", "after this time a source is asked again")
+
+
+class PartnerInbound(Section):
+    """What a partner's mail must have."""
+
+    sign: Literal["required"] | None = default(None, "required: unsigned mail is marked")
+    encrypt: Literal["required"] | None = default(None, "required: plain mail is marked")
+
+
+class Partner(Section):
+    """Domains with rules of their own."""
+
+    name: Words = required("name of the partner in records", max_length=64)
+    domains: tuple[HostName, ...] = required("its domains", min_length=1)
+    sign: Level | None = default(None, "only strengthens the group's level")
+    encrypt: Level | None = default(None, "only strengthens the group's level")
+    algorithms: GroupAlgorithms | None = default(None, "how mail to it is made")
+    certificate: Fingerprint | None = default(
+        None, "fingerprint of the certificate that stands for every address there"
+    )
+    authorities: tuple[Fingerprint, ...] = default([], "fingerprints: the only anchors for these domains")
+    inbound: PartnerInbound = default({}, "what its mail must have")
+    signs: Literal["person", "domain"] = default("person", "domain: its certificate signs for every address there")
 
 
 class Admin(Section):
     """The HTTP listener of the console and the API."""
 
-    listen: Listen = default("127.0.0.1:9425", "address and port; loopback")
+    listen: Listen | None = default("127.0.0.1:9425", "address and port; null: neither console nor API")
+    tls: AdminTls | None = default(None, "TLS of its own")
+    url: Words | None = default(None, "the console as browsers see it")
+    proxies: tuple[Client, ...] = default([], "networks whose X-Forwarded-For and X-Forwarded-Proto count")
 
 
 class Metrics(Section):
@@ -277,6 +394,9 @@ class Options(Section):
     addresses: Addresses = default({}, "how addresses compare")
     limits: Limits = default({}, "bounds of the whole gateway")
     retention: Retention = default({}, "how long things are remembered")
+    database_pool: Count = default(5, "connections of one process to PostgreSQL at most")
+    discovery: Discovery = default({}, "how customers' certificates are found")
+    partners: tuple[Partner, ...] = default([], "domains with rules of their own; the first that matches counts")
     drain: Duration = default("30s", "how long running transactions may take when the service stops")
     admin: Admin = default({}, "console and API")
     metrics: Metrics = default({}, "metrics and health")

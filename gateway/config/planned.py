@@ -5,7 +5,20 @@ from collections.abc import Iterator
 from gateway.config.options import Options, Section
 from gateway.config.problem import KeyPath, Problem
 
-PLANNED: tuple[tuple[str, ...], ...] = (("admin",),)
+PLANNED: tuple[tuple[str, ...], ...] = (
+    ("admin",),
+    ("discovery",),
+    ("partners",),
+    ("database_pool",),
+    ("retention", "personal"),
+    ("retention", "audit"),
+    ("inbound", "clear"),
+    ("inbound", "notify"),
+    ("inbound", "subject"),
+    ("overrides", "exempt"),
+    ("algorithms", "sign", "form"),
+)
+PLANNED_OF_A_GROUP = ("domain_key", "minimum", "invitation", "algorithms")
 
 
 def not_in_this_version(options: Options) -> Iterator[Problem]:
@@ -18,6 +31,9 @@ def _changed(options: Options) -> Iterator[KeyPath]:
     defaults = Options(hostname="localhost")
     for path in PLANNED:
         yield from _differences(_at(options, path), _at(defaults, path), path)
+    for index, group in enumerate(options.groups):
+        for name in PLANNED_OF_A_GROUP:
+            yield from _differences(getattr(group, name), None, ("groups", index, name))
 
 
 def _at(section: Section, path: tuple[str, ...]) -> object:
@@ -28,7 +44,7 @@ def _at(section: Section, path: tuple[str, ...]) -> object:
 
 
 def _differences(value: object, default: object, path: KeyPath) -> Iterator[KeyPath]:
-    if isinstance(value, Section):
+    if isinstance(value, Section) and isinstance(default, Section):
         for name in type(value).model_fields:
             yield from _differences(getattr(value, name), getattr(default, name), (*path, name))
     elif value != default:

@@ -246,6 +246,21 @@ def delimiter(text: str) -> str:
     return text
 
 
+def fingerprint(text: str) -> str:
+    """Check a SHA-256 fingerprint; returned as 64 lower-case digits, whatever stands between them."""
+    digits = re.sub("[: ]", "", text).lower()
+    if not re.fullmatch("[0-9a-f]{64}", digits):
+        raise ValueError("must be a whole SHA-256 fingerprint: 64 hexadecimal digits, as cert list --json prints them")
+    return digits
+
+
+def media_type(text: str) -> str:
+    """Check a content type without parameters; returned in lower case."""
+    if not re.fullmatch("[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}", text):
+        raise ValueError("must be a content type such as text/calendar, without parameters")
+    return text.lower()
+
+
 def octal(text: str) -> str:
     """Check a file mode."""
     if not re.fullmatch("0?[0-7]{3}", text):

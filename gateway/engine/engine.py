@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
 from gateway.engine.inbound import Inbound
 from gateway.engine.outbound import Outbound
@@ -58,6 +59,7 @@ def make_record(
         auth=transaction.client.login,
         reply=None if reply is None else str(reply),
         deliveries=tuple(_delivery(receipt) for receipt in receipts),
+        digest=None if transaction.size is not None else sha256(transaction.content).hexdigest(),
         retry_of=transaction.retry_of,
         duration_ms=round(duration * 1000, 3),
         **outcome.facts,

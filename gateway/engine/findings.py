@@ -24,6 +24,7 @@ def _signature(finding: SignatureFinding) -> dict[str, Any]:
         "status": finding.status,
         "reason": finding.reason,
         "reasons": list(finding.reasons),
+        "detail": finding.detail,
         "coverage": finding.coverage,
         "signers": [_signer(signer) for signer in finding.signers],
     }
@@ -35,6 +36,7 @@ def _signer(signer: SignerFinding) -> dict[str, Any]:
         "status": signer.status,
         "reason": signer.reason,
         "reasons": list(signer.reasons),
+        "detail": signer.detail,
         "addresses": list(signer.addresses),
         "anchor": signer.anchor.fingerprint if signer.anchor else None,
         "digest": signer.digest,
@@ -58,6 +60,7 @@ def _encryption(finding: EncryptionFinding) -> dict[str, Any]:
     return {
         "status": finding.status,
         "reason": finding.reason,
+        "detail": finding.detail,
         "authenticated": finding.authenticated,
         "cipher": finding.cipher,
         "key_algorithm": finding.key_algorithm,

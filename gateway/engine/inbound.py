@@ -167,7 +167,8 @@ class Inbound:
         except Fault:
             raise
         except Exception:  # noqa: BLE001 - a bug in opening must not cost the message; it is tagged and counted
-            return Opened(signature=_not_judged(Reason.INTERNAL))
+            # Whether a key had been used is not known here: it goes on as if one had been.
+            return Opened(signature=_not_judged(Reason.INTERNAL), key_used=True)
 
     def _refusal(self, opened: Opened) -> str | None:
         """Return why policy refuses the message, told in words that are no oracle."""

@@ -58,6 +58,8 @@ class Opened:
     inner: bytes | None = None
     tree: Entity | None = None
     entitled: frozenset[str] | None = None
+    key_used: bool = False
+    """Whether a private key was applied, whatever came of it: nothing its sender gets back may depend on that."""
     wanted: tuple[Identity, ...] = ()
     """Recipient identifiers of the envelope that stayed closed, perhaps inside another, because no key is here."""
 
@@ -151,7 +153,7 @@ class Opener:
         try:
             readers = [to for to in recipients if opened.entitled is None or to in opened.entitled]
             holding, entitled = self._key_for(layer, held, identities, readers)
-            plain = self._open(layer, holding, at, operations)
+            plain = self._open(layer, opened, holding, at, operations)
         except Rejected as error:
             if opened.entitled is None:
                 opened.encryption = replace(finding, status=Encryption.FAILED, reason=error.reason)
@@ -184,7 +186,9 @@ class Opener:
                 return holding, entitled
         raise Rejected(Reason.NOT_ADDRESSED, "the key's owner is no recipient of this message")
 
-    def _open(self, layer: Enveloped, holding: Holding, at: datetime, operations: Operations) -> bytearray:
+    def _open(
+        self, layer: Enveloped, opened: Opened, holding: Holding, at: datetime, operations: Operations
+    ) -> bytearray:
         certificate = holding.certificate
         if not self.failures.allows(certificate.public_key_id, at):
             raise Rejected(Reason.RATE, "too many failures with this key")
@@ -193,9 +197,12 @@ class Opener:
             raise Rejected(Reason.NO_KEY, "the key has just been deleted")
         try:
             operations.spend()
-            return decrypt(layer, certificate, key, self.accept_legacy)
+            plain = decrypt(layer, certificate, key, self.accept_legacy)
+            opened.key_used = True
+            return plain
         except Rejected as error:
             if error.reason is Reason.DECRYPT_FAILED:
+                opened.key_used = True
                 self.failures.note(certificate.public_key_id, at)
             raise
         except LimitExceeded as error:

@@ -26,6 +26,8 @@ class Record:
 
     ``layers`` are outermost first. ``signature`` and ``encryption`` hold ``status``, ``reason`` and, as they apply,
     ``signers``, ``recipients``, ``missing``. ``verdict``: relay, reject or defer. ``rule`` names the rule that won.
+    ``digest``: SHA-256 of the content as it came, hex. ``lookups``: ``address``, ``source``, ``result``, ``ms``.
+    ``protected``: ``name``, ``inner``, ``outer`` of fields that differ (a Subject's name only). ``notes``: words.
     """
 
     id: str
@@ -44,6 +46,10 @@ class Record:
     from_: str | None = None
     group: str | None = None
     rule: str | None = None
+    digest: str | None = None
+    lookups: tuple[dict[str, Any], ...] = ()
+    protected: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
     reply: str | None = None
     layers: tuple[str, ...] = ()
     signature: dict[str, Any] = field(default_factory=dict)
@@ -70,18 +76,24 @@ _ORDER = (
     "from_",
     "size",
     "group",
-    "rule",
     "verdict",
     "reply",
     "layers",
     "signature",
     "encryption",
     "deliveries",
+    "rule",
+    "digest",
+    "lookups",
+    "protected",
+    "notes",
     "held",
     "retry_of",
     "pass_of",
     "duration_ms",
 )
+
+_LISTS = ("recipients", "layers", "lookups", "protected", "notes")
 
 
 def as_json(record: Record) -> dict[str, Any]:
@@ -94,10 +106,11 @@ def as_json(record: Record) -> dict[str, Any]:
 
 def from_json(document: dict[str, Any]) -> Record:
     """Return the record that ``as_json`` wrote."""
-    values = {name: document[name.rstrip("_")] for name in _ORDER}
+    values = {name: document[name.rstrip("_")] for name in _ORDER if name.rstrip("_") in document}
     values["received_at"] = datetime.fromisoformat(document["received_at"])
     values["deliveries"] = tuple(
         DeliveryRecord(**delivery | {"recipients": tuple(delivery["recipients"])})
         for delivery in document["deliveries"]
     )
-    return Record(**values | {name: tuple(document[name]) for name in ("recipients", "layers")})
+    lists = {name: tuple(document.get(name, ())) for name in _LISTS}
+    return Record(**values | lists)

@@ -90,6 +90,8 @@ class SignerFinding:
     algorithm: str | None = None
     signing_time: datetime | None = None
     notes: tuple[str, ...] = ()
+    detail: str | None = None
+    """What exactly was malformed or unsupported, and where; a phrase for the record, never for a header field."""
     issuers_wanted: tuple[bytes, ...] = ()
     """Names (DER) of issuers that would help, were they stored and trusted."""
     encrypt_to: Path = ()
@@ -125,6 +127,8 @@ class SignatureFinding:
     reasons: tuple[Reason, ...] = ()
     coverage: Coverage = Coverage.NONE
     signers: tuple[SignerFinding, ...] = ()
+    detail: str | None = None
+    """What exactly was malformed, unsupported or over a limit."""
 
     @property
     def reason(self) -> Reason | None:
@@ -163,6 +167,8 @@ class EncryptionFinding:
     """Fingerprint of our certificate that opened it."""
     authenticated: bool = False
     recipients: tuple[RecipientFinding, ...] = field(default=())
+    detail: str | None = None
+    """What exactly was malformed, unsupported or over a limit; None for what a key produced."""
 
 
 def verdict(signers: Iterable[SignerFinding], over_ciphertext: Iterable[SignerFinding] = ()) -> SignatureFinding:

@@ -38,10 +38,13 @@ DEFAULTS: dict[str, Any] = {
     "defaults": {"sign": "if-possible", "encrypt": "if-possible"},
     "unknown_sender": "relay",
     "internal": {"addresses": [], "encrypt": "never"},
-    "overrides": {"headers": True, "subject": {"sign": None, "encrypt": None, "plain": None}},
+    "overrides": {"headers": True, "subject": {"sign": None, "encrypt": None, "plain": None}, "exempt": []},
     "inbound": {
         "domains": [],
         "opaque": "open",
+        "clear": "keep",
+        "notify": "never",
+        "subject": "protected",
         "on_signature_fail": "tag",
         "on_signature_policy": "tag",
         "on_undecryptable": "tag",
@@ -64,15 +67,18 @@ DEFAULTS: dict[str, Any] = {
     },
     "learn": "quarantine",
     "algorithms": {
-        "sign": {"digest": "sha256", "rsa": "pkcs1v15"},
+        "sign": {"digest": "sha256", "rsa": "pkcs1v15", "form": "clear"},
         "encrypt": {"cipher": "aes-256-cbc", "rsa": "pkcs1v15"},
         "accept_legacy": False,
     },
     "addresses": {"local_part_case": "fold", "recipient_delimiter": "+", "subject_email": "inbound"},
     "limits": {"message_size": "50MB", "connections": 200, "connections_per_client": 50, "copies": 16},
-    "retention": {"log": "90d", "ledger": "5d", "replies": "400d"},
+    "retention": {"log": "90d", "ledger": "5d", "personal": None, "replies": "400d", "audit": "3650d"},
+    "database_pool": 5,
+    "discovery": {"sources": [], "on_arrival": True, "timeout": "3s", "negative": "1d", "refresh": "7d"},
+    "partners": [],
     "drain": "30s",
-    "admin": {"listen": "127.0.0.1:9425"},
+    "admin": {"listen": "127.0.0.1:9425", "tls": None, "url": None, "proxies": []},
     "metrics": {"listen": "127.0.0.1:9426"},
     "log": {"format": "text"},
 }
@@ -94,6 +100,10 @@ def test_a_group_has_defaults() -> None:
         "replies_to_encrypted": "warn",
         "submitters": {"clients": [], "users": []},
         "redeliver": None,
+        "domain_key": None,
+        "minimum": None,
+        "invitation": None,
+        "algorithms": None,
     }
 
 
@@ -143,7 +153,15 @@ def full() -> dict[str, Any]:
     """A configuration in which every section stands, those within lists too."""
     doors = [door(next_hop_auth={"user": "u", "password_file": "/nowhere"})]
     milters = [{"name": "m", "direction": "inbound", "listen": "unix:/run/m"}]
-    return {"hostname": "gw.example.org", "listeners": doors, "milters": milters, "groups": [group(submitters={})]}
+    source = {"name": "s", "kind": "ldap", "domains": ["*"]}
+    return {
+        "hostname": "gw.example.org",
+        "listeners": doors,
+        "milters": milters,
+        "groups": [group(submitters={})],
+        "discovery": {"sources": [source]},
+        "partners": [{"name": "p", "domains": ["bank.example"]}],
+    }
 
 
 def sections() -> Iterator[tuple[tuple[str | int, ...], type[BaseModel]]]:

@@ -13,6 +13,10 @@ from tests.config.texts import group, options, problems
     ("values", "key"),
     [
         ({"admin": {"listen": "127.0.0.1:9000"}}, "admin.listen"),
+        ({"admin": {"listen": None}}, "admin.listen"),
+        ({"discovery": {"on_arrival": False}}, "discovery.on_arrival"),
+        ({"partners": [{"name": "bank", "domains": ["bank.example"]}]}, "partners"),
+        ({"groups": [group(minimum="dnssec")]}, "groups[0].minimum"),
     ],
 )
 def test_not_in_this_version(values: dict[str, Any], key: str) -> None:
