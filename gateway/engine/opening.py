@@ -27,10 +27,10 @@ from gateway.engine.rate import FailureRate
 from gateway.errors import LimitExceeded, Malformed
 from gateway.mail.entity import Entity, read_entity
 from gateway.mail.header import Header
-from gateway.mail.transport import with_crlf
 from gateway.pki.holding import Holding
 from gateway.policy.entitlement import Entitlement
 from gateway.reason import Reason
+from gateway.smime.content import as_entity
 from gateway.smime.finding import (
     Coverage,
     Encryption,
@@ -52,15 +52,14 @@ MAX_LAYERS = 5
 class Opened:
     """What became of a message, filled in while it is unwrapped.
 
-    ``inner``: the entity to put in the place of the message's own, ``tree`` as it was read; None: it stays, or does not
-    read. ``entitled``: for whom it was opened; None: nothing was decrypted.
+    ``inner``: the entity to put in the place of the message's own; None: it stays. ``entitled``: for whom it was
+    opened; None: nothing was decrypted.
     """
 
     signature: SignatureFinding = field(default_factory=SignatureFinding)
     encryption: EncryptionFinding = field(default_factory=EncryptionFinding)
     layers: list[Layer] = field(default_factory=list)
     inner: bytes | None = None
-    tree: Entity | None = None
     entitled: frozenset[str] | None = None
     key_used: bool = False
     """Whether a private key was applied, whatever came of it: nothing its sender gets back may depend on that."""
@@ -121,8 +120,7 @@ class Opener:
         return closed
 
     def _reused(self, opened: Opened, record: str, at: datetime, asked: bool) -> str | None:
-        """Return the record of another content that was opened with a content key of this message, if it has none of
-        its own right to be opened; else None, and then it is remembered."""
+        """Return the record of another content that a key of this message opened; None: remembered anew."""
         if self.content_keys is None or not opened.uses:
             return None
         proven = asked or opened.signature.status is Status.PASS
@@ -138,8 +136,8 @@ class Opener:
         operations = Operations()
         try:
             entity = read_entity(content, header=header)
-        except LimitExceeded:
-            return self._unreadable(opened, Reason.LIMIT)
+        except LimitExceeded as error:
+            return self._unreadable(opened, Reason.LIMIT, str(error))
         try:
             while (layer := read_layer(entity)) is not None:
                 if len(opened.layers) == MAX_LAYERS:
@@ -156,11 +154,11 @@ class Opener:
         except _Closed:
             pass
         except Rejected as error:
-            return self._unreadable(opened, error.reason)
-        except LimitExceeded:
-            return self._unreadable(opened, Reason.LIMIT)
-        except Malformed:
-            return self._unreadable(opened, Reason.MALFORMED, _label(entity))
+            return self._unreadable(opened, error.reason, str(error))
+        except LimitExceeded as error:
+            return self._unreadable(opened, Reason.LIMIT, str(error))
+        except Malformed as error:
+            return self._unreadable(opened, Reason.MALFORMED, str(error), _label(entity))
         self._sum_up(opened, signed, covered, author, at, operations)
         if not signed and not covered and opened.encryption.status is not Encryption.FAILED:
             _look_for_errant_layers(opened, entity)
@@ -168,7 +166,7 @@ class Opener:
 
     def _carried(self, layer: SignedLayer, opened: Opened) -> Entity:
         """Return the content of an opaque signature."""
-        inner = with_crlf(layer.content)
+        inner = as_entity(layer.content)
         if self.open_opaque and layer.replaceable:
             return _put(opened, inner)
         return read_entity(inner)
@@ -183,7 +181,7 @@ class Opener:
     ) -> Entity:
         """Return the content of a layer; raises ``_Closed`` where it stays closed."""
         if isinstance(layer, Compressed):
-            inner = with_crlf(decompress(layer, self.size_limit))
+            inner = as_entity(decompress(layer, self.size_limit))
             if len(inner) > self.size_limit:
                 raise LimitExceeded(f"compressed content of more than {self.size_limit} octets with its line ends")
         else:
@@ -213,7 +211,7 @@ class Opener:
         )
         opened.entitled = entitled
         opened.uses += _uses(layer, held)
-        return with_crlf(plain)
+        return as_entity(plain)
 
     def _key_for(
         self,
@@ -272,20 +270,19 @@ class Opener:
         if opened.encryption.status is Encryption.DECRYPTED and opened.signature.status is Status.PASS:
             opened.encryption = replace(opened.encryption, authenticated=True)
 
-    def _unreadable(self, opened: Opened, reason: Reason, label: str = "") -> Opened:
+    def _unreadable(self, opened: Opened, reason: Reason, detail: str, label: str = "") -> Opened:
         """A layer that is labelled or begins as S/MIME and cannot be read."""
         if "enveloped" in label and opened.encryption.status is Encryption.NONE:
-            opened.encryption = EncryptionFinding(Encryption.FAILED, reason)
+            opened.encryption = EncryptionFinding(Encryption.FAILED, reason, detail=detail)
             return opened
-        opened.signature = SignatureFinding(status_of(reason), (reason,), Coverage.NONE)
+        opened.signature = SignatureFinding(status_of(reason), (reason,), Coverage.NONE, detail=detail)
         return opened
 
 
 def _put(opened: Opened, inner: bytes) -> Entity:
     """Have ``inner`` stand in the message's place, even if it is over a limit. Raises ``LimitExceeded``."""
-    opened.inner, opened.tree = inner, None
-    opened.tree = read_entity(inner)
-    return opened.tree
+    opened.inner = inner
+    return read_entity(inner)
 
 
 class _Closed(Exception):
