@@ -13,7 +13,6 @@ PLANNED: tuple[tuple[str, ...], ...] = (
     ("retention", "personal"),
     ("retention", "audit"),
     ("inbound", "clear"),
-    ("inbound", "notify"),
     ("inbound", "subject"),
     ("overrides", "exempt"),
     ("algorithms", "sign", "form"),

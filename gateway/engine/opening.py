@@ -11,6 +11,7 @@ failure looks the same. Nothing of a failed decryption is kept.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import Enum, auto
 
 from gateway.cms.compressed import Compressed, decompress
 from gateway.cms.enveloped import Enveloped, decrypt
@@ -44,12 +45,26 @@ MAX_LAYERS = 5
 """Layers in one another (row LIM-02); triple wrapping needs three."""
 
 
+class Access(Enum):
+    """When a key is used that is entitled to some recipient's mail."""
+
+    ANY = auto()
+    """Always: the others get a copy of their own."""
+    ALL = auto()
+    """Where every recipient is entitled."""
+    NONE = auto()
+
+    def allows(self, entitled: frozenset[str], recipients: Sequence[str]) -> bool:
+        """Return whether a key may be used that opens mail for those ``entitled``."""
+        return self is Access.ANY or (self is Access.ALL and entitled.issuperset(recipients))
+
+
 @dataclass(slots=True)
 class Opened:
     """What became of a message, filled in while it is unwrapped.
 
     ``inner``: the entity to put in the place of the message's own, ``tree`` as it was read; None: it stays, or does not
-    read. ``entitled``: for whom it was opened; None: nothing was decrypted.
+    read. ``entitled``: for whom a private key was to open it, whether or not it did; None: none was.
     """
 
     signature: SignatureFinding = field(default_factory=SignatureFinding)
@@ -60,6 +75,8 @@ class Opened:
     entitled: frozenset[str] | None = None
     key_used: bool = False
     """Whether a private key was applied, whatever came of it: nothing its sender gets back may depend on that."""
+    withheld: bool = False
+    """Whether a key that may open it for some recipient was left unused, as ``Access`` says."""
     wanted: tuple[Identity, ...] = ()
     """Recipient identifiers of the envelope that stayed closed, perhaps inside another, because no key is here."""
 
@@ -84,11 +101,13 @@ class Opener:
         author: str | None,
         recipients: Sequence[str],
         at: datetime,
-        *,
-        decrypting: bool = True,
+        access: Access,
+        opened: Opened,
     ) -> Opened:
-        """Unwrap a message. ``decrypting`` False: as somebody sees it who is entitled to nothing. Raises ``Fault``."""
-        opened = Opened()
+        """Unwrap a message into ``opened``, a fresh one, and return it. Raises ``Fault``.
+
+        Any other exception is a bug; ``opened`` then tells for whom a key may have been used.
+        """
         signed: list[SignedLayer] = []
         covered: list[SignedLayer] = []
         operations = Operations()
@@ -105,7 +124,7 @@ class Opener:
                     signed.append(layer)
                     entity = layer.part or self._carried(layer, opened)
                     continue
-                entity = self._unwrapped(layer, opened, recipients if decrypting else (), at, operations)
+                entity = self._unwrapped(layer, opened, recipients, at, access, operations)
                 if isinstance(layer, Enveloped):
                     covered += signed
                     signed.clear()
@@ -135,17 +154,24 @@ class Opener:
         opened: Opened,
         recipients: Sequence[str],
         at: datetime,
+        access: Access,
         operations: Operations,
     ) -> Entity:
         """Return the content of a layer; raises ``_Closed`` where it stays closed."""
         if isinstance(layer, Compressed):
             inner = with_crlf(decompress(layer, self.size_limit))
         else:
-            inner = self._decrypted(layer, opened, recipients, at, operations)
+            inner = self._decrypted(layer, opened, recipients, at, access, operations)
         return _put(opened, inner)
 
     def _decrypted(
-        self, layer: Enveloped, opened: Opened, recipients: Sequence[str], at: datetime, operations: Operations
+        self,
+        layer: Enveloped,
+        opened: Opened,
+        recipients: Sequence[str],
+        at: datetime,
+        access: Access,
+        operations: Operations,
     ) -> bytes:
         identities = tuple(item.identity for item in layer.recipients if item.identity is not None)
         held = self.evidence.named(identities)
@@ -153,9 +179,15 @@ class Opener:
         try:
             readers = [to for to in recipients if opened.entitled is None or to in opened.entitled]
             holding, entitled = self._key_for(layer, held, identities, readers)
+            if not access.allows(entitled, recipients):
+                opened.withheld = True
+                raise Rejected(
+                    Reason.NOT_ADDRESSED, "a key may open this, but not for all who get this copy, or not now"
+                )
+            opened.entitled = entitled
             plain = self._open(layer, opened, holding, at, operations)
         except Rejected as error:
-            if opened.entitled is None:
+            if opened.encryption.status is not Encryption.DECRYPTED:
                 opened.encryption = replace(finding, status=Encryption.FAILED, reason=error.reason)
             # Inside an envelope that was opened: what is told of it stays the same, or it were an oracle (row DEC-03).
             if error.reason is Reason.NO_KEY:
@@ -165,7 +197,6 @@ class Opener:
         opened.encryption = replace(
             finding, status=Encryption.DECRYPTED, key=holding.certificate.fingerprint, authenticated=row.aead
         )
-        opened.entitled = entitled
         return with_crlf(plain)
 
     def _key_for(
@@ -191,6 +222,7 @@ class Opener:
     ) -> bytearray:
         certificate = holding.certificate
         if not self.failures.allows(certificate.public_key_id, at):
+            opened.key_used = True  # or it could be counted from outside which earlier ones failed
             raise Rejected(Reason.RATE, "too many failures with this key")
         key = self.keys.key(certificate.public_key_id)
         if key is None:
