@@ -14,10 +14,8 @@ PLANNED: tuple[tuple[str, ...], ...] = (
     ("retention", "audit"),
     ("inbound", "clear"),
     ("inbound", "subject"),
-    ("overrides", "exempt"),
-    ("algorithms", "sign", "form"),
 )
-PLANNED_OF_A_GROUP = ("domain_key", "minimum", "invitation", "algorithms")
+PLANNED_OF_A_GROUP = ("domain_key", "minimum", "invitation")
 
 
 def not_in_this_version(options: Options) -> Iterator[Problem]:

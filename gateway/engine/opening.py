@@ -24,10 +24,10 @@ from gateway.engine.rate import FailureRate
 from gateway.errors import LimitExceeded, Malformed
 from gateway.mail.entity import Entity, read_entity
 from gateway.mail.header import Header
-from gateway.mail.transport import with_crlf
 from gateway.pki.holding import Holding
 from gateway.policy.entitlement import Entitlement
 from gateway.reason import Reason
+from gateway.smime.content import as_entity
 from gateway.smime.finding import (
     Coverage,
     Encryption,
@@ -63,15 +63,14 @@ class Access(Enum):
 class Opened:
     """What became of a message, filled in while it is unwrapped.
 
-    ``inner``: the entity to put in the place of the message's own, ``tree`` as it was read; None: it stays, or does not
-    read. ``entitled``: for whom a private key was to open it, whether or not it did; None: none was.
+    ``inner``: the entity to put in the place of the message's own; None: it stays. ``entitled``: for whom a private key
+    was to open it, whether or not it did; None: none was.
     """
 
     signature: SignatureFinding = field(default_factory=SignatureFinding)
     encryption: EncryptionFinding = field(default_factory=EncryptionFinding)
     layers: list[Layer] = field(default_factory=list)
     inner: bytes | None = None
-    tree: Entity | None = None
     entitled: frozenset[str] | None = None
     key_used: bool = False
     """Whether a private key was applied, whatever came of it: nothing its sender gets back may depend on that."""
@@ -143,7 +142,7 @@ class Opener:
 
     def _carried(self, layer: SignedLayer, opened: Opened) -> Entity:
         """Return the content of an opaque signature."""
-        inner = with_crlf(layer.content)
+        inner = as_entity(layer.content)
         if self.open_opaque and layer.replaceable:
             return _put(opened, inner)
         return read_entity(inner)
@@ -159,7 +158,7 @@ class Opener:
     ) -> Entity:
         """Return the content of a layer; raises ``_Closed`` where it stays closed."""
         if isinstance(layer, Compressed):
-            inner = with_crlf(decompress(layer, self.size_limit))
+            inner = as_entity(decompress(layer, self.size_limit))
         else:
             inner = self._decrypted(layer, opened, recipients, at, access, operations)
         return _put(opened, inner)
@@ -197,7 +196,7 @@ class Opener:
         opened.encryption = replace(
             finding, status=Encryption.DECRYPTED, key=holding.certificate.fingerprint, authenticated=row.aead
         )
-        return with_crlf(plain)
+        return as_entity(plain)
 
     def _key_for(
         self,
@@ -268,9 +267,8 @@ class Opener:
 
 def _put(opened: Opened, inner: bytes) -> Entity:
     """Have ``inner`` stand in the message's place, even if it is over a limit. Raises ``LimitExceeded``."""
-    opened.inner, opened.tree = inner, None
-    opened.tree = read_entity(inner)
-    return opened.tree
+    opened.inner = inner
+    return read_entity(inner)
 
 
 class _Closed(Exception):

@@ -41,6 +41,7 @@ class World:
         self.private_keys: dict[str, PrivateKey] = {}
         self.rules = Rules()
         self.algorithms = Algorithms()
+        self.of_groups: dict[str, Algorithms] = {}
         self.lookups = 0
         self.encrypted_ids: set[str] = set()
         self.anchors = [authority.root]
@@ -80,7 +81,7 @@ class World:
 
     @property
     def engine(self) -> Engine:
-        outbound = Outbound(self.rules, self.algorithms, self, self, self, self.sealer)
+        outbound = Outbound(self.rules, self.algorithms, self, self, self, self.sealer, self.of_groups)
         return Engine(outbound, Inbound(self.inbound_rules, self.opener, self.sealer, AUTHSERV_ID, self))
 
     def remember(self, message_id: str, at: datetime) -> None:
