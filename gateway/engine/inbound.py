@@ -182,7 +182,17 @@ class Inbound:
     ) -> Opened:
         content, recipients, opened = transaction.content, transaction.envelope.addresses, Opened()
         try:
-            return self.opener.open(content, header, author, recipients, at, access, opened)
+            return self.opener.open(
+                content,
+                header,
+                author,
+                recipients,
+                at,
+                access,
+                record=transaction.id,
+                asked=transaction.asked,
+                opened=opened,
+            )
         except Fault:
             raise
         except Exception:  # noqa: BLE001 - a bug in opening must not cost the message; it is tagged and counted

@@ -84,6 +84,8 @@ class Transaction:
     """The record of the message's arrival, where this is another attempt at one that was held."""
     may_open: bool = True
     """Whether a private key may be used now; else what needs one stays closed, and is held."""
+    asked: bool = False
+    """An administrator asked for that attempt, knowing why the message was held."""
 
 
 @dataclass(frozen=True, slots=True)
