@@ -164,7 +164,16 @@ class Inbound:
     ) -> Opened:
         recipients = transaction.envelope.addresses
         try:
-            return self.opener.open(transaction.content, header, author, recipients, at, decrypting=decrypting)
+            return self.opener.open(
+                transaction.content,
+                header,
+                author,
+                recipients,
+                at,
+                decrypting=decrypting,
+                record=transaction.id,
+                asked=transaction.asked,
+            )
         except Fault:
             raise
         except Exception:  # noqa: BLE001 - a bug in opening must not cost the message; it is tagged and counted

@@ -851,3 +851,13 @@ def test_crt_04_of_several_certificates_the_one_that_signed_is_judged(
     outcome = desk.receive(mail(made.clear(TEXT, cms)))
     assert words(outcome)[0] == "pass"
     assert outcome.facts["signature"]["signers"][0]["fingerprint"] == alice.certificate.fingerprint
+
+
+@pytest.mark.parametrize(("line", "found"), [(b"\n", "limit"), (b"\r\n", "")])
+def test_the_cap_on_what_is_compressed_holds_after_its_line_ends_were_mended(
+    desk: Desk, line: bytes, found: str
+) -> None:
+    desk.size_limit = 60_000
+    inner = b"Content-Type: text/plain" + line * 2 + line * (50_000 // len(line))
+    signature, _ = desk.words(mail(p7m(made.compressed(zlib.compress(inner)))))
+    assert signature == f"neutral {found}" if found else signature == "none"
