@@ -12,7 +12,7 @@ Another content under one of them is opened only if it authenticates itself; els
 cannot read it, to whoever answers, forwards or bounces it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
@@ -39,11 +39,12 @@ from gateway.smime.finding import (
     RecipientFinding,
     SignatureFinding,
     Status,
+    over_ciphertext_only,
     status_of,
     verdict,
 )
 from gateway.smime.layer import Layer
-from gateway.smime.open import CMS_TYPES, AnyLayer, SignedLayer, layer_name, read_layer
+from gateway.smime.open import CMS_TYPES, SignedLayer, layer_name, read_layer
 
 MAX_LAYERS = 5
 """Layers in one another (row LIM-02); triple wrapping needs three."""
@@ -183,10 +184,11 @@ class Opener:
         except LimitExceeded as error:
             return self._unreadable(opened, Reason.LIMIT, str(error))
         except Malformed as error:
-            return self._unreadable(opened, Reason.MALFORMED, str(error), _label(entity))
-        self._sum_up(opened, signed, covered, author, at, operations)
-        if not signed and not covered and opened.encryption.status is not Encryption.FAILED:
+            self._unreadable(opened, Reason.MALFORMED, str(error), _label(entity))
             _look_for_errant_layers(opened, entity)
+            return opened
+        self._sum_up(opened, signed, covered, author, at, operations)
+        _look_for_errant_layers(opened, entity)
         return opened
 
     def _carried(self, layer: SignedLayer, opened: Opened) -> Entity:
@@ -304,7 +306,10 @@ class Opener:
     ) -> None:
         innermost = self.judge.signers(signed[-1], author, at, operations) if signed else ()
         around = [finding for layer in covered for finding in self.judge.signers(layer, author, at, operations)]
-        opened.signature = verdict(innermost, around) if signed else SignatureFinding(signers=tuple(around))
+        if signed:
+            opened.signature = verdict(innermost, around)
+        elif around:
+            opened.signature = over_ciphertext_only(around)
         if opened.encryption.status is Encryption.DECRYPTED and opened.signature.status is Status.PASS:
             opened.encryption = replace(opened.encryption, authenticated=True)
 
@@ -356,25 +361,28 @@ def _recipient(item: Recipient, held: Mapping[Identity, Sequence[Holding]]) -> R
 def _look_for_errant_layers(opened: Opened, root: Entity) -> None:
     """A signed or encrypted part below the root protects only itself (RFC 9787 §6.2; rows SIG-01, DEC-14)."""
     errant = {kind for entity in _below_root(root) if (kind := _errant(entity)) is not None}
-    if Layer.SIGNED in errant:
+    if Layer.SIGNED in errant and opened.signature.status is Status.NONE:
         reasons = (Reason.PARTIAL,)
         opened.signature = SignatureFinding(status_of(Reason.PARTIAL), reasons, Coverage.PARTIAL)
     if Layer.ENCRYPTED in errant and opened.encryption.status is Encryption.NONE:
         opened.encryption = EncryptionFinding(Encryption.PARTIAL, Reason.PARTIAL)
 
 
-def _below_root(entity: Entity) -> list[Entity]:
+def _below_root(entity: Entity) -> Iterator[Entity]:
     """The parts of a multipart at any depth; what stands in an attached message is that message's affair."""
-    if not entity.content_type.type.startswith("multipart/"):
-        return []
-    return [part for child in entity.children for part in (child, *_below_root(child))]
+    if entity.content_type.type.startswith("multipart/"):
+        for child in entity.children:
+            yield child
+            yield from _below_root(child)
 
 
 def _errant(entity: Entity) -> Layer | None:
-    if entity.content_type.type != "multipart/signed" and entity.content_type.type not in CMS_TYPES:
-        return None
+    """What a part is by its content; a signature only by its label too, for a file that is signed is just a file."""
+    labelled = entity.content_type.type == "multipart/signed" or entity.content_type.type in CMS_TYPES
     try:
-        layer: AnyLayer | None = read_layer(entity)
+        layer = read_layer(entity)
     except Malformed:
         return None
-    return None if layer is None else layer_name(layer)
+    if layer is None or (isinstance(layer, SignedLayer) and not labelled):
+        return None
+    return layer_name(layer)
