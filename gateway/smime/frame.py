@@ -26,15 +26,15 @@ _QUOTED = rb'"[ !#-\[\]-~]*+"'
 _LOOSE = rb"[!#-'*-:<-\[\]-~]++"
 _TYPE = re.compile(_BLANK + rb"(" + _TOKEN + rb"(?:/" + _TOKEN + rb")?+" + _BLANK + rb")")
 _PARAMETER = re.compile(
-    _BLANK + rb";" + _BLANK + rb"(?:(" + _TOKEN + rb") *+= *+(" + _QUOTED + rb"|" + _LOOSE + rb"))?+"
+    _BLANK + rb";" + _BLANK + rb"(" + _TOKEN + rb") *+= *+(" + _QUOTED + rb"|" + _LOOSE + rb")",
 )
-_END = re.compile(_BLANK + rb"(?:\r?\n)?+\Z")
+_END = re.compile(_BLANK + rb";?+ *+(?:\r?\n)?+\Z")
 _CLOSED = re.compile(rb"(?:" + _TOKEN + rb"|" + _QUOTED + rb")\Z")
 _EXTENDED = re.compile(rb"[*'%]")
 """What a token may hold (RFC 2045 §5.1) and a value in the words of RFC 2231 §7 may not."""
 _PRINTABLE = re.compile(rb"(?:[ -~]|\r?\n[ \t]++(?=[!-~]))*+(?:\r?\n)?+\Z")
 _ENCODING = re.compile(rb" ?+base64(?:\r?\n)?+\Z", re.IGNORECASE)
-_BOUNDARY = re.compile(rb"[!#-:<-\[\]-~](?:[ !#-:<-\[\]-~]*+(?<! ))?+\Z")
+_BOUNDARY = re.compile(rb"(?!<|.*=\?)[!#-:<-\[\]-~](?:[ !#-:<-\[\]-~]*+(?<! ))?+\Z")
 _DASHES = re.compile(rb"(?:\A|[\r\n])--")
 _LINE_END = re.compile(rb"\r?\n")
 _CLOSING = re.compile(rb"--[ \t]*+(?:\r?\n|\Z)")
@@ -101,8 +101,7 @@ def _plain(header: Header, field: Field, where: str) -> _Value:
     parameters: list[tuple[bytes, bytes]] = []
     position = kind.end()
     while parameter := _PARAMETER.match(raw, position):
-        if parameter[1] is not None:
-            parameters.append((parameter[1].lower(), parameter[2]))
+        parameters.append((parameter[1].lower(), parameter[2]))
         position = parameter.end()
     if not _END.match(raw, position):
         raise Malformed(f"{where}: {field.name} is not written plainly")
@@ -122,7 +121,7 @@ def _boundary(root: _Value) -> bytes:
     boundary = values[0].strip(b'"')
     if not _CLOSED.match(values[0]) or (boundary == values[0] and _EXTENDED.search(boundary)):
         raise Malformed("multipart/signed: a boundary that has to be quoted and is not")
-    if not _BOUNDARY.match(boundary) or b"=?" in boundary:
+    if not _BOUNDARY.match(boundary):
         raise Malformed("multipart/signed: a boundary with octets or blanks that readers take in different ways")
     if len(boundary) > BOUNDARY_LIMIT:
         raise Malformed(f"multipart/signed: a boundary longer than {BOUNDARY_LIMIT} octets")

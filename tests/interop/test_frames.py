@@ -43,7 +43,7 @@ CONTENTS = [
     multipart(PLAIN, HTML, kind="alternative", boundary="b1"),
     multipart(PLAIN, HTML, kind="alternative", boundary="b"),
     multipart(PLAIN, HTML, boundary="b0x"),
-    multipart(PLAIN, ATTACHED, boundary='"=_b0"'),
+    multipart(PLAIN, ATTACHED, boundary="_b0_"),
     multipart(QUOTED, QUOTED, boundary="B0"),
     b"Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\xfc\xdfe\r\n",
 ]

@@ -126,6 +126,8 @@ REFUSED = {
     "escape": (parameters(b'; boundary="\\b0"'), "not written plainly"),
     "fold inside": (parameters(b'; boundary="b0\r\n x"', b"b0 x"), "not written plainly"),
     "comment": (parameters(b'; boundary="b0" (x)'), "not written plainly"),
+    "nothing between": (parameters(b"; ; boundary=b0"), "not written plainly"),
+    "angle brackets": (parameters(b'; boundary="<b0>"', b"<b0>"), "octets or blanks"),
     "rubbish": (parameters(b'; x; boundary="b0"'), "not written plainly"),
     "no value": (parameters(b"; x=; boundary=b0"), "not written plainly"),
     "no semicolon": (parameters(b'; x="y" z=1; boundary=b0'), "not written plainly"),
