@@ -4,6 +4,8 @@ from functools import cached_property
 from pathlib import Path
 
 from gateway.config import Listener, Options, load
+from gateway.config.options import Algorithms as GeneralAlgorithms
+from gateway.config.options import GroupAlgorithms
 from gateway.engine.engine import Engine
 from gateway.engine.inbound import Inbound, InboundRules
 from gateway.engine.judging import Judge
@@ -11,7 +13,7 @@ from gateway.engine.mark import Sealer
 from gateway.engine.opening import Opener
 from gateway.engine.outbound import Algorithms, Outbound
 from gateway.engine.ports import Wants
-from gateway.engine.rate import FailureRate
+from gateway.engine.rate import FailureRate, FailuresHere
 from gateway.mail.address import folded
 from gateway.pki.validation import Revocation, Strictness
 from gateway.pki.verdicts import Verdicts
@@ -56,38 +58,43 @@ def build_engine(
     *,
     remember: bool,
     wants: Wants | None = None,
-    failures: FailureRate | None = None,
 ) -> Engine:
     """Return an engine under the rules of ``options``; ``remember`` what arrives encrypted, or only try it out.
 
-    ``wants`` takes note of certificates whose revocation is unknown. ``failures`` are the failed decryptions counted so
-    far, under whatever limit; None: there were none.
+    ``wants`` takes note of certificates whose revocation is unknown.
     """
     algorithms = options.algorithms
-    sealer = Sealer(store.wrapping.key().derive("seal"), (options.authserv_id, *options.authserv_ids_removed))
+    sealer = Sealer(store.wrapping.mac_key("seal"), (options.authserv_id, *options.authserv_ids_removed))
     outbound = Outbound(
         rules=build_rules(options),
-        algorithms=Algorithms(
-            digest=algorithms.sign.digest,
-            sign_rsa=algorithms.sign.rsa,
-            cipher=algorithms.encrypt.cipher,
-            encrypt_rsa=algorithms.encrypt.rsa,
-        ),
+        algorithms=build_algorithms(algorithms, None),
         certificates=store.certificates,
         keys=store.keys,
         replies=store.replies,
         sealer=sealer,
+        of_groups={
+            group.name: build_algorithms(algorithms, group.algorithms) for group in options.groups if group.algorithms
+        },
     )
-    limit = options.inbound.failed_decrypts_per_hour
-    counted = FailureRate(limit) if failures is None else failures.under(limit)
-    return Engine(outbound, build_inbound(options, store, outbound, counted, remember=remember, wants=wants))
+    return Engine(outbound, build_inbound(options, store, outbound, remember=remember, wants=wants))
+
+
+def build_algorithms(general: GeneralAlgorithms, own: GroupAlgorithms | None) -> Algorithms:
+    """Return how mail is made; what ``own`` leaves out comes from ``general``."""
+    own = own or GroupAlgorithms()
+    return Algorithms(
+        digest=own.sign.digest or general.sign.digest,
+        sign_rsa=own.sign.rsa or general.sign.rsa,
+        cipher=own.encrypt.cipher or general.encrypt.cipher,
+        encrypt_rsa=own.encrypt.rsa or general.encrypt.rsa,
+        opaque=(own.sign.form or general.sign.form) == "opaque",
+    )
 
 
 def build_inbound(
     options: Options,
     store: Store,
     outbound: Outbound,
-    failures: FailureRate,
     *,
     remember: bool,
     wants: Wants | None = None,
@@ -107,10 +114,12 @@ def build_inbound(
         keys=store.keys,
         evidence=store.evidence,
         entitlement=Entitlement(outbound.rules, anybody=settings.decrypt_for == "any"),
-        failures=failures,
+        failures=FailureRate(settings.failed_decrypts_per_hour, store.failures if remember else FailuresHere()),
         size_limit=options.limits.message_size,
         open_opaque=settings.opaque == "open",
         accept_legacy=bool(legacy),
+        content_keys=store.content_keys,
+        remember=remember,
     )
     return Inbound(
         rules=InboundRules(
@@ -148,6 +157,7 @@ def build_rules(options: Options) -> Rules:
         encrypt_internal=options.internal.encrypt == "if-possible",
         honour_headers=options.overrides.headers,
         tags=Tags(options.overrides.subject.sign, options.overrides.subject.encrypt, options.overrides.subject.plain),
+        exempt=frozenset(options.overrides.exempt),
         fold=options.addresses.local_part_case == "fold",
         delimiter=options.addresses.recipient_delimiter,
     )

@@ -13,6 +13,9 @@ from gateway.reason import Reason
 
 Holdings = Mapping[str, Sequence[Holding]]
 
+ADDRESS_MISMATCH = "address-mismatch"
+"""The note on a signature whose certificate holds another address than From: receivers see that."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecipientAnswer:
@@ -42,6 +45,14 @@ class Assessment:
     own: Holding | None
     """The sender's own certificate to encrypt to, so that sent mail can be read back."""
     recipients: tuple[RecipientAnswer, ...]
+
+    def notes(self, author: str) -> tuple[str, ...]:
+        """What receivers will see of a signature made for ``author``, though it is made (RFC 8550 §3)."""
+        if isinstance(self.signing, Reason):
+            return ()
+        certificate = self.signing.certificate
+        named = certificate.addresses or certificate.subject_addresses
+        return () if any(same_mailbox(address, author) for address in named) else (ADDRESS_MISMATCH,)
 
     @property
     def counted(self) -> tuple[RecipientAnswer, ...]:
