@@ -20,6 +20,7 @@ from gateway.engine.ports import Replies
 from gateway.engine.results import cut_forged, forged_fields, result_fields
 from gateway.engine.submission import author_of
 from gateway.engine.transaction import Delivery, Hold, Octets, Outcome, Transaction, Verdict
+from gateway.engine.uncovered import with_uncovered
 from gateway.engine.wanting import hold_of
 from gateway.errors import Fault, LimitExceeded, Malformed
 from gateway.mail.address import folded
@@ -164,7 +165,7 @@ class Inbound:
     ) -> Opened:
         recipients = transaction.envelope.addresses
         try:
-            return self.opener.open(
+            opened = self.opener.open(
                 transaction.content,
                 header,
                 author,
@@ -174,6 +175,9 @@ class Inbound:
                 record=transaction.id,
                 asked=transaction.asked,
             )
+            named, fold = author is not None, self.opener.judge.fold
+            opened.signature = with_uncovered(opened.signature, header, named=named, at=at, fold=fold)
+            return opened
         except Fault:
             raise
         except Exception:  # noqa: BLE001 - a bug in opening must not cost the message; it is tagged and counted

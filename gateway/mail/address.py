@@ -160,7 +160,7 @@ def without_detail(address: str, delimiter: str) -> str:
 
 
 def is_route(address: str) -> bool:
-    """Return whether the local part names another host (``a%b``, ``b!a``, ``"a@b"``): some mail servers send it on there."""
+    """Return whether the local part names another host (``a%b``, ``b!a``, ``"a@b"``) that some servers send it to."""
     return _ROUTE.search(address.rpartition("@")[0]) is not None
 
 

@@ -1,4 +1,4 @@
-"""Who wrote a message: the one mailbox of its one From field, where all readers find the same (RFC 5322 §3.6.2, SIG-09).
+"""Who wrote a message: the one mailbox of its one From field, where all readers find the same (row SIG-09).
 
 Some readers decode encoded words before they look for addresses and some after, each word by itself or neighbours
 together; to some a comment or a quoted string ends where it does not in RFC 5322. So the field is read by the strict
@@ -55,13 +55,14 @@ def sole_mailbox(value: bytes, *, fold: bool = True) -> tuple[str, bool]:
     if names_other and not is_utf8(value):
         raise Malformed(f"{_OTHER}a value that is no UTF-8")
     if "=?" in text:
-        reading.check_octets(text)
+        if "=?" in without_words(text):
+            raise Malformed("an encoded word is broken or in an unusual charset")
         for joined in (True, False):
             names_other |= reading.shows_other(reading.decoded(pieces(text, joined=joined), strict=names_other))
+        reading.check_octets(text)
     return reading.own, names_other
 
 
-_WORD_BEGINS = "=?"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ENDS = re.compile(r'[()\[\],;:"]')
 _SIGNS = re.compile(r"[<>\\]")
@@ -110,12 +111,7 @@ class _Reading:
             raise Malformed(f"a sign that needs quotes stands in the name, or {_OTHER}it")
 
     def check_octets(self, text: str) -> None:
-        """Every encoded word must be one to all readers, and no octets may be an address to those who know no charset.
-
-        Raises ``Malformed``.
-        """
-        if _WORD_BEGINS in without_words(text):
-            raise Malformed("an encoded word is broken or in an unusual charset")
+        """No octets of an encoded word may be an address to those who do not know its charset. Raises ``Malformed``."""
         for octets in raw_words(text):
             for run in _RUN.findall(octets.decode("latin-1")):
                 if _DOMAIN_IN_OCTETS.search(run) and not self._is_own(run):
@@ -136,7 +132,7 @@ class _Reading:
             if YIELDED in address and not self._is_own(address.replace(YIELDED, "@")):
                 raise Malformed(f"{_OTHER}an encoded word")
         text = text.replace(YIELDED, "@")
-        if _WORD_BEGINS in text:
+        if "=?" in text:
             raise Malformed("an encoded word holds another")
         return text
 

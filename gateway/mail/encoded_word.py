@@ -6,7 +6,7 @@ list, because Python would remember every invented name for ever and some of its
 
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 

@@ -119,6 +119,14 @@ class Coverage(StrEnum):
     NONE = "none"
 
 
+class Uncovered(StrEnum):
+    """What a signature does not cover, where a reader may be misled."""
+
+    NAME = "name=other"
+    REPLY_TO = "reply-to=other"
+    DATE = "date=differs"
+
+
 @dataclass(frozen=True, slots=True)
 class SignatureFinding:
     """The verdict on a message's signature. ``signers``: those of the verdict first, then those over ciphertext."""
@@ -129,6 +137,8 @@ class SignatureFinding:
     signers: tuple[SignerFinding, ...] = ()
     detail: str | None = None
     """What exactly was malformed, unsupported or over a limit."""
+    uncovered: tuple[Uncovered, ...] = ()
+    """Of one that passes."""
 
     @property
     def reason(self) -> Reason | None:
