@@ -1,6 +1,7 @@
 """Findings as the record tells them: plain values under the record's field names."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from gateway.engine.opening import Opened
@@ -20,6 +21,7 @@ def facts_of(opened: Opened, author: str | None, message_id: str | None) -> Mapp
         "signature": _signature(opened.signature),
         "encryption": _encryption(opened.encryption),
         "notes": tuple(NOTES[found] for found in opened.signature.uncovered if found in NOTES),
+        "protected": tuple(asdict(difference) for difference in opened.protected.differences),
     }
 
 

@@ -25,6 +25,9 @@ from gateway.smime.finding import (
 PREFIX = "x-smime-gateway-"
 """Every field of the gateway begins so, in any spelling."""
 
+PROTECTED_SUBJECT = "X-SMIME-Gateway-Protected-Subject"
+"""Where a Subject stands that was protected inside and may not be believed."""
+
 VALUE_LIMIT = 200
 """Characters of one value from a certificate."""
 CUT = "..."
