@@ -11,7 +11,7 @@ from gateway.engine.mark import Sealer
 from gateway.engine.opening import Opener
 from gateway.engine.outbound import Algorithms, Outbound
 from gateway.engine.ports import Wants
-from gateway.engine.rate import FailureRate
+from gateway.engine.rate import FailureRate, FailuresHere
 from gateway.mail.address import folded
 from gateway.pki.validation import Revocation, Strictness
 from gateway.pki.verdicts import Verdicts
@@ -56,15 +56,13 @@ def build_engine(
     *,
     remember: bool,
     wants: Wants | None = None,
-    failures: FailureRate | None = None,
 ) -> Engine:
     """Return an engine under the rules of ``options``; ``remember`` what arrives encrypted, or only try it out.
 
-    ``wants`` takes note of certificates whose revocation is unknown. ``failures`` are the failed decryptions counted so
-    far, under whatever limit; None: there were none.
+    ``wants`` takes note of certificates whose revocation is unknown.
     """
     algorithms = options.algorithms
-    sealer = Sealer(store.wrapping.key().derive("seal"), (options.authserv_id, *options.authserv_ids_removed))
+    sealer = Sealer(store.wrapping.mac_key("seal"), (options.authserv_id, *options.authserv_ids_removed))
     outbound = Outbound(
         rules=build_rules(options),
         algorithms=Algorithms(
@@ -78,16 +76,13 @@ def build_engine(
         replies=store.replies,
         sealer=sealer,
     )
-    limit = options.inbound.failed_decrypts_per_hour
-    counted = FailureRate(limit) if failures is None else failures.under(limit)
-    return Engine(outbound, build_inbound(options, store, outbound, counted, remember=remember, wants=wants))
+    return Engine(outbound, build_inbound(options, store, outbound, remember=remember, wants=wants))
 
 
 def build_inbound(
     options: Options,
     store: Store,
     outbound: Outbound,
-    failures: FailureRate,
     *,
     remember: bool,
     wants: Wants | None = None,
@@ -106,7 +101,7 @@ def build_inbound(
         keys=store.keys,
         evidence=store.evidence,
         entitlement=Entitlement(outbound.rules, anybody=settings.decrypt_for == "any"),
-        failures=failures,
+        failures=FailureRate(settings.failed_decrypts_per_hour, store.failures if remember else FailuresHere()),
         size_limit=options.limits.message_size,
         open_opaque=settings.opaque == "open",
         accept_legacy=bool(legacy),

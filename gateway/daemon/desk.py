@@ -14,7 +14,6 @@ from gateway.daemon.journal_writer import JournalWriter
 from gateway.daemon.keeper import Keeper
 from gateway.daemon.learner import Learner
 from gateway.engine.engine import Engine, make_record
-from gateway.engine.rate import FailureRate
 from gateway.engine.record import Record
 from gateway.engine.transaction import Direction, Hold, Outcome, Receipt, Transaction
 from gateway.errors import Fault
@@ -37,7 +36,6 @@ class Desk:
         """
         self._caution = caution
         self.store: Store = open_store(store_options(options), durable=False)
-        self._failures = FailureRate(options.inbound.failed_decrypts_per_hour)
         self._fetching = Fetching(self.store, Fetch())
         self.renew(options)
         self._journal = JournalWriter(self._write_down, self._not_written)
@@ -45,10 +43,10 @@ class Desk:
     def renew(self, options: Options) -> None:
         """Put a new engine in the place of the old; a message under way keeps the one it began with.
 
-        What was counted of failed decryptions counts on. Raises what keeps the new one from being built.
+        Raises what keeps the new one from being built.
         """
         wants = self._fetching.wants if fetches(options) else None
-        engine = build_engine(options, self.store, remember=True, failures=self._failures, wants=wants)
+        engine = build_engine(options, self.store, remember=True, wants=wants)
         self.engine: Engine = engine
         self._options = options
         self._fetching.renew(options)
@@ -154,5 +152,7 @@ def prune(store: Store, options: Options) -> None:
     store.journal.prune(moment - retention.log)
     store.ledger.prune(moment - retention.ledger)
     store.replies.prune(moment - retention.replies)
+    store.content_keys.prune(moment - retention.replies)
+    store.failures.prune(moment)
     store.held.prune(moment - options.inbound.hold.retention)
     store.learned.prune(moment)

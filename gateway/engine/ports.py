@@ -1,6 +1,7 @@
 """What the engine asks of the world, as protocols. ``store`` implements them; tests use it, or a dictionary."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -63,6 +64,39 @@ class Keys(Protocol):
 
     def key(self, public_key_id: str) -> PrivateKey | None:
         """Return the key with that public key, unwrapped and kept in memory, or None. Raises ``Fault``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A wrapped content key of an envelope that was opened (the octets of its ``encryptedKey``), and the hash of all
+    that it opened. ``authenticated``: the content proves by itself that nobody changed it, under whatever key."""
+
+    wrapped: bytes
+    content: bytes
+    authenticated: bool
+
+
+class ContentKeys(Protocol):
+    """What each wrapped content key opened first. All methods raise ``Fault``."""
+
+    def other(self, uses: Sequence[Use]) -> str | None:
+        """Return the id of the record under which one of these keys opened another content; None: none did.
+
+        Not asked of a use that is authenticated.
+        """
+
+    def remember(self, uses: Sequence[Use], record: str, at: datetime) -> str | None:
+        """Remember what was opened, durable when this returns; return as ``other``, and then nothing is remembered."""
+
+
+class Failures(Protocol):
+    """Decryptions that failed. All methods raise ``Fault``."""
+
+    def count(self, key: str, at: datetime) -> int:
+        """Return how often the key (a public key id) failed within the hour."""
+
+    def note(self, key: str, at: datetime) -> None:
+        """Count a failure."""
 
 
 class Ledger(Protocol):

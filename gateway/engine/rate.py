@@ -1,37 +1,48 @@
 """How often a key may fail: an oracle needs many tries, honest mail hardly any (row DEC-08)."""
 
 from collections import defaultdict, deque
-from copy import copy
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
+
+from gateway.engine.ports import Failures
 
 WINDOW = timedelta(hours=1)
 
 
-class FailureRate:
-    """Counts failed decryptions of each key in the last hour. Safe in many threads; one per process."""
+class FailuresHere:
+    """Implements ``engine.ports.Failures`` for one process that leaves nothing behind. Safe in many threads."""
 
-    def __init__(self, per_hour: int) -> None:
-        self._per_hour = per_hour
+    def __init__(self) -> None:
         self._failures: defaultdict[str, deque[datetime]] = defaultdict(deque)
         self._lock = Lock()
 
-    def under(self, per_hour: int) -> "FailureRate":
-        """Return the same counts under another limit."""
-        other = copy(self)
-        other._per_hour = per_hour
-        return other
-
-    def allows(self, key: str, at: datetime) -> bool:
-        """Whether the key may be used once more."""
+    def count(self, key: str, at: datetime) -> int:
+        """Return how often the key failed within the hour."""
         with self._lock:
-            failures = self._failures.get(key)
+            failures = self._failures[key]
             # One that lies ahead was noted before the clock was set back, and would count for ever.
             while failures and not at - WINDOW < failures[0] <= at + WINDOW:
                 failures.popleft()
-            return not failures or len(failures) < self._per_hour
+            return len(failures)
 
     def note(self, key: str, at: datetime) -> None:
         """Count a failure."""
         with self._lock:
             self._failures[key].append(at)
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRate:
+    """The limit, and what counts against it."""
+
+    per_hour: int
+    failures: Failures = field(default_factory=FailuresHere)
+
+    def allows(self, key: str, at: datetime) -> bool:
+        """Whether the key may be used once more. Raises ``Fault``."""
+        return self.failures.count(key, at) < self.per_hour
+
+    def note(self, key: str, at: datetime) -> None:
+        """Count a failure. Raises ``Fault``."""
+        self.failures.note(key, at)

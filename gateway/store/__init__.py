@@ -7,7 +7,7 @@ doors' ports.
 ``files`` ``refusal``       ownership and modes of the state directory; what is refused at the door
 ``database`` ``generation`` transactions and faults; the memory in front of them
 ``schema`` ``migrate``      the tables, and bringing an older store up to date
-``wrapping``                the key-encryption key
+``wrapping``                the key-encryption key, and the secret of MAC keys
 ``certificates`` ``keys``   what is stored and found; ``importing`` takes files in
 ``learned``                 certificates taken from mail, in quarantine or ranking last
 ``standing``                what the store knows against a leaf that is to be used
@@ -19,6 +19,8 @@ doors' ports.
 ``held``                    mail that waits for a certificate or key: ``held_message`` one of it, ``held_content`` its
                             bytes, ``needs`` what would help
 ``replies``                 Message-IDs of mail that arrived encrypted
+``content_keys``            which content each wrapped content key opened
+``failed_decryptions``      how often each key failed
 ``owner``                   which process holds an entry of ledger or held mail, and whether it still runs
 """
 

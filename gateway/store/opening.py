@@ -7,8 +7,10 @@ from pathlib import Path
 from gateway.errors import GatewayError
 from gateway.store import files
 from gateway.store.certificates import StoredCertificates
+from gateway.store.content_keys import StoredContentKeys
 from gateway.store.database import SQLITE_NAME, Damaged, Database, open_database
 from gateway.store.evidence import StoredEvidence
+from gateway.store.failed_decryptions import StoredFailures
 from gateway.store.generation import Clock, Generation
 from gateway.store.held import StoredHeld
 from gateway.store.journal import Journal
@@ -51,6 +53,8 @@ class Store:
         self.ledger = StoredLedger(database, owner)
         self.held = StoredHeld(database, generation, wrapping, owner)
         self.replies = StoredReplies(database, clock)
+        self.content_keys = StoredContentKeys(database, wrapping)
+        self.failures = StoredFailures(database)
         self.revocation_lists = StoredRevocationLists(database, generation)
         self.revocation_sources = StoredSources(database, generation)
 

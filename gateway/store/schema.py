@@ -24,7 +24,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration: what ``alembic_version`` says in a store that is up to date."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,8 +72,10 @@ condition = Table(
     Column("id", Integer, primary_key=True),
     Column("generation", BigInteger, nullable=False),
     Column("kek_check", String(64)),
+    Column("secret", LargeBinary),
 )
-"""One row. ``generation`` grows with every change of certificates and keys; ``kek_check`` recognises the right key."""
+"""One row. ``generation`` grows with every change of certificates and keys; ``kek_check`` recognises the right key.
+``secret``: what MAC keys are derived from, under the key-encryption key."""
 
 certificates = Table(
     "certificates",
@@ -223,6 +225,27 @@ message_ids = Table(
     sqlite_with_rowid=False,
 )
 """Hashes of Message-IDs, each with how it was first seen."""
+
+content_keys = Table(
+    "content_keys",
+    metadata,
+    Column("wrapped", LargeBinary(32), primary_key=True),
+    Column("content", LargeBinary(32), nullable=False),
+    Column("record", String(64), nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+"""MACs of wrapped content keys, each with the hash of what it opened first, and the record of that."""
+
+failed_decryptions = Table(
+    "failed_decryptions",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("key", String(64), nullable=False),
+    Column("at", Moment, nullable=False),
+    Index("ix_failed_decryptions_key_at", "key", "at"),
+)
+"""Decryptions of the last hour that failed. ``key``: id of the public key."""
 
 revocation_lists = Table(
     "revocation_lists",

@@ -4,6 +4,9 @@
 each purpose are derived from it (HKDF-SHA-256, RFC 5869). Wrapping is AES-256-GCM with a random nonce before the
 ciphertext; the associated data names what is wrapped, so that one row's value cannot be put in another's place.
 
+MAC keys (seals, hashes that nobody may recompute) derive from a secret of the store, made at its first use and wrapped
+like a private key: what they made stays good under another key-encryption key.
+
 The store remembers a check value from the first use; from then on no other key is accepted and none is created.
 It does not protect against who can read both the key and the store, nor can Python wipe it from memory.
 """
@@ -30,6 +33,7 @@ SIZE = 32
 NONCE_SIZE = 12
 DEFAULT_NAME = "kek"
 UNIT_CREDENTIALS = Path("/run/credentials/smime-gateway.service")
+_STORE_SECRET = "store secret"
 _MAKE = "head -c 32 /dev/urandom | base64"
 
 
@@ -63,8 +67,7 @@ class KeyEncryptionKey:
 
     def derive(self, purpose: str) -> bytes:
         """Return the 32 byte key for one purpose (RFC 5869)."""
-        info = b"smime-gateway " + purpose.encode()
-        return HKDF(SHA256(), SIZE, salt=None, info=info).derive(self._secret)
+        return _derived(self._secret, purpose)
 
     def check_value(self) -> str:
         """Return what recognises this key and tells nothing about it."""
@@ -92,6 +95,7 @@ class Wrapping:
         self._setting = setting
         self._state = state
         self._key: KeyEncryptionKey | None = None
+        self._secret: bytes | None = None
 
     def verify(self) -> None:
         """See at opening that a key that was named or used is there and right. Raises ``Misconfigured``, ``Fault``."""
@@ -123,6 +127,28 @@ class Wrapping:
         found = self._find() or self._create()
         connection.execute(update(schema.condition).values(kek_check=found.check_value()))
         return found
+
+    def mac_key(self, purpose: str) -> bytes:
+        """Return the 32 byte MAC key for one purpose, the same for all who share the store.
+
+        Raises ``Misconfigured``, ``Fault``.
+        """
+        if self._secret is None:
+            self._secret = self.key().unwrap(self._stored_secret(), _STORE_SECRET, "")
+        return _derived(self._secret, purpose)
+
+    def _stored_secret(self) -> bytes:
+        """Return the wrapped secret, made now if the store never had one."""
+        secret = schema.condition.c.secret
+        with self._database.read() as connection:
+            wrapped = connection.scalar(select(secret))
+        if wrapped is None:
+            made = self.key().wrap(secrets.token_bytes(SIZE), _STORE_SECRET, "")
+            with self._database.write() as connection:
+                # Of several who make one at once, all take that of the first.
+                connection.execute(update(schema.condition).where(secret.is_(None)).values(secret=made))
+                wrapped = connection.scalar(select(secret))
+        return bytes(wrapped or b"")
 
     def rehearse(self) -> KeyEncryptionKey:
         """Return the key, or a throw-away one where none is there yet: for what will be undone."""
@@ -159,6 +185,10 @@ class Wrapping:
         if self._setting:
             return self._setting
         return f"credential {DEFAULT_NAME}" if _credential(DEFAULT_NAME) else str(self._file())
+
+
+def _derived(secret: bytes, purpose: str) -> bytes:
+    return HKDF(SHA256(), SIZE, salt=None, info=b"smime-gateway " + purpose.encode()).derive(secret)
 
 
 def _credential(name: str) -> KeyEncryptionKey | None:

@@ -11,6 +11,7 @@ from gateway.config import Options, load, parse
 from gateway.daemon.bounds import too_few_descriptors
 from gateway.daemon.reload import FIXED, reread
 from gateway.engine.rate import FailureRate
+from gateway.store import StoreOptions, open_store
 
 RUNNING = parse("hostname: gw.example.org\n")
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -102,14 +103,14 @@ def test_more_clients_than_descriptors_is_a_problem(monkeypatch: pytest.MonkeyPa
     assert "1024 are allowed" in problem.text
 
 
-def test_dec_08_failures_count_on_under_another_limit() -> None:
-    """DEC-08: a reload gives nobody a fresh start."""
-    rate = FailureRate(2)
+def test_dec_08_failures_count_on_under_another_limit(tmp_path: Path) -> None:
+    """DEC-08: a reload gives nobody a fresh start, and another process is no other count."""
+    store = open_store(StoreOptions(tmp_path / "state"), durable=False)
+    rate = FailureRate(2, store.failures)
     rate.note("key", NOON)
     rate.note("key", NOON)
     assert not rate.allows("key", NOON)
-    wider = rate.under(3)
+    wider = FailureRate(3, open_store(StoreOptions(tmp_path / "state"), durable=False).failures)
     assert wider.allows("key", NOON)
     wider.note("key", NOON)
     assert not wider.allows("key", NOON)
-    assert not wider.under(3).allows("key", NOON)

@@ -1,13 +1,15 @@
-"""The second witness of the interoperability tests."""
+"""The other witnesses of the interoperability tests."""
 
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.interop.gpgsm import GnuPG, furnished
+from tests.interop.readers.reader import COMMANDS, Reader, open_reader
 from tests.tools import missing
 
 
@@ -21,3 +23,10 @@ def gnupg() -> Iterator[GnuPG]:
             yield made
         finally:
             made.close()
+
+
+@pytest.fixture(scope="session")
+def readers() -> Iterator[list[Reader]]:
+    """All mail readers, running."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(open_reader(name)) for name in COMMANDS]

@@ -2,12 +2,15 @@
 
 import base64
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
+from sqlalchemy import update
 
 from gateway.errors import Fault
-from gateway.store import Misconfigured, NotPermitted, StoreOptions, open_store, wrapping
+from gateway.store import Misconfigured, NotPermitted, Store, StoreOptions, open_store, schema, wrapping
 from gateway.store.wrapping import KeyEncryptionKey
 
 
@@ -156,3 +159,35 @@ def test_keys_for_different_purposes_differ() -> None:
     derived = {key.derive("private key"), key.derive("seal"), key.derive("check value")}
     assert len(derived) == 3
     assert {len(each) for each in derived} == {32}
+
+
+def test_mac_keys_are_the_stores_own_and_the_same_for_all_who_share_it(options: StoreOptions) -> None:
+    one, other = open_store(options, durable=True), open_store(options, durable=True)
+    made = one.wrapping.mac_key("seal")
+    assert other.wrapping.mac_key("seal") == made
+    assert open_store(options, durable=True).wrapping.mac_key("seal") == made
+    derived = {made, one.wrapping.mac_key("content keys"), one.wrapping.key().derive("seal")}
+    assert len(derived) == 3
+    assert all(len(key) == 32 for key in derived)
+
+
+def test_of_several_who_make_the_secret_at_once_all_take_the_same(options: StoreOptions) -> None:
+    stores = [open_store(options, durable=True) for _ in range(4)]
+    stores[0].wrapping.key()
+    together = Barrier(len(stores))
+
+    def ask(store: Store) -> bytes:
+        together.wait()
+        return store.wrapping.mac_key("seal")
+
+    with ThreadPoolExecutor(len(stores)) as threads:
+        assert len(set(threads.map(ask, stores))) == 1
+
+
+def test_a_secret_that_is_damaged_is_a_fault(options: StoreOptions) -> None:
+    store = open_store(options, durable=True)
+    store.wrapping.mac_key("seal")
+    with store.database.write() as connection:
+        connection.execute(update(schema.condition).values(secret=b"x" * 60))
+    with pytest.raises(Fault, match="damaged"):
+        open_store(options, durable=True).wrapping.mac_key("seal")

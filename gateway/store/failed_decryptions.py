@@ -1,0 +1,38 @@
+"""How often each key failed to decrypt, over all processes that share the store."""
+
+from datetime import datetime
+
+from sqlalchemy import delete, func, insert, select
+
+from gateway.engine.rate import WINDOW
+from gateway.store import schema
+from gateway.store.database import Database
+
+_TABLE = schema.failed_decryptions
+
+
+class StoredFailures:
+    """Implements ``engine.ports.Failures``. All methods raise ``Fault``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def count(self, key: str, at: datetime) -> int:
+        """Return how often the key failed within the hour.
+
+        One that lies farther ahead was noted before the clock was set back, and would count for ever.
+        """
+        near = _TABLE.c.key == key, _TABLE.c.at > at - WINDOW, _TABLE.c.at <= at + WINDOW
+        with self._database.read() as connection:
+            return connection.scalar(select(func.count()).select_from(_TABLE).where(*near)) or 0
+
+    def note(self, key: str, at: datetime) -> None:
+        """Count a failure. As durable as what a success leaves, so that both take the same time."""
+        with self._database.write() as connection:
+            connection.execute(insert(_TABLE).values(key=key, at=at))
+
+    def prune(self, at: datetime) -> int:
+        """Forget what counts no more; return how many."""
+        with self._database.write() as connection:
+            old = (_TABLE.c.at <= at - WINDOW) | (_TABLE.c.at > at + WINDOW)
+            return connection.execute(delete(_TABLE).where(old)).rowcount
