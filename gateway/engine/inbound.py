@@ -5,16 +5,18 @@ of the surroundings defers; a bug while opening delivers the original with ``neu
 only for findings that tell an attacker nothing: none that a key was used for.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from gateway.engine.findings import facts_of
 from gateway.engine.learning import lesson_of
-from gateway.engine.mark import SEAL, Sealer
+from gateway.engine.answers import names_in, record_name
+from gateway.engine.mark import SEAL, Mark, Sealer, Stamp
 from gateway.engine.opening import Opened, Opener
 from gateway.engine.ports import Replies
 from gateway.engine.results import cut_forged, forged_fields, result_fields
@@ -25,6 +27,7 @@ from gateway.errors import Fault, LimitExceeded, Malformed
 from gateway.mail.address import folded
 from gateway.mail.envelope import Recipient
 from gateway.mail.header import Field, Header, edit, read_header
+from gateway.mail.message_id import plain_id, under
 from gateway.mail.transport import fit, seven_bit
 from gateway.reason import Reason
 from gateway.reply import reply
@@ -43,6 +46,9 @@ BEFORE_A_KEY = frozenset(
     }
 )
 """Why an envelope stays closed, as can be told before a key is used."""
+OWN = ("message-id",)
+NAMES_KEPT = 50
+"""Names of one mail, as it came, that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +90,22 @@ class Inbound:
         # Of a header that ends here for some and there for others nobody knows which From a reader will see (SIG-09).
         author = author_of(header) if header.reads_one_way else None
         message_id = _message_id(header)
-        earlier = self.sealer.judged_as(content, header)
-        if earlier is not None:
-            facts = {**_untouched(None), "from_": author, "message_id": message_id, "pass_of": earlier}
+        mark = self.sealer.read(content, header, transaction.received_at)
+        if mark is not None and mark.fault is None:
+            facts = {**_untouched(None), "from_": author, "message_id": message_id, "pass_of": mark.id}
             return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, content),), facts=facts)
         forged = forged_fields(header, self.sealer.authserv_ids)
         reason = self._not_ours(transaction)
         if reason is not None:
             plain = edit(content, header, drop=forged) if forged else content
             facts = {**_untouched(reason), "from_": author, "message_id": message_id}
-            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, plain),), facts=facts)
-        return self._judged(transaction, header, forged, author, message_id, at)
+            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, plain),), facts=_noted(facts, mark))
+        try:
+            renamed = None if plain_id(header) else under(header, self._own_id(transaction))
+        except LimitExceeded:
+            return self._unread(transaction, Reason.LIMIT)
+        outcome = self._judged(transaction, header, renamed, author, message_id, at)
+        return replace(outcome, facts=_noted(outcome.facts, mark))
 
     def give_up(self, transaction: Transaction) -> Outcome:
         """Deliver a message as it came, without reading it; what claims to be ours is cut out."""
@@ -124,21 +135,25 @@ class Inbound:
         self,
         transaction: Transaction,
         header: Header,
-        forged: list[Field],
+        renamed: Header | None,
         author: str | None,
         message_id: str | None,
         at: datetime,
     ) -> Outcome:
+        """``renamed``: the header under a Message-ID of ours, for mail on which a key is used; None: its own will do."""
+        stamp = self.sealer.stamp(transaction.received_at)
         opened = self._open(transaction, header, author, at)
-        facts = facts_of(opened, author, message_id)
-        if self.replies is not None and message_id and opened.encryption.status is Encryption.DECRYPTED:
+        # Whatever the key produced: nothing that gets back to a sender may tell.
+        head = renamed if renamed is not None and opened.key_used else header
+        facts = facts_of(opened, author, message_id or _message_id(head))
+        if self.replies is not None and opened.encryption.status is Encryption.DECRYPTED:
             # Before anybody can read it: an answer may come at once (row DEC-13).
-            self.replies.remember(message_id, transaction.received_at)
+            self._remember(self.replies, transaction, header, head, author, opened.entitled or frozenset())
         refused = self._refusal(opened)
         if refused is not None:
             return Outcome(Verdict.REJECT, reply(550, "5.7.1", refused), facts=facts)
         recipients, entitled, hold = transaction.envelope.recipients, opened.entitled, hold_of(opened)
-        made = partial(self._tagged, transaction, header, forged)
+        made = partial(self._tagged, transaction, header, head, stamp)
         others = tuple(to for to in recipients if entitled is not None and to.address not in entitled)
         lesson = lesson_of(opened, author)
         if not others:
@@ -170,6 +185,24 @@ class Inbound:
             # Whether a key had been used is not known here: it goes on as if one had been.
             return Opened(signature=_not_judged(Reason.INTERNAL), key_used=True)
 
+    def _own_id(self, transaction: Transaction) -> bytes:
+        return f"<{transaction.id}@{self.authserv_id}>".encode()
+
+    def _remember(
+        self,
+        replies: Replies,
+        transaction: Transaction,
+        header: Header,
+        head: Header,
+        author: str | None,
+        readers: Collection[str],
+    ) -> None:
+        """Remember opened mail by every name: as it came, as it leaves, and, tried again, as it came at first."""
+        fields = OWN if transaction.retry_of is None else (*OWN, "in-reply-to")
+        came = islice(sorted(names_in(header, *fields)), NAMES_KEPT)
+        found = {record_name(transaction.id), *names_in(head, *OWN), *came}
+        replies.remember(found, author, self.opener.entitlement.rules.on_answers(readers), transaction.received_at)
+
     def _refusal(self, opened: Opened) -> str | None:
         """Return why policy refuses the message, told in words that are no oracle."""
         signature, encryption = opened.signature, opened.encryption
@@ -188,32 +221,35 @@ class Inbound:
         self,
         transaction: Transaction,
         header: Header,
-        forged: Collection[Field],
+        head: Header,
+        stamp: Stamp,
         opened: Opened,
         recipients: tuple[Recipient, ...],
     ) -> Delivery:
-        """Return one copy with our results on top, sealed."""
+        """Return one copy with our results on top, sealed; ``head`` takes the place of the message's ``header``."""
+        forged = forged_fields(head, self.sealer.authserv_ids)
         if opened.inner is None:
-            head, text = without_fields(header, forged), memoryview(transaction.content)[header.body :]
+            block, text = without_fields(head, forged), memoryview(transaction.content)[header.body :]
         else:
-            head, text = put_in_place(header, forged, fit(opened.inner, opened.tree))
-        made = self._sealed(b"".join((*self._fields(transaction, opened), head)), text)
+            block, text = put_in_place(head, forged, fit(opened.inner, opened.tree))
+        made = self._sealed(stamp, b"".join((*self._fields(transaction, opened), block)), text)
         changed = opened.inner is not None
-        return Delivery(recipients, made, opened=changed, recode=self._seven_bit if changed else None)
+        return Delivery(recipients, made, opened=changed, recode=partial(self._seven_bit, stamp) if changed else None)
 
-    def _sealed(self, head: bytes, text: memoryview) -> bytes:
+    def _sealed(self, stamp: Stamp, head: bytes, text: memoryview) -> bytes:
         """Return a finished message with its seal; ``head`` is its header, ``text`` what stands below."""
         seal = b""
         with suppress(Malformed):  # a header that our fields bring over its limits would not be recognised either
-            seal = self.sealer.seal(read_header(head), text)
+            seal = self.sealer.seal(read_header(head), text, stamp)
         return b"".join((seal, head, text))
 
-    def _seven_bit(self, content: Octets) -> Octets:
+    def _seven_bit(self, stamp: Stamp, content: Octets) -> Octets:
         """Return the content of a delivery in 7 bits, sealed anew."""
         made = seven_bit(bytes(content))
         with suppress(Malformed):
             header = read_header(made)
-            return self._sealed(without_fields(header, header.named(SEAL.lower())), memoryview(made)[header.body :])
+            block = without_fields(header, header.named(SEAL.lower()))
+            return self._sealed(stamp, block, memoryview(made)[header.body :])
         return made
 
 
@@ -224,6 +260,11 @@ def _not_judged(reason: Reason) -> SignatureFinding:
 def _message_id(header: Header) -> str | None:
     fields = header.named("message-id")
     return header.value(fields[0]).decode("utf-8", "replace") if fields else None
+
+
+def _noted(facts: Mapping[str, Any], mark: Mark | None) -> Mapping[str, Any]:
+    """Return what the record says, with why a seal was not believed."""
+    return facts if mark is None else {**facts, "notes": (*facts.get("notes", ()), f"seal: {mark.fault}")}
 
 
 def _untouched(reason: Reason | None) -> dict[str, Any]:
