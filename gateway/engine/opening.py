@@ -94,8 +94,8 @@ class Opener:
         operations = Operations()
         try:
             entity = read_entity(content, header=header)
-        except LimitExceeded:
-            return self._unreadable(opened, Reason.LIMIT)
+        except LimitExceeded as error:
+            return self._unreadable(opened, Reason.LIMIT, str(error))
         try:
             while (layer := read_layer(entity)) is not None:
                 if len(opened.layers) == MAX_LAYERS:
@@ -112,11 +112,11 @@ class Opener:
         except _Closed:
             pass
         except Rejected as error:
-            return self._unreadable(opened, error.reason)
-        except LimitExceeded:
-            return self._unreadable(opened, Reason.LIMIT)
-        except Malformed:
-            return self._unreadable(opened, Reason.MALFORMED, _label(entity))
+            return self._unreadable(opened, error.reason, str(error))
+        except LimitExceeded as error:
+            return self._unreadable(opened, Reason.LIMIT, str(error))
+        except Malformed as error:
+            return self._unreadable(opened, Reason.MALFORMED, str(error), _label(entity))
         self._sum_up(opened, signed, covered, author, at, operations)
         if not signed and not covered and opened.encryption.status is not Encryption.FAILED:
             _look_for_errant_layers(opened, entity)
@@ -225,12 +225,12 @@ class Opener:
         if opened.encryption.status is Encryption.DECRYPTED and opened.signature.status is Status.PASS:
             opened.encryption = replace(opened.encryption, authenticated=True)
 
-    def _unreadable(self, opened: Opened, reason: Reason, label: str = "") -> Opened:
+    def _unreadable(self, opened: Opened, reason: Reason, detail: str, label: str = "") -> Opened:
         """A layer that is labelled or begins as S/MIME and cannot be read."""
         if "enveloped" in label and opened.encryption.status is Encryption.NONE:
-            opened.encryption = EncryptionFinding(Encryption.FAILED, reason)
+            opened.encryption = EncryptionFinding(Encryption.FAILED, reason, detail=detail)
             return opened
-        opened.signature = SignatureFinding(status_of(reason), (reason,), Coverage.NONE)
+        opened.signature = SignatureFinding(status_of(reason), (reason,), Coverage.NONE, detail=detail)
         return opened
 
 

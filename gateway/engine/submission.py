@@ -17,7 +17,8 @@ from gateway.mail.header import Field, Header, edit, read_header
 from gateway.mail.mailbox import Mailbox, addresses_seen, mailboxes
 from gateway.policy.question import Question, Wishes
 from gateway.policy.rule import Level, Rules, strictest
-from gateway.smime.layer import Layer, root_layer
+from gateway.smime.layer import Layer
+from gateway.smime.open import root_layer
 
 SIGN_FIELD = PREFIX + "sign"
 ENCRYPT_FIELD = PREFIX + "encrypt"

@@ -15,21 +15,19 @@ from gateway.cms.enveloped import Enveloped
 from gateway.cms.probe import read_cms
 from gateway.cms.signed import SignedData
 from gateway.errors import Malformed
-from gateway.mail.entity import IDENTITY, Entity, decoded_body
+from gateway.mail.entity import IDENTITY, Entity, decoded_body, read_entity
 from gateway.mail.header import Field, Header, edit, read_header
 from gateway.mail.transfer import encode_base64
-from gateway.smime.layer import SIGNATURE_TYPES, Layer, may_be_cms
+from gateway.smime.frame import check_frame
+from gateway.smime.layer import Layer, may_be_cms
 
 CMS_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
-_BOUNDARY = re.compile(rb";\s*boundary[*0-9]*\s*=", re.IGNORECASE)
-_PARAMETER = rb';[ \t]*(?:[^\s;"=()]+[ \t]*=[ \t]*(?:"[^"\\]*"|[^\s;"()\\]*))?[ \t]*'
-_PLAIN = re.compile(rb"multipart/signed[ \t]*(?:" + _PARAMETER + rb")*", re.IGNORECASE)
+_SIGNATURE = re.compile(rb"pkcs-?7-?sig|\.p7s", re.IGNORECASE)
 _ATTACHED = (
     b"Content-Type: application/octet-stream\r\n"
     b"Content-Disposition: attachment\r\n"
     b"Content-Transfer-Encoding: base64\r\n\r\n"
 )
-_VISIBLE_ENDS = re.compile(r"(?!=\?)[!-~](?:[ -~]*[!-~])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +73,8 @@ def read_layer(entity: Entity) -> AnyLayer | None:
             raise
         return None
     if isinstance(found, SignedData):
+        if found.signers and found.content is None:
+            raise Malformed("a detached signature, and nothing beside it")
         return SignedLayer(found, b"".join(found.content or ()))
     return found
 
@@ -93,44 +93,48 @@ def layer_name(layer: AnyLayer) -> Layer:
     return Layer.ENCRYPTED if isinstance(layer, Enveloped) else Layer.COMPRESSED
 
 
+def root_layer(content: bytes, header: Header) -> Layer | None:
+    """Return the layer at the MIME root of ``content``, or None where there is none, or none that holds.
+
+    Certificates that nobody signed anything with are no signature (row SIG-04), nor is one in a frame that does not
+    keep its two parts together for every reader.
+    """
+    if not _may_be_layer(content, header):
+        return None
+    try:
+        layer = read_layer(read_entity(content, header=header))
+    except Malformed:
+        return None
+    if layer is None or (isinstance(layer, SignedLayer) and not layer.data.signers):
+        return None
+    return layer_name(layer)
+
+
+def _may_be_layer(content: bytes, header: Header) -> bool:
+    """What is no multipart and does not begin like CMS need not be read to be told so."""
+    types = header.named("content-type")
+    return (bool(types) and b"multipart" in header.value(types[0]).lower()) or may_be_cms(content, header.body)
+
+
 def _clear_signed(entity: Entity) -> SignedLayer | None:
     """multipart/signed with a CMS signature (RFC 8551 §3.5.3); another protocol's is content to us."""
-    types = [child.content_type.type for child in entity.children]
-    protocol = entity.content_type.parameters.get("protocol", "").lower()
-    if protocol not in SIGNATURE_TYPES and not SIGNATURE_TYPES & set(types[1:]):
+    if not _is_ours(entity):
         return None
-    if len(types) != 2 or types[1] not in SIGNATURE_TYPES:
-        raise Malformed("a multipart/signed that is not content and signature")
-    if not _reads_one_way(entity):
-        raise Malformed("a multipart/signed that other readers may take apart in another way")
+    check_frame(entity)
     part, signature = entity.children
     content = memoryview(entity.content)[part.start : part.end]
     data = read_cms(decoded_body(signature))
     if not isinstance(data, SignedData):
-        raise Malformed("the signature of a multipart/signed is none")
+        raise Malformed("multipart/signed: the second part holds no signature")
     carried = None if data.content is None else b"".join(data.content)
     return SignedLayer(data, content, part, contradicted=carried is not None and carried != content)
 
 
-def _reads_one_way(entity: Entity) -> bool:
-    """Whether all readers find the same two parts: else others may show what was not signed (row SIG-01).
-
-    The Content-Type stands once, without rubbish, comments and escapes, its boundary once and without blanks at its
-    ends; no transfer encoding, which a multipart may not have (RFC 2045 §6.4), gives it other bytes.
-    """
-    header = entity.header
-    fields = header.named("content-type")
-    if len(fields) != 1 or entity.encoding not in IDENTITY:
-        return False
-    if not header.reads_one_way or not entity.children[1].header.reads_one_way:
-        return False
-    value = header.value(fields[0])
-    boundary = entity.content_type.parameters.get("boundary", "")
-    return (
-        _PLAIN.fullmatch(value) is not None
-        and len(_BOUNDARY.findall(value)) == 1
-        and _VISIBLE_ENDS.fullmatch(boundary) is not None
-    )
+def _is_ours(entity: Entity) -> bool:
+    """Whether a multipart/signed is S/MIME by its label or that of a part behind the first, in whatever spelling."""
+    labels = [(entity.header, "content-type")]
+    labels += [(part.header, name) for part in entity.children[1:] for name in ("content-type", "content-disposition")]
+    return any(_SIGNATURE.search(header.raw(field)) for header, name in labels for field in header.named(name))
 
 
 def without_fields(header: Header, drop: Collection[Field]) -> bytes:

@@ -148,7 +148,8 @@ def test_sig_04_nothing_to_put_in_the_place_is_left_as_it_is(desk: Desk, alice: 
     """SIG-04, SIG-15: certificates only, or a signature whose content is elsewhere, never becomes an empty mail."""
     for cms, expected in (
         (made.signed_data([], [alice]), "neutral no-signer"),
-        (made.signature(TEXT, alice), "fail altered"),
+        (made.signature(TEXT, alice), "neutral malformed"),
+        (made.signature(b"", alice), "neutral malformed"),
     ):
         content = mail(p7m(cms))
         outcome = desk.receive(content)
@@ -161,7 +162,11 @@ def test_sig_04_nothing_to_put_in_the_place_is_left_as_it_is(desk: Desk, alice: 
 def test_sig_04_certificates_only_is_no_signature_outbound_either(desk: Desk, alice: Issued) -> None:
     """SIG-04: what must be signed is signed, though its root is a SignedData; one with a signer is left alone."""
     desk.levels("required", "never")
-    for cms, layers in ((made.signed_data([], [alice]), ()), (made.signature(TEXT, alice, opaque=True), ("signed",))):
+    for cms, layers in (
+        (made.signed_data([], [alice]), ()),
+        (made.signature(TEXT, alice), ()),
+        (made.signature(TEXT, alice, opaque=True), ("signed",)),
+    ):
         outcome = desk.send(mail(p7m(cms), author=HELPDESK), ALICE)
         assert outcome.verdict is Verdict.RELAY
         content = bytes(outcome.deliveries[0].content)
@@ -180,9 +185,8 @@ def test_sig_04_certificates_only_is_no_signature_outbound_either(desk: Desk, al
         (b"boundary=s", b'boundary="\\s"'),
         (b"boundary=s", b"rubbish; boundary=s"),
         (b'"\r\n\r\n', b'"; name="s\r\n\r\n'),
-        (b"Content-Type", b"Content-Transfer-Encoding: quoted-printable\r\nContent-Type"),
     ],
-    ids=["type", "twice", "piece", "extended", "behind", "comment", "escape", "rubbish", "open", "encoded"],
+    ids=["type", "twice", "piece", "extended", "behind", "comment", "escape", "rubbish", "open"],
 )
 def test_sig_01_a_root_that_readers_take_apart_in_two_ways(
     desk: Desk, alice: Issued, change: tuple[bytes, bytes]

@@ -1,0 +1,167 @@
+"""The frame of clear-signed content: whether all MIME readers find the same two parts in it (RFC 8551 §3.5.3).
+
+Readers differ in what they make of sloppy frames: of a delimiter with something behind it, a boundary in two pieces, a
+field that stands twice. Whoever frames what somebody else once signed could so have a reader show what nobody signed.
+So the frame is read here by its octets and not by the tree, and what some reader takes apart in another way does not
+count as signed, though our own reading may be right. Only the frame is looked at, never the signed content itself.
+
+Linear: every expression is possessive, and the lines like a delimiter are found by one search for a literal.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gateway.errors import Malformed
+from gateway.mail.entity import BOUNDARY_LIMIT, Entity
+from gateway.mail.header import Field, Header
+
+SIGNATURE_TYPES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature"})
+UNLABELLED = "application/octet-stream"
+
+_BLANK = rb"(?: |\r?\n[ \t]++)*+"
+_TOKEN = rb"[!#$%&'*+.0-9A-Z^_`a-z{|}~-]++"
+_QUOTED = rb'"[ !#-\[\]-~]*+"'
+_LOOSE = rb"[!#-'*-:<-\[\]-~]++"
+_TYPE = re.compile(_BLANK + rb"(" + _TOKEN + rb"(?:/" + _TOKEN + rb")?+" + _BLANK + rb")")
+_PARAMETER = re.compile(
+    _BLANK + rb";" + _BLANK + rb"(?:(" + _TOKEN + rb") *+= *+(" + _QUOTED + rb"|" + _LOOSE + rb"|))?+"
+)
+_END = re.compile(_BLANK + rb"(?:\r?\n)?+\Z")
+_CLOSED_VALUE = re.compile(rb"(?:" + _TOKEN + rb"|" + _QUOTED + rb")\Z")
+_PRINTABLE = re.compile(rb"(?:[ -~]|\r?\n[ \t]++(?=[!-~]))*+(?:\r?\n)?+\Z")
+_EXTENDED = re.compile(rb"\b(?:boundary|name|filename)\s*+\*", re.IGNORECASE)
+_BOUNDARY = re.compile(rb"[!#-:<-\[\]-~](?:[ !#-:<-\[\]-~]*+(?<! ))?+\Z")
+_DASHES = re.compile(rb"(?:\A|[\r\n])--")
+_CLOSING = re.compile(rb"--[ \t]*+(?:\r?\n|\Z)")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/ \t\r\n]*+(?:=[ \t\r\n]*+){0,2}\Z")
+_NAME_ENDS = (b".p7s", b".p7m", b".p7c")
+_INVISIBLE = bytes(set(range(256)) - set(range(0x21, 0x7F)))
+
+
+class _Value(NamedTuple):
+    """A field value written plainly: ``kind`` in lower case with the blanks behind it, the parameters in order, their
+    names in lower case."""
+
+    kind: bytes
+    parameters: tuple[tuple[bytes, bytes], ...]
+
+    def named(self, name: bytes) -> list[bytes]:
+        """Return the values of all parameters of this name, without their quotes."""
+        return [value.strip(b'"') for found, value in self.parameters if found == name]
+
+
+def check_frame(entity: Entity) -> None:
+    """Check the frame of a multipart/signed with an S/MIME signature.
+
+    Raises ``Malformed``, whose text names the condition that does not hold.
+    """
+    if len(entity.children) != 2:
+        raise Malformed(f"multipart/signed: {len(entity.children)} parts, not content and signature")
+    root = _content_type(entity.header, "multipart/signed")
+    if root.kind.rstrip() != b"multipart/signed":
+        raise Malformed("multipart/signed: its type is not written plainly")
+    _check_lines(entity, _boundary(root))
+    _check_signature(entity.children[1])
+
+
+def _content_type(header: Header, where: str) -> _Value:
+    """Return the one Content-Type of a header in which nothing is there twice or written in doubtful octets."""
+    if not header.reads_one_way:
+        raise Malformed(f"{where}: a line in its header is no field")
+    types, encodings = header.named("content-type"), header.named("content-transfer-encoding")
+    if len(types) != 1:
+        raise Malformed(f"{where}: {len(types)} Content-Type fields")
+    if len(encodings) > 1:
+        raise Malformed(f"{where}: {len(encodings)} Content-Transfer-Encoding fields")
+    for field in (*types, *encodings):
+        if not _PRINTABLE.match(header.raw(field)):
+            raise Malformed(f"{where}: {field.name} holds an octet that is not printable ASCII")
+    for field in (*types, *header.named("content-disposition")):
+        if _EXTENDED.search(header.raw(field)):
+            raise Malformed(f"{where}: {field.name} has an RFC 2231 form of boundary or name")
+    return _plain(header, types[0], where)
+
+
+def _plain(header: Header, field: Field, where: str) -> _Value:
+    """Read a value that holds no comment, no escape and nothing between its parameters."""
+    raw = bytes(header.content[field.value_start : field.end])
+    kind = _TYPE.match(raw)
+    if kind is None:
+        raise Malformed(f"{where}: {field.name} is not written plainly")
+    parameters: list[tuple[bytes, bytes]] = []
+    position = kind.end()
+    while parameter := _PARAMETER.match(raw, position):
+        if parameter[1] is not None:
+            parameters.append((parameter[1].lower(), parameter[2]))
+        position = parameter.end()
+    if not _END.match(raw, position):
+        raise Malformed(f"{where}: {field.name} is not written plainly")
+    return _Value(kind[1].lower(), tuple(parameters))
+
+
+def _boundary(root: _Value) -> bytes:
+    """Return the boundary where nobody can read another one."""
+    values = [value for name, value in root.parameters if name == b"boundary"]
+    if len(values) != 1:
+        raise Malformed(f"multipart/signed: {len(values)} parameters boundary")
+    others = [value for name, value in root.parameters if name != b"boundary"]
+    if any(b"boundary" in name + b" " + value.lower() for name, value in root.parameters if name != b"boundary"):
+        raise Malformed("multipart/signed: the word boundary stands in another parameter")
+    boundary = values[0].strip(b'"')
+    if not _CLOSED_VALUE.match(values[0]):
+        raise Malformed("multipart/signed: a boundary that has to be quoted and is not")
+    if not _BOUNDARY.match(boundary) or b"=?" in boundary:
+        raise Malformed("multipart/signed: a boundary with octets or blanks that readers take in different ways")
+    if len(boundary) > BOUNDARY_LIMIT:
+        raise Malformed(f"multipart/signed: a boundary longer than {BOUNDARY_LIMIT} octets")
+    if b" " in boundary and not all(map(_CLOSED_VALUE.match, others)):
+        raise Malformed("multipart/signed: a boundary with a blank beside a value that is not quoted")
+    return boundary
+
+
+def _check_lines(entity: Entity, boundary: bytes) -> None:
+    """Three lines of the body begin with the delimiter, and none of the preamble with its dashes."""
+    content, delimiter = entity.content, b"--" + boundary
+    found = list(_lines_beginning(entity, delimiter))
+    if len(found) != 3:
+        raise Malformed(f"multipart/signed: {len(found)} lines begin with the delimiter, not three")
+    first, _, last = found
+    if _DASHES.search(content[entity.body : first]):
+        raise Malformed("multipart/signed: a line of the preamble begins with dashes")
+    if content[last - 1 : last] != b"\n" or not _CLOSING.match(content, last + len(delimiter), entity.end):
+        raise Malformed("multipart/signed: no closing delimiter")
+
+
+def _lines_beginning(entity: Entity, delimiter: bytes) -> Iterator[int]:
+    """Yield where lines begin with the delimiter for the most tolerant reader.
+
+    Letter case counts for nothing, nor do blanks, controls and other octets that cannot be seen before it; a lone CR
+    ends a line.
+    """
+    content, position = entity.content, entity.body
+    for found in re.compile(re.escape(delimiter), re.IGNORECASE).finditer(content, entity.body, entity.end):
+        start = found.start()
+        line_end = max(content.rfind(b"\n", position, start), content.rfind(b"\r", position, start))
+        begun = position == entity.body or line_end >= 0
+        if begun and not content[max(line_end + 1, position) : start].strip(_INVISIBLE):
+            yield start
+        position = found.end()
+
+
+def _check_signature(part: Entity) -> None:
+    """The second part is a signature for everybody: no reader shows it as a text."""
+    where, header = "the signature part", part.header
+    kind = _content_type(header, where)
+    values = [kind, *(_plain(header, field, where) for field in header.named("content-disposition"))]
+    names = [name.lower() for value in values for name in (*value.named(b"name"), *value.named(b"filename"))]
+    if not all(name.endswith(_NAME_ENDS) for name in names):
+        raise Malformed(f"{where}: a name that does not end in .p7s, .p7m or .p7c")
+    label = kind.kind.decode()
+    if label not in SIGNATURE_TYPES and not (label == UNLABELLED and any(name.endswith(b".p7s") for name in names)):
+        raise Malformed(f"{where}: it is labelled {label}")
+    encodings = header.named("content-transfer-encoding")
+    if not encodings or header.value(encodings[0]).lower() != b"base64":
+        raise Malformed(f"{where}: its transfer encoding is not base64")
+    if not _BASE64.match(part.content, part.body, part.end):
+        raise Malformed(f"{where}: something stands beside its base64")
