@@ -16,7 +16,8 @@ from gateway.mail.header import Header, read_header
 from gateway.mail.message_id import names
 from gateway.policy.rule import Replies as Setting
 from gateway.policy.rule import Rules, strictest_on_answers
-from gateway.smime.layer import Layer, root_layer
+from gateway.smime.layer import Layer
+from gateway.smime.open import root_layer
 
 NAMES = 2000
 """Names that are looked at of one kind of field: the last, where an answer has what it answers."""

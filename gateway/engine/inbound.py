@@ -13,9 +13,9 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from gateway.engine.answers import names_in, record_name
 from gateway.engine.findings import facts_of
 from gateway.engine.learning import lesson_of
-from gateway.engine.answers import names_in, record_name
 from gateway.engine.mark import SEAL, Mark, Sealer, Stamp
 from gateway.engine.opening import Opened, Opener
 from gateway.engine.ports import Replies
@@ -26,7 +26,7 @@ from gateway.engine.wanting import hold_of
 from gateway.errors import Fault, LimitExceeded, Malformed
 from gateway.mail.address import folded
 from gateway.mail.envelope import Recipient
-from gateway.mail.header import Field, Header, edit, read_header
+from gateway.mail.header import Header, edit, read_header
 from gateway.mail.message_id import plain_id, under
 from gateway.mail.transport import fit, seven_bit
 from gateway.reason import Reason
@@ -140,7 +140,7 @@ class Inbound:
         message_id: str | None,
         at: datetime,
     ) -> Outcome:
-        """``renamed``: the header under a Message-ID of ours, for mail on which a key is used; None: its own will do."""
+        """``renamed``: the header under a Message-ID of ours, used if a key was; None: its own will do."""
         stamp = self.sealer.stamp(transaction.received_at)
         opened = self._open(transaction, header, author, at)
         # Whatever the key produced: nothing that gets back to a sender may tell.

@@ -26,7 +26,8 @@ from gateway.policy.rule import Rules
 from gateway.reason import Reason
 from gateway.reply import reply
 from gateway.smime import seal
-from gateway.smime.layer import Layer, root_layer
+from gateway.smime.layer import Layer
+from gateway.smime.open import root_layer
 
 QUICK = 20_000
 """Bytes of a message that is read in well under ten milliseconds, whatever it holds (row LIM-05)."""
