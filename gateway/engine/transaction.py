@@ -138,7 +138,7 @@ class Outcome:
     @property
     def withheld(self) -> bool:
         """Whether the message is taken, with ``reply``, and kept (``hold``), and goes to nobody."""
-        return self.verdict is Verdict.RELAY and not self.deliveries
+        return self.verdict is Verdict.RELAY and self.reply is not None and not self.deliveries
 
 
 @dataclass(frozen=True, slots=True)
