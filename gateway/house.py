@@ -4,6 +4,8 @@ from functools import cached_property
 from pathlib import Path
 
 from gateway.config import Listener, Options, load
+from gateway.config.options import Algorithms as GeneralAlgorithms
+from gateway.config.options import GroupAlgorithms
 from gateway.engine.engine import Engine
 from gateway.engine.inbound import Inbound, InboundRules
 from gateway.engine.judging import Judge
@@ -74,18 +76,28 @@ def build_engine(
     )
     outbound = Outbound(
         rules=build_rules(options),
-        algorithms=Algorithms(
-            digest=algorithms.sign.digest,
-            sign_rsa=algorithms.sign.rsa,
-            cipher=algorithms.encrypt.cipher,
-            encrypt_rsa=algorithms.encrypt.rsa,
-        ),
+        algorithms=build_algorithms(algorithms, None),
         certificates=store.certificates,
         keys=store.keys,
         replies=store.replies,
         sealer=sealer,
+        of_groups={
+            group.name: build_algorithms(algorithms, group.algorithms) for group in options.groups if group.algorithms
+        },
     )
     return Engine(outbound, build_inbound(options, store, outbound, remember=remember, wants=wants))
+
+
+def build_algorithms(general: GeneralAlgorithms, own: GroupAlgorithms | None) -> Algorithms:
+    """Return how mail is made; what ``own`` leaves out comes from ``general``."""
+    own = own or GroupAlgorithms()
+    return Algorithms(
+        digest=own.sign.digest or general.sign.digest,
+        sign_rsa=own.sign.rsa or general.sign.rsa,
+        cipher=own.encrypt.cipher or general.encrypt.cipher,
+        encrypt_rsa=own.encrypt.rsa or general.encrypt.rsa,
+        opaque=(own.sign.form or general.sign.form) == "opaque",
+    )
 
 
 def build_inbound(
@@ -114,6 +126,8 @@ def build_inbound(
         size_limit=options.limits.message_size,
         open_opaque=settings.opaque == "open",
         accept_legacy=bool(legacy),
+        content_keys=store.content_keys,
+        remember=remember,
     )
     return Inbound(
         rules=InboundRules(
@@ -122,6 +136,7 @@ def build_inbound(
             reject_signature_fail=settings.on_signature_fail == "reject",
             reject_signature_policy=settings.on_signature_policy == "reject",
             reject_undecryptable=settings.on_undecryptable == "reject",
+            notify_failure=settings.notify == "failure",
         ),
         opener=opener,
         sealer=outbound.sealer,
@@ -152,6 +167,7 @@ def build_rules(options: Options) -> Rules:
         encrypt_internal=options.internal.encrypt == "if-possible",
         honour_headers=options.overrides.headers,
         tags=Tags(options.overrides.subject.sign, options.overrides.subject.encrypt, options.overrides.subject.plain),
+        exempt=frozenset(options.overrides.exempt),
         fold=options.addresses.local_part_case == "fold",
         delimiter=options.addresses.recipient_delimiter,
     )

@@ -45,6 +45,7 @@ def line(record: Record) -> str:
         "rule": record.rule,
         "signature": _status(record.signature),
         "encryption": _status(record.encryption),
+        "notes": ",".join(record.notes),
         "reply": record.reply,
         "message-id": record.message_id,
         "held": record.held,

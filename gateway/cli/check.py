@@ -37,6 +37,7 @@ def _as_json(result: Answer) -> dict[str, Any]:
             "reason": result.sign_reason,
             "level": result.sign_level,
             "fingerprint": result.fingerprint,
+            "notes": list(result.notes),
         },
         "encrypt": {
             "possible": result.encrypt_reason is None,
@@ -52,12 +53,17 @@ def _as_json(result: Answer) -> dict[str, Any]:
                 for recipient in result.recipients
             ],
         },
+        "outcome": "relay" if result.refusal is None else "refuse",
+        "signed": result.signed,
+        "encrypted": result.encrypted,
     }
 
 
 def _show(result: Answer) -> None:
     click.echo(visible(f"{result.sender}: {result.rule}"))
-    click.echo(f"sign:    {_word(result.sign_reason)}")
+    signing = f", by {result.fingerprint[:SHORT]}" if result.fingerprint else ""
+    notes = f" ({', '.join(result.notes)})" if result.notes else ""
+    click.echo(f"sign:    {_word(result.sign_reason)}{signing}{notes}")
     click.echo(f"encrypt: {_word(result.encrypt_reason)}")
     rows = [
         (
@@ -68,6 +74,16 @@ def _show(result: Answer) -> None:
         for recipient in result.recipients
     ]
     print_table(("recipient", "encrypt", "certificate"), rows)
+    click.echo(visible(_outcome(result)))
+
+
+def _outcome(result: Answer) -> str:
+    """What would become of such a mail, in a sentence."""
+    if result.refusal is not None:
+        return f"would be refused: {result.refusal}"
+    signed, encrypted = ("" if result.signed else "not "), ("" if result.encrypted else "not ")
+    everybody = "" if len(result.recipients) == 1 else f", for all {len(result.recipients)}"
+    return f"leaves {signed}signed, {encrypted}encrypted{everybody}"
 
 
 def _word(reason: str | None) -> str:

@@ -12,7 +12,7 @@ from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields, members, read
 from gateway.cms.algorithm import DIGEST_BY_OID, DIGESTS
 from gateway.cms.content import DATA
-from gateway.cms.identity import Identity
+from gateway.cms.identity import Identity, issuer_and_serial
 from gateway.cms.parameter import capabilities, read_capabilities, read_identifier
 from gateway.cms.rejected import Rejected
 from gateway.errors import Malformed
@@ -45,8 +45,13 @@ _CONTENT_TYPE_DATA = _attribute(CONTENT_TYPE, DATA)
 _CAPABILITIES = _attribute(SMIME_CAPABILITIES, capabilities())
 
 
-def signed_attributes(digest: bytes, certificate: Certificate, at: datetime) -> bytes:
-    """Return the attributes as they are signed: a SET OF in DER. ``at`` (aware, UTC) is the signingTime."""
+def signed_attributes(
+    digest: bytes, certificate: Certificate, at: datetime, preferred: Certificate | None = None
+) -> bytes:
+    """Return the attributes as they are signed: a SET OF in DER. ``at`` (aware, UTC) is the signingTime.
+
+    ``preferred``: the certificate to encrypt to, where that is another than the signer's (RFC 8551 §2.5.3).
+    """
     return der.set_of(
         (
             _CONTENT_TYPE_DATA,
@@ -54,8 +59,14 @@ def signed_attributes(digest: bytes, certificate: Certificate, at: datetime) -> 
             _attribute(SIGNING_TIME, der.time(at)),
             _CAPABILITIES,
             _signing_certificate(certificate),
+            *(() if preferred is None else (_key_preference(preferred),)),
         )
     )
+
+
+def _key_preference(certificate: Certificate) -> bytes:
+    """SMIMEEncryptionKeyPreference, its issuerAndSerialNumber form."""
+    return _attribute(KEY_PREFERENCE, retag(issuer_and_serial(certificate), 0xA0))
 
 
 @lru_cache(512)

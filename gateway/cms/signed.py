@@ -50,6 +50,8 @@ class Signer:
     certificate: Certificate
     key: PrivateKey
     scheme: SignatureScheme
+    preferred: Certificate | None = None
+    """The signer's certificate to encrypt to, where it is another; it is announced, and travels with the chain."""
 
     @property
     def digest(self) -> Digest:
@@ -91,7 +93,7 @@ def _signed_data(content: der.Frame, digest: bytes, signer: Signer, chain: Seque
 
 def _signer_info(digest: bytes, signer: Signer, at: datetime) -> bytes:
     """SignerInfo version 1, named by issuer and serial number (RFC 5652 §5.3); signed as a SET OF (§5.4)."""
-    attributes = signed_attributes(digest, signer.certificate, at)
+    attributes = signed_attributes(digest, signer.certificate, at, signer.preferred)
     signature = signer.key.sign(attributes, signer.scheme)
     return der.sequence(
         der.integer(1),

@@ -13,12 +13,9 @@ PLANNED: tuple[tuple[str, ...], ...] = (
     ("retention", "personal"),
     ("retention", "audit"),
     ("inbound", "clear"),
-    ("inbound", "notify"),
     ("inbound", "subject"),
-    ("overrides", "exempt"),
-    ("algorithms", "sign", "form"),
 )
-PLANNED_OF_A_GROUP = ("domain_key", "minimum", "invitation", "algorithms")
+PLANNED_OF_A_GROUP = ("domain_key", "minimum", "invitation")
 
 
 def not_in_this_version(options: Options) -> Iterator[Problem]:

@@ -26,7 +26,7 @@ def _signature(finding: SignatureFinding) -> dict[str, Any]:
         "reasons": list(finding.reasons),
         "detail": finding.detail,
         "coverage": finding.coverage,
-        "signers": [_signer(signer) for signer in finding.signers],
+        "signers": [_signer(signer) for signer in (*finding.signers, *finding.others)],
     }
 
 

@@ -3,7 +3,8 @@
 Fails closed: whatever cannot be read or made is refused or deferred; no path sends what a rule wanted protected.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +42,8 @@ class Algorithms:
     sign_rsa: str = "pkcs1v15"
     cipher: str = "aes-256-cbc"
     encrypt_rsa: str = "pkcs1v15"
+    opaque: bool = False
+    """Signatures carry the content, which no relay can alter then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Outbound:
     keys: Keys
     replies: Replies
     sealer: Sealer
+    of_groups: Mapping[str, Algorithms] = field(default_factory=dict)
+    """Of the groups that have algorithms of their own, by the group's name."""
 
     def is_quick(self, transaction: Transaction) -> bool:
         """Whether ``process`` takes a moment and asks no port: a small message of nobody's group, without a seal, while
@@ -80,12 +85,13 @@ class Outbound:
             facts = {"signature": finding, "encryption": {**finding, "status": "not-encrypted"}}
             return Outcome(Verdict.REJECT, reply(550, "5.6.0", text), facts=facts)
         decision = self._decide(submission, at)
-        facts = _facts(submission, decision, self.algorithms)
+        algorithms = self.of_groups.get(decision.group or "", self.algorithms)
+        facts = _facts(submission, decision, algorithms)
         if decision.withheld:
             return _withheld(transaction, facts)
         if decision.reply is not None:
             return Outcome(Verdict.REJECT, decision.reply, facts=facts)
-        deliveries = self._deliveries(transaction.envelope, submission, decision, at)
+        deliveries = self._deliveries(transaction.envelope, submission, decision, algorithms, at)
         return Outcome(Verdict.RELAY, deliveries=deliveries, facts=facts)
 
     def give_up(self) -> Outcome:
@@ -110,17 +116,20 @@ class Outbound:
         return replace(submission.question, answers=answers, encrypted=encrypted)
 
     def _deliveries(
-        self, envelope: Envelope, submission: Submission, decision: Decision, at: datetime
+        self, envelope: Envelope, submission: Submission, decision: Decision, algorithms: Algorithms, at: datetime
     ) -> tuple[Delivery, ...]:
         if decision.untouched:
             return (Delivery(envelope.recipients, submission.content, decision.signed, decision.encrypted),)
         frame, entity = seal.take_apart(submission.content, submission.header)
         if decision.signer is not None:
-            entity = self._sign(entity, decision.signer, at)
+            entity = self._sign(entity, decision.signer, decision.own, algorithms, at)
         plain = frame.around(entity) if decision.signer is not None and decision.plain else submission.content
         # One cipher for all copies: none is to be weaker than the others (row OUT-04).
-        cipher = raised(self.algorithms.cipher, decision.capabilities)
-        encrypted = [self._encrypt(entity, copy, cipher) if copy.certificates else None for copy in decision.copies]
+        cipher = raised(algorithms.cipher, decision.capabilities)
+        encrypted = [
+            seal.encrypt(entity, copy.certificates, cipher, algorithms.encrypt_rsa) if copy.certificates else None
+            for copy in decision.copies
+        ]
         del entity  # a large message is now in memory once less
         own = None if decision.own is None else (decision.own.certificate, self._key(decision.own.certificate))
         return tuple(
@@ -133,14 +142,20 @@ class Outbound:
             for copy, made in zip(decision.copies, encrypted, strict=True)
         )
 
-    def _sign(self, entity: seal.Entity, signing: Holding, at: datetime) -> seal.Entity:
+    def _sign(
+        self, entity: seal.Entity, signing: Holding, own: Holding | None, algorithms: Algorithms, at: datetime
+    ) -> seal.Entity:
+        """Sign, and have the certificate travel along that answers are to be encrypted to (RFC 8551 §2.5.3)."""
         certificate = signing.certificate
-        scheme = scheme_for(certificate, self.algorithms.digest, self.algorithms.sign_rsa)
-        chain = [issuer.der for issuer in self.certificates.chain(certificate)]
-        return seal.sign(entity, Signer(certificate, self._key(certificate), scheme), chain, at)
-
-    def _encrypt(self, entity: seal.Entity, copy: Copy, cipher: str) -> seal.Unchecked:
-        return seal.encrypt(entity, copy.certificates, cipher, self.algorithms.encrypt_rsa)
+        scheme = scheme_for(certificate, algorithms.digest, algorithms.sign_rsa)
+        other = None if own is None or own.certificate == certificate else own.certificate
+        above = [*self.certificates.chain(certificate)]
+        if other is not None:
+            above += [other, *self.certificates.chain(other)]
+        # One that has expired helps nobody, and some readers build their path over it and fail.
+        chain = dict.fromkeys(issuer.der for issuer in above if issuer.fault_at(at) is None)
+        signer = Signer(certificate, self._key(certificate), scheme, other)
+        return seal.sign(entity, signer, tuple(chain), at, opaque=algorithms.opaque)
 
     def _key(self, certificate: Certificate) -> PrivateKey:
         key = self.keys.key(certificate.public_key_id)
@@ -175,6 +190,7 @@ def _facts(submission: Submission, decision: Decision, algorithms: Algorithms) -
         "group": decision.group,
         "rule": decision.rule,
         "layers": tuple(layer.value for layer in layers),
+        "notes": decision.notes,
         "signature": {
             "status": "signed" if decision.signed and made else "not-signed",
             "reason": decision.sign_reason,

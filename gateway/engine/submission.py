@@ -4,6 +4,7 @@ Our own fields (requests and forged results alike) and subject tags are taken ou
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from gateway.engine.mark import Mark, Sealer
@@ -13,6 +14,7 @@ from gateway.errors import Malformed
 from gateway.mail.address import folded
 from gateway.mail.content_type import content_type
 from gateway.mail.encoded_word import encode_words
+from gateway.mail.entity import read_entity
 from gateway.mail.header import Field, Header, edit, read_header
 from gateway.mail.mailbox import Mailbox, addresses_seen, mailboxes
 from gateway.policy.question import Question, Wishes
@@ -66,6 +68,7 @@ def read_submission(transaction: Transaction, rules: Rules, sealer: Sealer) -> S
         visible=_visible(header, rules),
         wishes=wishes,
         report=not envelope.sender and _is_report(header),
+        exempt=bool(author and rules.exempt) and _holds(content, header, rules.exempt),
         signed=layer is Layer.SIGNED,
         encrypted=layer is Layer.ENCRYPTED,
         arrived=mark is not None and mark.arrived,
@@ -124,6 +127,21 @@ def _without(content: bytes, header: Header, replaced: dict[Field, bytes]) -> by
     if not ours and not replaced:
         return content
     return edit(content, header, drop=ours, replace=replaced)
+
+
+def _holds(content: bytes, header: Header, types: Collection[str]) -> bool:
+    """Whether a message is, or has as a part of multipart/alternative or /mixed, one of some content types."""
+    try:
+        open_ = [read_entity(content, header=header)]
+    except Malformed:
+        return False
+    while open_:
+        entity = open_.pop()
+        if entity.content_type.type in types:
+            return True
+        if entity.content_type.type in ("multipart/alternative", "multipart/mixed"):
+            open_ += entity.children
+    return False
 
 
 def author_of(header: Header) -> str | None:

@@ -1,8 +1,9 @@
 """The form in which an entity can be signed clear and survive transport (RFC 8551 §3.1, RFC 1847 §2.1; row OUT-06).
 
 What breaks signatures on the way are bytes above 127, NUL, lines over 998 bytes, line ends other than CRLF, blanks at
-the end of a line, lines that begin with ``From ``, and parts declared 8bit, which a relay may re-code. An entity free
-of all that is returned as it is. Otherwise the leaves that need it are re-coded: text to quoted-printable or base64,
+the end of a line, lines that begin with ``From ``, parts declared 8bit, which a relay may re-code, base64 in lines of
+another length than 76 and a soft break at the end of quoted-printable, which some relays write anew. An entity free of
+all that is returned as it is. Otherwise the leaves that need it are re-coded: text to quoted-printable or base64,
 whichever is smaller, everything else to base64, with the Content-Transfer-Encoding field to match; blanks at the end
 of a header line move behind the fold, which changes no value. All else stays byte for byte.
 
@@ -28,13 +29,15 @@ def _any_case(word: str) -> str:
 
 
 # These begin with one certain byte, so that the search jumps from line end to line end: a bare line feed, blanks before
-# a line end, a line that begins with "From "; in the second also a field that declares a part 8bit or binary. It is
+# a line end, a line that begins with "From "; in the second also a field that declares any encoding but 7bit. It is
 # spelt out letter by letter, because with IGNORECASE no byte would be certain.
 _TRAPS = r"(?<!\r\n)|(?<=[ \t]\r\n)|From "
-_DECLARATION = rf"{_any_case('content-transfer-encoding')}[ \t]*:\s*(?:{_any_case('8bit')}|{_any_case('binary')})"
+_DECLARATION = rf"{_any_case('content-transfer-encoding')}[ \t]*+:(?!\s*+7{_any_case('bit')})"
 _LINE_TRAP = re.compile(rf"\n(?:{_TRAPS})".encode())
-_LINE_TRAP_OR_8BIT = re.compile(rf"\n(?:{_TRAPS}|{_DECLARATION})".encode())
-_STARTS_8BIT = re.compile(_DECLARATION.encode())
+_LINE_TRAP_OR_CODED = re.compile(rf"\n(?:{_TRAPS}|{_DECLARATION})".encode())
+_STARTS_CODED = re.compile(_DECLARATION.encode())
+_SETTLED_BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{76}\r\n)*+[A-Za-z0-9+/]{0,76}+={0,2}+(?:(?<=[^\n])\r\n)?+")
+_TRAILING_SOFT_BREAK = re.compile(rb"=[ \t]*+(?:\r\n)*+\Z")
 _PKCS7 = re.compile(r"application/(?:x-)?pkcs7-.*")
 _FOLDS = re.compile(rb"(?<![ \t])(?:[ \t]*+\r\n)++[ \t]*+")
 
@@ -49,7 +52,7 @@ class Canonical:
 
 def canonical(entity: bytes) -> Canonical:
     """Return the clear-signable form of one entity: Content-* fields, empty line, body."""
-    if _is_free_of(_LINE_TRAP_OR_8BIT, entity) and not _STARTS_8BIT.match(entity):
+    if _is_free_of(_LINE_TRAP_OR_CODED, entity) and not _STARTS_CODED.match(entity):
         return Canonical(entity, True)
     try:
         tree = read_entity(entity)
@@ -122,9 +125,10 @@ class _Writing(Pieces):
     def leaf(self, entity: Entity) -> None:
         """Write a leaf, re-coded where it must be and can be."""
         body = self.content[entity.body : entity.end]
-        if is_robust(body):
+        if is_robust(body) and _is_settled(body, entity.encoding):
             self.header(entity, "7bit" if declares_8bit(entity) else None)
         elif is_exact(body, entity.encoding):
+            # Only what is exact: else readers disagree about the content already, and it is not ours to choose.
             encoding, made = recoded(decode(body, entity.encoding), entity)
             self.header(entity, encoding)
             self.put(entity.body, entity.end, made)
@@ -141,6 +145,14 @@ class _Writing(Pieces):
                 self.put(field.start, field.end, tidy)
         if field_line:
             self.put(entity.header.end, entity.header.end, field_line)
+
+
+def _is_settled(body: bytes, encoding: str) -> bool:
+    """Return whether a relay that writes the encoding of ``body`` anew writes the same again."""
+    if encoding == "base64":
+        return _SETTLED_BASE64.fullmatch(body) is not None
+    # What ends a body is looked for at its end: a search would walk over every "=" of it.
+    return encoding != "quoted-printable" or _TRAILING_SOFT_BREAK.search(body, max(0, len(body) - 80)) is None
 
 
 def _without_line_end_blanks(field: bytes) -> bytes:

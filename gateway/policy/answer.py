@@ -6,13 +6,18 @@ from datetime import datetime
 
 from gateway.pki.holding import Holding
 from gateway.policy.assess import Holdings, RecipientAnswer, addresses_to_ask, assess
+from gateway.policy.decide import Decision, decide
+from gateway.policy.question import Question
 from gateway.policy.rule import Level, Rules
 from gateway.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is possible; a reason of None means that it is. Levels are the group's, before any wish of a message."""
+    """What is possible, where a reason of None means that it is, and what would become of the mail.
+
+    Levels are the group's, before any wish of a message; ``notes`` are those of the record.
+    """
 
     sender: str
     rule: str
@@ -22,6 +27,11 @@ class Answer:
     sign_reason: Reason | None = None
     encrypt_reason: Reason | None = None
     fingerprint: str | None = None
+    notes: tuple[str, ...] = ()
+    refusal: str | None = None
+    """Why such a mail would be refused; None: it would be relayed."""
+    signed: bool = False
+    encrypted: bool = False
     recipients: tuple[RecipientAnswer, ...] = ()
 
 
@@ -34,13 +44,16 @@ def answer(
 ) -> Answer:
     """Answer for a mail that ``sender`` writes in its From to these recipients, all of them visible."""
     group = rules.group_of(sender)
+    question = Question(sender, recipients, sender, local=True)
     if not rules.enabled or group is None:
         reason = Reason.UNKNOWN_SENDER if rules.enabled else Reason.NOT_ENABLED
         rule = "the sender is in no group" if rules.enabled else "enabled: false"
         nobody = tuple(RecipientAnswer(address, reason) for address in recipients)
-        return Answer(sender, rule, sign_reason=reason, encrypt_reason=reason, recipients=nobody)
+        refusal = _refusal(decide(question, rules, {}, at))
+        return Answer(sender, rule, sign_reason=reason, encrypt_reason=reason, refusal=refusal, recipients=nobody)
     holdings = find(addresses_to_ask(sender, recipients, rules), at)
     result = assess(sender, recipients, None, rules, holdings, at)
+    decision = decide(question, rules, holdings, at)
     signing = result.signing
     return Answer(
         sender=sender,
@@ -51,5 +64,13 @@ def answer(
         sign_reason=None if isinstance(signing, Holding) else signing,
         encrypt_reason=result.encryption_reason,
         fingerprint=signing.certificate.fingerprint if isinstance(signing, Holding) else None,
+        notes=result.notes(sender),
+        refusal=_refusal(decision),
+        signed=decision.signed,
+        encrypted=decision.encrypted,
         recipients=result.recipients,
     )
+
+
+def _refusal(decision: Decision) -> str | None:
+    return None if decision.reply is None else str(decision.reply)

@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.mail.address import folded, without_detail
+from gateway.mail.address import folded, same_mailbox, without_detail
 from gateway.pki.holding import Holding
 from gateway.policy.choose import for_encryption, for_signing
 from gateway.policy.rule import Rules
 from gateway.reason import Reason
 
 Holdings = Mapping[str, Sequence[Holding]]
+
+ADDRESS_MISMATCH = "address-mismatch"
+"""The note on a signature whose certificate holds another address than From: receivers see that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,14 @@ class Assessment:
     own: Holding | None
     """The sender's own certificate to encrypt to, so that sent mail can be read back."""
     recipients: tuple[RecipientAnswer, ...]
+
+    def notes(self, author: str) -> tuple[str, ...]:
+        """What receivers will see of a signature made for ``author``, though it is made (RFC 8550 §3)."""
+        if isinstance(self.signing, Reason):
+            return ()
+        certificate = self.signing.certificate
+        named = certificate.addresses or certificate.subject_addresses
+        return () if any(same_mailbox(address, author) for address in named) else (ADDRESS_MISMATCH,)
 
     @property
     def counted(self) -> tuple[RecipientAnswer, ...]:

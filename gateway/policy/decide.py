@@ -30,6 +30,7 @@ class Decision:
 
     ``own`` is the sender's own certificate among those encrypted to, where its key can open what was made.
     ``capabilities``: the content ciphers that all who are encrypted to announced.
+    ``notes`` for the record.
     ``sign_reason`` and ``encrypt_reason`` say why a protection is left out or was not ours to make.
     """
 
@@ -47,6 +48,7 @@ class Decision:
     withheld: bool = False
     """The refusal may not be told: it would return what was opened to a stranger. The message is taken and kept."""
     capabilities: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
     @property
     def untouched(self) -> bool:
@@ -114,20 +116,22 @@ def _decided(question: Question, rules: Rules, group: Group | None, holdings: Ho
 def demands(question: Question, group: Group) -> tuple[Demand, Demand]:
     """Return what is demanded of signing and of encryption: the group's level, or the message's wish in its place."""
     wishes = question.wishes
-    sign = _demand(group.sign, wishes.sign, group, question.report)
-    encrypt = _demand(group.encrypt, wishes.encrypt, group, question.report)
+    sign = _demand(group.sign, wishes.sign, group, question)
+    encrypt = _demand(group.encrypt, wishes.encrypt, group, question)
     if _on_answer(question, group) is Replies.REQUIRE and encrypt.level is not Level.REQUIRED:
         encrypt = Demand(Level.REQUIRED, "reply to encrypted mail", Reason.REPLY_TO_ENCRYPTED)
     return sign, encrypt
 
 
-def _demand(level: Level, wish: Level | None, group: Group, report: bool) -> Demand:
+def _demand(level: Level, wish: Level | None, group: Group, question: Question) -> Demand:
     origin = f"group {group.name}"
     reason = Reason.POLICY_NEVER
     if wish is not None and level is not Level.REQUIRED:
         level, origin, reason = wish, "message", Reason.OVERRIDE
-    if report and level is Level.IF_POSSIBLE:
+    if question.report and level is Level.IF_POSSIBLE:
         return Demand(Level.NEVER, "automatic report", Reason.AUTOMATIC)
+    if question.exempt and wish is None and level is Level.IF_POSSIBLE:
+        return Demand(Level.NEVER, "overrides.exempt", Reason.EXEMPT)
     return Demand(level, origin, reason if level is Level.NEVER else None)
 
 
@@ -216,6 +220,7 @@ def _protect(
         encrypt_reason=encrypt_reason,
         missing=missing,
         capabilities=assessment.capabilities,
+        notes=() if signer is None or question.author is None else assessment.notes(question.author),
     )
 
 

@@ -26,6 +26,7 @@ class Question:
     ``author``: the one mailbox of the one From field, else None; then ``claimed`` holds every address seen in the
     envelope sender, From, Sender and Resent-From. ``visible``: recipients that To and Cc show, folded; None: nobody
     is hidden (a composer's question). ``report``: null sender and a delivery or disposition report.
+    ``exempt``: it is, or holds, a content type that rules leave alone.
     ``signed`` and ``encrypted``: the message already is. ``arrived``: a gateway judged it on its way in.
     """
 
@@ -36,6 +37,7 @@ class Question:
     visible: frozenset[str] | None = None
     wishes: Wishes = Wishes()
     report: bool = False
+    exempt: bool = False
     signed: bool = False
     encrypted: bool = False
     arrived: bool = False

@@ -142,6 +142,8 @@ class Rules:
     encrypt_internal: bool = False
     honour_headers: bool = True
     tags: Tags = Tags()
+    exempt: frozenset[str] = frozenset()
+    """Content types that ``if-possible`` leaves alone, lower-case."""
     fold: bool = True
     delimiter: str = "+"
     _groups: Addresses = field(init=False, repr=False, compare=False)

@@ -83,10 +83,13 @@ def take_apart(content: bytes, header: Header) -> tuple[Frame, Entity]:
     return Frame(before, after), Entity(fields, (memoryview(content)[header.body :],))
 
 
-def sign(entity: Entity, signer: Signer, chain: Sequence[bytes], at: datetime) -> Entity:
-    """Return ``entity`` signed: clear where its canonical form permits, else opaque. Raises ``SealFault``."""
+def sign(entity: Entity, signer: Signer, chain: Sequence[bytes], at: datetime, *, opaque: bool = False) -> Entity:
+    """Return ``entity`` signed: clear where its canonical form permits and not ``opaque``. Raises ``SealFault``.
+
+    ``chain``: DER of all certificates that travel beside the signer's.
+    """
     form = canonical(b"".join(entity.pieces))
-    if form.clear:
+    if form.clear and not opaque:
         result = _clear(form.content, signer, chain, at)
         _check_clear(result, signer, chain)
     else:

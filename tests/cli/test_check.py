@@ -1,5 +1,6 @@
 """``check``: the composer's question, answered by the code that decides."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -62,7 +63,13 @@ def test_every_recipient_has_its_answer(command: Command) -> None:
 def test_a_sender_in_no_group(command: Command) -> None:
     result = command("check", "--json", "else@example.org", "alice@example.com")
     assert result.code == 0
-    assert result.json["sign"] == {"possible": False, "reason": "unknown-sender", "level": None, "fingerprint": None}
+    assert result.json["sign"] == {
+        "possible": False,
+        "reason": "unknown-sender",
+        "level": None,
+        "fingerprint": None,
+        "notes": [],
+    }
     assert result.json["encrypt"]["reason"] == "unknown-sender"
     assert result.json["encrypt"]["recipients"][0]["reason"] == "unknown-sender"
 
@@ -70,9 +77,34 @@ def test_a_sender_in_no_group(command: Command) -> None:
 def test_for_people(command: Command) -> None:
     result = command("check", "support@example.org", "alice@example.com", "nobody@example.com")
     assert result.code == 0
-    assert "sign:    possible" in result.lines
+    assert any(re.fullmatch("sign:    possible, by [0-9a-f]{16}", line) for line in result.lines)
     assert "encrypt: not possible: no-certificate" in result.lines
     assert any(line.startswith("nobody@example.com") and "no-certificate" in line for line in result.lines)
+    assert result.lines[-1] == "leaves signed, not encrypted, for all 2"
+
+
+@pytest.mark.parametrize(
+    ("groups", "sender", "outcome", "line"),
+    [
+        ("", "support@example.org", ("relay", True, False), "leaves signed, not encrypted"),
+        ("encrypt: required", "support@example.org", ("refuse", False, False), "would be refused: 550 5.7.3"),
+        ("encrypt: if-possible", "support@example.org", ("relay", True, False), "leaves signed, not encrypted"),
+        ("", "else@example.org", ("relay", False, False), "leaves not signed, not encrypted"),
+    ],
+)
+def test_the_outcome(command: Command, groups: str, sender: str, outcome: tuple[str, bool, bool], line: str) -> None:
+    """What would become of such a mail: the decision itself."""
+    text = (command.folder / "gateway.yaml").read_text()
+    (command.folder / "gateway.yaml").write_text(text.replace("encrypt: never", groups or "encrypt: never"))
+    found = command("check", "--json", sender, "nobody@example.com").json
+    assert (found["outcome"], found["signed"], found["encrypted"]) == outcome
+    assert command("check", sender, "nobody@example.com").lines[-1].startswith(line)
+
+
+def test_an_address_that_the_certificate_does_not_hold_is_said(command: Command) -> None:
+    """Receivers compare exactly: a ticket number in the address is another address to them."""
+    sign = command("check", "--json", "support+4711@example.org", "alice@example.com").json["sign"]
+    assert (sign["possible"], sign["notes"]) == (True, ["address-mismatch"])
 
 
 @pytest.mark.parametrize("address", ["no-at-sign", "a b@example.com", "a@b@c", "<x@y", "x@y\r\nRCPT TO:<z@y>"])

@@ -1,14 +1,17 @@
 """Outbound mail through the engine: faults never lead to plaintext, hidden recipients stay hidden, limits hold."""
 
+import hashlib
 import re
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from gateway.cms.enveloped import read_enveloped
+from gateway.cms.signed import SignedData, read_signed, verify
 from gateway.engine import outbound, submission
 from gateway.engine.transaction import Direction, Outcome, Verdict
 from gateway.errors import Fault
@@ -17,7 +20,7 @@ from gateway.policy import decide
 from gateway.policy.rule import Tags
 from gateway.smime import seal
 from tests.authority import Authority
-from tests.engine.world import HELPDESK, World, mail
+from tests.engine.world import AT, HELPDESK, World, mail
 
 CANARY = b"the-secret-canary"
 SECRET = mail("MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", body="Grüße ".encode() + CANARY + b"\r\n")
@@ -268,7 +271,7 @@ def test_lim_03_and_04_hostile_addresses_end_in_a_refusal_or_a_mail(world: World
 @pytest.mark.parametrize(("sign", "encrypt"), [("required", "never"), ("required", "required")])
 def test_memory_of_a_large_message(world: World, sign: str, encrypt: str) -> None:
     """A 12 MB attachment costs at most four times its size while it is sealed, the message itself included."""
-    line = b"QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ejAxMjM0NTY3\r\n"
+    line = b"QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ejAxMjM0\r\n"
     content = mail(
         "MIME-Version: 1.0",
         "Content-Type: application/octet-stream",
@@ -312,3 +315,95 @@ def test_out_04_what_everybody_can_open_raises_the_cipher(
     assert len(outcome.deliveries) == 2
     for delivery in outcome.deliveries:
         assert read_enveloped(decoded_body(read_entity(bytes(delivery.content)))).cipher.name == expected
+
+
+# algorithms of a group, separate certificates, exempt content
+
+
+def signature_of(content: Any) -> SignedData:
+    """The CMS of an opaque- or clear-signed message."""
+    entity = read_entity(bytes(content))
+    return read_signed(decoded_body(entity.children[1] if entity.children else entity))
+
+
+def test_a_group_may_have_algorithms_of_its_own(world: World) -> None:
+    """What the group leaves out comes from the general ones; others' mail stays as it was."""
+    world.levels("required", "required")
+    world.of_groups = {"support": replace(world.algorithms, cipher="aes-256-gcm", opaque=True)}
+    outcome = world.send(SECRET, "alice@example.com")
+    assert outcome.facts["encryption"]["cipher"] == "aes-256-gcm"
+    world.levels("required", "never")
+    assert signature_of(world.send(SECRET, "alice@example.com").deliveries[0].content).content is not None
+    world.of_groups = {"other": world.of_groups["support"]}
+    assert signature_of(world.send(SECRET, "alice@example.com").deliveries[0].content).content is None
+
+
+def test_separate_certificates_travel_together(authority: Authority) -> None:
+    """RFC 8551 §2.5.3: the certificate to encrypt to is named in the signature and stands in it."""
+    world = World(authority).levels("required", "never")
+    signing = world.hold(HELPDESK, key=True, kind="p256", key_usage=("digitalSignature",))
+    sealing = world.hold(HELPDESK, key=True, kind="p256", key_usage=("keyAgreement",))
+    data = signature_of(world.send(mail(), "alice@example.com").deliveries[0].content)
+    assert {signing.certificate.der, sealing.certificate.der} <= set(map(bytes, data.certificates))
+    (info,) = data.signers
+    content = world.send(mail(), "alice@example.com").deliveries[0].content
+    part = read_entity(bytes(content)).children[0]
+    digest = hashlib.sha256(bytes(content)[part.start : part.end]).digest()
+    preferred = verify(info, digest, signing.certificate.public_key).preferred
+    assert preferred is not None
+    assert preferred.names(sealing.certificate)
+
+
+def test_one_certificate_for_both_is_not_named_twice(world: World) -> None:
+    data = signature_of(world.levels("required", "never").send(mail(), "alice@example.com").deliveries[0].content)
+    assert b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x0b" not in bytes(data.signers[0].attributes.raw)
+
+
+def test_an_encryption_certificate_without_key_is_not_announced(authority: Authority) -> None:
+    """Answers to it could not be opened."""
+    world = World(authority).levels("required", "never")
+    world.hold(HELPDESK, key=True, kind="p256", key_usage=("digitalSignature",))
+    foreign = world.hold(HELPDESK, kind="p256", key_usage=("keyAgreement",))
+    data = signature_of(world.send(mail(), "alice@example.com").deliveries[0].content)
+    assert foreign.certificate.der not in set(map(bytes, data.certificates))
+
+
+def test_an_expired_issuer_is_not_sent_along(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    until = AT - timedelta(days=1)
+    old = world.authority.ca(
+        "Old", issuer=world.authority.root, not_before=until - timedelta(days=900), not_after=until
+    )
+    monkeypatch.setattr(world, "chain", lambda certificate: [old.certificate])
+    data = signature_of(world.levels("required", "never").send(mail(), "alice@example.com").deliveries[0].content)
+    assert [bytes(der) for der in data.certificates] == [world.issued[HELPDESK].certificate.der]
+
+
+INVITATION = "Content-Type: text/calendar; method=REQUEST; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("fields", "body", "exempt"),
+    [
+        ((INVITATION,), b"BEGIN:VCALENDAR\r\n", True),
+        (
+            ("Content-Type: multipart/alternative; boundary=b",),
+            f"--b\r\n{INVITATION}\r\n\r\nx\r\n--b--\r\n".encode(),
+            True,
+        ),
+        (("Content-Type: multipart/mixed; boundary=b",), f"--b\r\n{INVITATION}\r\n\r\nx\r\n--b--\r\n".encode(), True),
+        (
+            ("Content-Type: multipart/related; boundary=b",),
+            f"--b\r\n{INVITATION}\r\n\r\nx\r\n--b--\r\n".encode(),
+            False,
+        ),
+        (("Content-Type: message/rfc822",), f"{INVITATION}\r\n\r\nx\r\n".encode(), False),
+        (("Content-Type: text/plain",), b"text/calendar\r\n", False),
+    ],
+)
+def test_exempt_content(world: World, fields: tuple[str, ...], body: bytes, exempt: bool) -> None:
+    world.levels("if-possible", "if-possible")
+    world.rules = replace(world.rules, exempt=frozenset({"text/calendar"}))
+    content = mail("MIME-Version: 1.0", *fields, body=body)
+    outcome = world.send(content, "alice@example.com")
+    assert (outcome.deliveries[0].content == content) is exempt
+    assert (outcome.facts["signature"]["reason"] == "exempt") is exempt

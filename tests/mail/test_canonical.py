@@ -1,6 +1,7 @@
 """The canonical form: what leaves can be signed clear and says what it said before (row OUT-06)."""
 
 import base64
+import re
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.mail.canonical import canonical, has_long_line, is_robust
 from gateway.mail.entity import read_entity
+from gateway.mail.transfer import decode_base64, encode_base64, is_exact_base64
 
 from .mime import BODY, entities, leaf_bodies, multipart, reading, shape
 
@@ -32,7 +34,7 @@ def sound_lines(content: bytes) -> bool:
     [
         TEXT + b"\r\nhello\r\n",
         TEXT + b"Content-Transfer-Encoding: quoted-printable\r\n\r\nGr=C3=BC=C3=9Fe\r\n",
-        b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.b64encode(b"x" * 700) + b"\r\n",
+        b"Content-Transfer-Encoding: base64\r\n\r\n" + encode_base64(b"x" * 700),
         TEXT + b"\r\n" + b"x" * 998 + b"\r\n.\r\nFromage\r\n-- x",
         TEXT + b"\r\n" + b"x" * 998,
         b"\r\n",
@@ -43,6 +45,40 @@ def test_out_06_a_clean_entity_is_the_same_object(content: bytes) -> None:
     form = canonical(content)
     assert form.clear
     assert form.content is content
+
+
+@pytest.mark.parametrize("columns", [4, 64, 72, 80, 900])
+def test_out_06_base64_of_any_width_becomes_76_columns(columns: int) -> None:
+    """OUT-06: relays that write base64 anew write lines of 76; they change nothing then."""
+    data, head = bytes(range(256)) * 9, b"Content-Type: image/png\r\nContent-Transfer-Encoding: BASE64\r\n\r\n"
+    digits = base64.b64encode(data)
+    lines = [digits[start : start + columns] for start in range(0, len(digits), columns)]
+    form = canonical(head + b"\r\n".join(lines) + b"\r\n")
+    assert form.clear
+    assert form.content == head.replace(b"BASE64", b"base64") + encode_base64(data)
+    assert canonical(form.content).content is form.content
+
+
+@given(entities)
+def test_out_06_what_is_written_anew_stays(entity: bytes) -> None:
+    """OUT-06: base64 written anew, in lines of 76 as SMTP relays do, is what was signed."""
+    form = canonical(entity)
+    for part in read_entity(form.content).walk():
+        body = form.content[part.body : part.end]
+        if form.clear and part.encoding == "base64" and not part.children and is_exact_base64(body):
+            assert encode_base64(decode_base64(body)).rstrip() == body.rstrip()
+
+
+@pytest.mark.parametrize("end", [b"=\r\n", b"=", b"=\r\n\r\n"])
+def test_out_06_no_soft_break_ends_a_body(end: bytes) -> None:
+    """OUT-06: a soft break that nothing follows is dropped by some relays."""
+    head = b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+    form = canonical(TEXT + head + b"Gr=C3=BC=C3=9Fe" + b" from the little town" * 2 + end)
+    assert form.clear
+    (body,) = leaf_bodies(form.content)
+    assert body.rstrip(b"\r\n") == "Grüße".encode() + b" from the little town" * 2
+    assert read_entity(form.content).encoding == "quoted-printable"
+    assert not re.search(rb"=[ \t]*(?:\r\n)*\Z", form.content)
 
 
 @pytest.mark.parametrize(

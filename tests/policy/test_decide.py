@@ -6,7 +6,7 @@ from ipaddress import ip_network
 import pytest
 
 from gateway.policy.question import Wishes
-from gateway.policy.rule import Group, Level, Submitters
+from gateway.policy.rule import Group, Level, Replies, Submitters
 from gateway.reason import Reason
 from tests.policy.conftest import AT, DAY, Make, World
 
@@ -21,6 +21,20 @@ def refusal(decision) -> tuple[str, int]:
 def protection(decision) -> tuple[bool, bool]:
     assert decision.reply is None
     return decision.signer is not None, any(copy.certificates for copy in decision.copies)
+
+
+# --- exempt ---
+
+
+def test_an_exempt_type_is_left_alone_only_where_nothing_is_asked_or_required(world: World) -> None:
+    decision = world.ask(exempt=True)
+    assert protection(decision) == (False, False)
+    assert (decision.sign_reason, decision.encrypt_reason) == (Reason.EXEMPT, Reason.EXEMPT)
+    assert protection(world.ask(exempt=True, wishes=Wishes(encrypt=Level.IF_POSSIBLE))) == (False, True)
+    assert protection(world.levels("required", "required").ask(exempt=True)) == (True, True)
+    group = replace(world.levels("never", "if-possible").rules.groups[0], replies=Replies.REQUIRE)
+    world.rules = replace(world.rules, groups=(group,))
+    assert protection(world.ask(exempt=True, answers=Replies.IGNORE)) == (False, True)
 
 
 # --- levels ---------------------------------------------------------------------------------------------------------
