@@ -21,6 +21,8 @@ from gateway.smime.open import root_layer
 
 NAMES = 2000
 """Names that are looked at of one kind of field: the last, where an answer has what it answers."""
+KEPT = 50
+"""Names of one mail, as it came, that are remembered."""
 NESTED = 3
 """Messages inside one another that have a transfer encoding each, which none should have."""
 OWN = ("message-id",)
@@ -38,6 +40,15 @@ def names_in(header: Header, *fields: str) -> frozenset[str]:
     for name in fields:
         found.update(deque(names(header.value(field) for field in header.named(name)), NAMES))
     return frozenset(found)
+
+
+def names_of(record_id: str, header: Header, head: Header, *, again: bool) -> frozenset[str]:
+    """Return the names of mail that arrived: by its record, by ``header`` as it came and by ``head`` as it goes on.
+
+    ``again``: as an answer to the mail as it came first, which is known by it, too.
+    """
+    came = names_in(header, *OWN, *(ANSWERING[:1] if again else ()))
+    return frozenset({record_name(record_id), *names_in(head, *OWN), *sorted(came)[:KEPT]})
 
 
 def setting_for(submission: Submission, rules: Rules, replies: Replies) -> Setting | None:

@@ -10,18 +10,18 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from itertools import islice
 from typing import Any
 
-from gateway.engine.answers import names_in, record_name
+from gateway.engine.answers import names_of
 from gateway.engine.findings import facts_of
 from gateway.engine.learning import lesson_of
 from gateway.engine.mark import SEAL, Mark, Sealer, Stamp
 from gateway.engine.opening import Access, Opened, Opener
 from gateway.engine.ports import Replies
-from gateway.engine.results import cut_forged, forged_fields, result_fields
+from gateway.engine.results import PROTECTED_SUBJECT, cut_forged, forged_fields, result_fields
 from gateway.engine.submission import author_of
 from gateway.engine.transaction import Delivery, Hold, Octets, Outcome, Transaction, Verdict
+from gateway.engine.uncovered import with_uncovered
 from gateway.engine.wanting import hold_of
 from gateway.errors import Fault, LimitExceeded, Malformed
 from gateway.mail.address import folded
@@ -31,9 +31,10 @@ from gateway.mail.message_id import plain_id, under
 from gateway.mail.transport import seven_bit
 from gateway.reason import Reason
 from gateway.reply import reply
-from gateway.smime.content import put_in_place
+from gateway.smime.content import left_in_place, put_in_place
 from gateway.smime.finding import Encryption, SignatureFinding, Status, status_of
 from gateway.smime.open import without_fields
+from gateway.smime.protected import subject_field
 
 BEFORE_A_KEY = frozenset(
     {
@@ -47,9 +48,6 @@ BEFORE_A_KEY = frozenset(
     }
 )
 """Why an envelope stays closed, as can be told before a key is used."""
-OWN = ("message-id",)
-NAMES_KEPT = 50
-"""Names of one mail, as it came, that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +60,8 @@ class InboundRules:
     reject_signature_fail: bool = False
     reject_signature_policy: bool = False
     reject_undecryptable: bool = False
+    protected_subject: bool = True
+    """Whether a Subject protected inside takes the outer one's place, where it is vouched for."""
     notify_failure: bool = False
     """Whether the sender of mail that a key was used on may hear that it failed behind us."""
 
@@ -109,7 +109,7 @@ class Inbound:
             facts = {**_untouched(reason), "from_": author, "message_id": message_id}
             return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, plain),), facts=_noted(facts, mark))
         try:
-            renamed = None if plain_id(header) else under(header, self._own_id(transaction))
+            renamed = None if plain_id(header) else under(header, f"<{transaction.id}@{self.authserv_id}>".encode())
         except LimitExceeded:
             return self._unread(transaction, Reason.LIMIT)
         outcome = self._judged(transaction, header, renamed, author, message_id, at)
@@ -130,9 +130,11 @@ class Inbound:
         made = b"".join((*self._fields(transaction, opened), content))
         return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, made),), facts=facts_of(opened, None, None))
 
-    def _fields(self, transaction: Transaction, opened: Opened) -> tuple[bytes, ...]:
+    def _fields(self, transaction: Transaction, opened: Opened, aside: str | None = None) -> tuple[bytes, ...]:
+        """Return our fields; ``aside``: a protected Subject that is not put in the outer one's place."""
         signature, encryption = opened.signature, opened.encryption
-        return result_fields(self.authserv_id, transaction.id, signature, encryption, transaction.retry_of)
+        fields = result_fields(self.authserv_id, transaction.id, signature, encryption, transaction.retry_of)
+        return fields if aside is None else (*fields, subject_field(PROTECTED_SUBJECT, aside))
 
     def _not_ours(self, transaction: Transaction) -> Reason | None:
         if not self.rules.enabled:
@@ -156,7 +158,9 @@ class Inbound:
         facts = facts_of(opened, author, message_id or _message_id(head))
         if self.replies is not None and opened.encryption.status is Encryption.DECRYPTED:
             # Before anybody can read it: an answer may come at once (row DEC-13).
-            self._remember(self.replies, transaction, header, head, author, opened.entitled or frozenset())
+            names = names_of(transaction.id, header, head, again=transaction.retry_of is not None)
+            setting = self.opener.entitlement.rules.on_answers(opened.entitled or ())
+            self.replies.remember(names, author, setting, transaction.received_at)
         made = partial(self._tagged, transaction, header, head, stamp)
         refused = self._refusal(opened)
         if refused is not None:
@@ -197,7 +201,7 @@ class Inbound:
     ) -> Opened:
         content, recipients, opened = transaction.content, transaction.envelope.addresses, Opened()
         try:
-            return self.opener.open(
+            opened = self.opener.open(
                 content,
                 header,
                 author,
@@ -208,29 +212,14 @@ class Inbound:
                 asked=transaction.asked,
                 opened=opened,
             )
+            named, fold = author is not None, self.opener.judge.fold
+            opened.signature = with_uncovered(opened.signature, header, named=named, at=at, fold=fold)
+            return opened
         except Fault:
             raise
         except Exception:  # noqa: BLE001 - a bug in opening must not cost the message; it is tagged and counted
             # Whether a key had been used is not known here: it goes on as if one had been.
             return Opened(signature=_not_judged(Reason.INTERNAL), key_used=True, entitled=opened.entitled)
-
-    def _own_id(self, transaction: Transaction) -> bytes:
-        return f"<{transaction.id}@{self.authserv_id}>".encode()
-
-    def _remember(
-        self,
-        replies: Replies,
-        transaction: Transaction,
-        header: Header,
-        head: Header,
-        author: str | None,
-        readers: Collection[str],
-    ) -> None:
-        """Remember opened mail by every name: as it came, as it leaves, and, tried again, as it came at first."""
-        fields = OWN if transaction.retry_of is None else (*OWN, "in-reply-to")
-        came = islice(sorted(names_in(header, *fields)), NAMES_KEPT)
-        found = {record_name(transaction.id), *names_in(head, *OWN), *came}
-        replies.remember(found, author, self.opener.entitlement.rules.on_answers(readers), transaction.received_at)
 
     def _refusal(self, opened: Opened) -> str | None:
         """Return why policy refuses the message, told in words that are no oracle."""
@@ -257,11 +246,15 @@ class Inbound:
     ) -> Delivery:
         """Return one copy with our results on top, sealed; ``head`` takes the place of the message's ``header``."""
         forged = forged_fields(head, self.sealer.authserv_ids)
+        inside = opened.protected.subject
+        shown = inside if self.rules.protected_subject and opened.vouched else None
+        subject = None if shown is None else subject_field("Subject", shown)
         if opened.inner is None:
-            block, text = without_fields(head, forged), memoryview(transaction.content)[header.body :]
+            block, text = left_in_place(head, forged, subject), memoryview(transaction.content)[header.body :]
         else:
-            block, text = put_in_place(head, forged, opened.inner)
-        made = self._sealed(stamp, b"".join((*self._fields(transaction, opened), block)), text)
+            block, text = put_in_place(head, forged, opened.inner, subject)
+        fields = self._fields(transaction, opened, inside if shown is None else None)
+        made = self._sealed(stamp, b"".join((*fields, block)), text)
         changed = opened.inner is not None
         return Delivery(recipients, made, opened=changed, recode=partial(self._seven_bit, stamp) if changed else None)
 
