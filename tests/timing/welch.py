@@ -1,8 +1,8 @@
 """Whether two ways take the same time, as far as anybody can tell who measures them from outside: Welch's t.
 
-Both ways are measured in turn, in an order drawn anew for each pair, so that what else the machine does hits both alike.
-The slowest of each are left out: they say more about the machine than about the ways. |t| over 4.5 is a difference (the
-threshold of ISO/IEC 17825 and of dudect).
+Both ways are measured in turn, in an order drawn anew for each pair, so that what else the machine does hits both
+alike. The slowest of each are left out: they say more about the machine than about the ways. |t| over 4.5 is a
+difference (the threshold of ISO/IEC 17825 and of dudect).
 """
 
 import random
