@@ -118,6 +118,8 @@ def build_inbound(
         size_limit=options.limits.message_size,
         open_opaque=settings.opaque == "open",
         accept_legacy=bool(legacy),
+        content_keys=store.content_keys,
+        remember=remember,
     )
     return Inbound(
         rules=InboundRules(

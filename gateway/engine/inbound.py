@@ -25,11 +25,12 @@ from gateway.errors import Fault, LimitExceeded, Malformed
 from gateway.mail.address import folded
 from gateway.mail.envelope import Recipient
 from gateway.mail.header import Field, Header, edit, read_header
-from gateway.mail.transport import fit, seven_bit
+from gateway.mail.transport import seven_bit
 from gateway.reason import Reason
 from gateway.reply import reply
+from gateway.smime.content import put_in_place
 from gateway.smime.finding import Encryption, SignatureFinding, Status, status_of
-from gateway.smime.open import put_in_place, without_fields
+from gateway.smime.open import without_fields
 
 BEFORE_A_KEY = frozenset(
     {
@@ -164,7 +165,16 @@ class Inbound:
     ) -> Opened:
         recipients = transaction.envelope.addresses
         try:
-            return self.opener.open(transaction.content, header, author, recipients, at, decrypting=decrypting)
+            return self.opener.open(
+                transaction.content,
+                header,
+                author,
+                recipients,
+                at,
+                decrypting=decrypting,
+                record=transaction.id,
+                asked=transaction.asked,
+            )
         except Fault:
             raise
         except Exception as error:  # noqa: BLE001 - a bug in opening must not cost the message; it is tagged
@@ -199,7 +209,7 @@ class Inbound:
         if opened.inner is None:
             head, text = without_fields(header, forged), memoryview(transaction.content)[header.body :]
         else:
-            head, text = put_in_place(header, forged, fit(opened.inner, opened.tree))
+            head, text = put_in_place(header, forged, opened.inner)
         made = self._sealed(b"".join((*self._fields(transaction, opened), head)), text)
         changed = opened.inner is not None
         return Delivery(recipients, made, opened=changed, recode=self._seven_bit if changed else None)

@@ -6,6 +6,10 @@ one: it is left as it is and makes the message ``partial``, in an attached messa
 
 A key is chosen by the recipient identifier and used once, only where its owner is addressed; after it was used every
 failure looks the same. Nothing of a failed decryption is kept.
+
+A content key opens one content: before anything of an opened envelope is handed over, its wrapped keys are remembered.
+Another content under one of them is opened only if it authenticates itself; else it says what somebody makes it say who
+cannot read it, to whoever answers, forwards or bounces it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,15 +22,15 @@ from gateway.cms.identity import Identity
 from gateway.cms.recipient import Recipient
 from gateway.cms.rejected import Rejected
 from gateway.engine.judging import Judge, Operations
-from gateway.engine.ports import Evidence, Keys
+from gateway.engine.ports import ContentKeys, Evidence, Keys, Use
 from gateway.engine.rate import FailureRate
 from gateway.errors import LimitExceeded, Malformed
 from gateway.mail.entity import Entity, read_entity
 from gateway.mail.header import Header
-from gateway.mail.transport import with_crlf
 from gateway.pki.holding import Holding
 from gateway.policy.entitlement import Entitlement
 from gateway.reason import Reason
+from gateway.smime.content import as_entity
 from gateway.smime.finding import (
     Coverage,
     Encryption,
@@ -48,25 +52,29 @@ MAX_LAYERS = 5
 class Opened:
     """What became of a message, filled in while it is unwrapped.
 
-    ``inner``: the entity to put in the place of the message's own, ``tree`` as it was read; None: it stays, or does not
-    read. ``entitled``: for whom it was opened; None: nothing was decrypted.
+    ``inner``: the entity to put in the place of the message's own; None: it stays. ``entitled``: for whom it was
+    opened; None: nothing was decrypted.
     """
 
     signature: SignatureFinding = field(default_factory=SignatureFinding)
     encryption: EncryptionFinding = field(default_factory=EncryptionFinding)
     layers: list[Layer] = field(default_factory=list)
     inner: bytes | None = None
-    tree: Entity | None = None
     entitled: frozenset[str] | None = None
     key_used: bool = False
     """Whether a private key was applied, whatever came of it: nothing its sender gets back may depend on that."""
+    uses: list[Use] = field(default_factory=list)
+    """The wrapped content keys that name keys of ours, of every envelope that was opened."""
     wanted: tuple[Identity, ...] = ()
     """Recipient identifiers of the envelope that stayed closed, perhaps inside another, because no key is here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """Opens messages with the store's keys; ``size_limit`` in bytes bounds what compressed content may become."""
+    """Opens messages with the store's keys; ``size_limit`` in bytes bounds what compressed content may become.
+
+    ``content_keys`` are asked about what was opened, and with ``remember`` also take it down; None: they are not asked.
+    """
 
     judge: Judge
     keys: Keys
@@ -76,6 +84,8 @@ class Opener:
     size_limit: int
     open_opaque: bool = True
     accept_legacy: bool = False
+    content_keys: ContentKeys | None = None
+    remember: bool = False
 
     def open(
         self,
@@ -86,8 +96,40 @@ class Opener:
         at: datetime,
         *,
         decrypting: bool = True,
+        record: str = "",
+        asked: bool = False,
     ) -> Opened:
-        """Unwrap a message. ``decrypting`` False: as somebody sees it who is entitled to nothing. Raises ``Fault``."""
+        """Unwrap a message. ``decrypting`` False: as somebody sees it who is entitled to nothing. Raises ``Fault``.
+
+        ``record``: the id under which it is remembered. ``asked``: that a content key was reused is known, and no
+        reason to leave the message closed.
+        """
+        opened = self._unwrap(content, header, author, recipients if decrypting else (), at)
+        earlier = self._reused(opened, record, at, asked)
+        if earlier is None:
+            return opened
+        closed = self._unwrap(content, header, author, (), at)
+        closed.encryption = replace(
+            closed.encryption,
+            status=Encryption.FAILED,
+            reason=Reason.KEY_REUSED,
+            key=opened.encryption.key,
+            detail=f"a content key of this message opened something else before: record {earlier}",
+        )
+        closed.entitled, closed.key_used = opened.entitled, True
+        return closed
+
+    def _reused(self, opened: Opened, record: str, at: datetime, asked: bool) -> str | None:
+        """Return the record of another content that a key of this message opened; None: remembered anew."""
+        if self.content_keys is None or not opened.uses:
+            return None
+        proven = asked or opened.signature.status is Status.PASS
+        uses = [replace(use, authenticated=True) for use in opened.uses] if proven else opened.uses
+        return self.content_keys.remember(uses, record, at) if self.remember else self.content_keys.other(uses)
+
+    def _unwrap(
+        self, content: bytes, header: Header, author: str | None, recipients: Sequence[str], at: datetime
+    ) -> Opened:
         opened = Opened()
         signed: list[SignedLayer] = []
         covered: list[SignedLayer] = []
@@ -105,7 +147,7 @@ class Opener:
                     signed.append(layer)
                     entity = layer.part or self._carried(layer, opened)
                     continue
-                entity = self._unwrapped(layer, opened, recipients if decrypting else (), at, operations)
+                entity = self._unwrapped(layer, opened, recipients, at, operations)
                 if isinstance(layer, Enveloped):
                     covered += signed
                     signed.clear()
@@ -124,7 +166,7 @@ class Opener:
 
     def _carried(self, layer: SignedLayer, opened: Opened) -> Entity:
         """Return the content of an opaque signature."""
-        inner = with_crlf(layer.content)
+        inner = as_entity(layer.content)
         if self.open_opaque and layer.replaceable:
             return _put(opened, inner)
         return read_entity(inner)
@@ -139,7 +181,9 @@ class Opener:
     ) -> Entity:
         """Return the content of a layer; raises ``_Closed`` where it stays closed."""
         if isinstance(layer, Compressed):
-            inner = with_crlf(decompress(layer, self.size_limit))
+            inner = as_entity(decompress(layer, self.size_limit))
+            if len(inner) > self.size_limit:
+                raise LimitExceeded(f"compressed content of more than {self.size_limit} octets with its line ends")
         else:
             inner = self._decrypted(layer, opened, recipients, at, operations)
         return _put(opened, inner)
@@ -166,7 +210,8 @@ class Opener:
             finding, status=Encryption.DECRYPTED, key=holding.certificate.fingerprint, authenticated=row.aead
         )
         opened.entitled = entitled
-        return with_crlf(plain)
+        opened.uses += _uses(layer, held)
+        return as_entity(plain)
 
     def _key_for(
         self,
@@ -236,9 +281,8 @@ class Opener:
 
 def _put(opened: Opened, inner: bytes) -> Entity:
     """Have ``inner`` stand in the message's place, even if it is over a limit. Raises ``LimitExceeded``."""
-    opened.inner, opened.tree = inner, None
-    opened.tree = read_entity(inner)
-    return opened.tree
+    opened.inner = inner
+    return read_entity(inner)
 
 
 class _Closed(Exception):
@@ -257,6 +301,13 @@ def _described(layer: Enveloped, held: Mapping[Identity, Sequence[Holding]]) -> 
         cipher = None
     recipients = tuple(_recipient(item, held) for item in layer.recipients)
     return EncryptionFinding(cipher=cipher, key_algorithm=recipients[0].algorithm, recipients=recipients)
+
+
+def _uses(layer: Enveloped, held: Mapping[Identity, Sequence[Holding]]) -> list[Use]:
+    """Return the content keys in ``layer`` that are wrapped for keys of ours, that of the key in use among them."""
+    ours = {identity for identity, holdings in held.items() if any(holding.has_key for holding in holdings)}
+    content, authenticated = layer.digest, layer.cipher.aead
+    return [Use(item.wrapped, content, authenticated) for item in layer.recipients if item.identity in ours]
 
 
 def _recipient(item: Recipient, held: Mapping[Identity, Sequence[Holding]]) -> RecipientFinding:

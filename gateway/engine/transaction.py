@@ -82,6 +82,8 @@ class Transaction:
     """Bytes that came, where the content was not kept because it is refused; None: those of ``content``."""
     retry_of: str | None = None
     """The record of the message's arrival, where this is another attempt at one that was held."""
+    asked: bool = False
+    """An administrator asked for that attempt, knowing why the message was held."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,11 +59,15 @@ def is_exact_base64(data: bytes) -> bool:
     return not digits[: len(digits) - padding].translate(None, _ALPHABET)
 
 
-def encode_quoted_printable(text: bytes) -> bytes:
-    """Return ``text``, whose line ends are all CRLF, in quoted-printable; the line ends stay line ends."""
-    encoded = binascii.b2a_qp(text, quotetabs=False, istext=True)
-    if b"\n" not in text:
-        encoded = encoded.replace(b"\n", b"\r\n")
+def encode_quoted_printable(text: bytes, *, binary: bool = False) -> bytes:
+    """Return ``text``, whose line ends are all CRLF, in quoted-printable; the line ends stay line ends.
+
+    ``binary``: line ends of any kind are octets like others and come back as they were (RFC 2045 §6.7 rule 4).
+    """
+    encoded = binascii.b2a_qp(text, quotetabs=False, istext=not binary)
+    if binary or b"\n" not in text:
+        # Only soft breaks are left, in the style of the first line end.
+        encoded = encoded.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     if b"From " in encoded:
         # A soft break after the F: no line grows, and the rest can begin with "From " no more.
         encoded = _FROM_LINE.sub(b"=46=\r\n", encoded)

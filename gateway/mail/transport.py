@@ -4,47 +4,39 @@ What was inside an envelope, a compression or an opaque signature never had to c
 ends of any kind, binary parts, lines without end. ``with_crlf`` gives it line ends, ``fit`` re-codes the leaves that
 SMTP cannot carry, ``seven_bit`` also those that a next hop without 8BITMIME cannot. What can pass stays as it is.
 
-Signed parts keep every byte, whatever it costs: with their signature they can still be judged, and a mail is sent
-rather than lost. Only bare line ends are mended even there, since no message may hold any (row SMT-02).
+A line end is one only in text: a leaf that is no text, or holds a NUL or a lone CR, keeps every octet and is re-coded,
+whatever encoding it is labelled with. Signed parts keep every byte, whatever it costs: with their signature they can
+still be judged, and a mail is sent rather than lost. Only bare line ends are mended even there, since no message may
+hold any (row SMT-02).
 """
 
-import re
 from collections.abc import Iterator
 
 from gateway.errors import Malformed
 from gateway.mail.canonical import has_long_line
-from gateway.mail.entity import Entity, read_entity
+from gateway.mail.entity import IDENTITY, Entity, read_entity
 from gateway.mail.recoding import BARE_RETURN, Pieces, declares_8bit, is_container, is_exact, is_protected, recoded
 from gateway.mail.transfer import Buffer, decode
 
-_BARE_FEED = re.compile(rb"\n(?<!\r\n)")
-
 
 def with_crlf(content: Buffer) -> bytes:
-    """Return ``content`` with every line end as CRLF, but for those inside parts declared binary.
-
-    Where the header itself has bare line ends everything was converted, binary parts too, and is converted back.
-    """
-    if not _has_bare_line_end(content):
-        return bytes(content)
+    """Return ``content`` with every line end as CRLF, but for those inside leaves that ``fit`` re-codes."""
     data = bytes(content)
-    first = data.find(b"\n")
-    if first > 0 and data[first - 1] == 0x0D:
-        made = b"".join([piece if binary else _converted(piece) for piece, binary in _pieces(data)])
-        # What was converted may be taken apart in another way now: nothing bare may be left that ``fit`` does not see.
-        if not any(_has_bare_line_end(piece) for piece, binary in _pieces(made) if not binary):
-            return made
-    return _converted(data)
+    if not _has_bare_line_end(data):
+        return data
+    made = b"".join([piece if exact else _converted(piece) for piece, exact in _pieces(data)])
+    # What was converted may be taken apart in another way now: nothing bare may be left that ``fit`` does not see.
+    if any(_has_bare_line_end(piece) for piece, exact in _pieces(made) if not exact):
+        return _converted(data)
+    return made
 
 
-def fit(content: bytes, tree: Entity | None = None) -> bytes:
+def fit(content: bytes) -> bytes:
     """Return what ``with_crlf`` left as SMTP may carry it with 8BITMIME: no NUL, bare line end or line over 998 bytes.
 
-    ``tree``: the entity as it was read, if it was. Text without long lines, 8-bit or not, is returned as it is. What is
-    signed may keep NULs and long lines.
+    Text without long lines, 8-bit or not, is returned as it is. What is signed may keep NULs and long lines.
     """
-    binary = (content[start:end] for start, end in _binary_bodies(content, tree))
-    if b"\0" not in content and not has_long_line(content) and not any(map(_has_bare_line_end, binary)):
+    if b"\0" not in content and not has_long_line(content) and not _has_bare_line_end(content):
         return content
     made = _recoded(content, seven_bit=False)
     return _converted(made) if _has_bare_line_end(made) else made
@@ -60,26 +52,38 @@ def _converted(content: bytes) -> bytes:
     return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
 
 
-def _has_bare_line_end(content: Buffer) -> bool:
-    return _BARE_FEED.search(content) is not None or BARE_RETURN.search(content) is not None
+def _has_bare_line_end(content: bytes) -> bool:
+    return not content.count(b"\n") == content.count(b"\r") == content.count(b"\r\n")
 
 
 def _pieces(content: bytes) -> Iterator[tuple[bytes, bool]]:
-    """Yield content in order, each piece with whether it is the body of a part declared binary."""
+    """Yield content in order, each piece with whether it is the body of a leaf whose octets are to be kept."""
+    try:
+        leaves = list(_exact_leaves(read_entity(content)))
+    except Malformed:
+        leaves = []
     position = 0
-    for start, end in _binary_bodies(content):
-        yield content[position:start], False
-        yield content[start:end], True
-        position = end
+    for leaf in leaves:
+        yield content[position : leaf.body], False
+        yield content[leaf.body : leaf.end], True
+        position = leaf.end
     yield content[position:], False
 
 
-def _binary_bodies(content: bytes, tree: Entity | None = None) -> list[tuple[int, int]]:
-    try:
-        parts = list((tree or read_entity(content)).walk())
-    except Malformed:
-        return []
-    return [(part.body, part.end) for part in parts if part.encoding == "binary" and not part.children]
+def _exact_leaves(entity: Entity, *, signed: bool = False) -> Iterator[Entity]:
+    """Yield the leaves in which a line end is no line end; of what is ``signed`` those that say so themselves."""
+    signed = signed or is_protected(entity)
+    for child in entity.children:
+        yield from _exact_leaves(child, signed=signed)
+    if is_container(entity) or entity.encoding not in IDENTITY:
+        return
+    if entity.encoding == "binary" or (not signed and not _is_text(entity)):
+        yield entity
+
+
+def _is_text(entity: Entity) -> bool:
+    body = entity.content[entity.body : entity.end]
+    return entity.content_type.type.startswith("text/") and b"\0" not in body and BARE_RETURN.search(body) is None
 
 
 def _recoded(content: bytes, *, seven_bit: bool) -> bytes:

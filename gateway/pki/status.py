@@ -34,7 +34,8 @@ from pyhanko_certvalidator.revinfo.validate_ocsp import verify_ocsp_response
 
 from gateway.pki.abridged import Originals
 from gateway.pki.certificate import Certificate
-from gateway.pki.issuance import Issuances, name_key, names_issuer
+from gateway.pki.issuance import Issuances, names_issuer
+from gateway.pki.names import name_key, same_name
 from gateway.pki.path import Path
 from gateway.pki.pkix import REFUSALS, STUMBLES, finished, library_path
 from gateway.pki.revocation import UNREADABLE, Evidence, RevocationList, StatusResponse
@@ -133,9 +134,7 @@ def _lists(
 
 
 def _is_authentic(item: RevocationList, signers: Iterable[Certificate]) -> bool:
-    return any(
-        item.is_signed_by(signer) for signer in signers if name_key(signer.subject_der) == name_key(item.issuer_der)
-    )
+    return any(item.is_signed_by(signer) for signer in signers if same_name(signer.subject_der, item.issuer_der))
 
 
 def _delegates(certificate: Certificate, item: RevocationList) -> bool:

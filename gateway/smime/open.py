@@ -1,8 +1,7 @@
-"""Opening: the S/MIME layer at the root of an entity, and putting its content in the place of what came (RFC 8551 §3).
+"""Opening: the S/MIME layer at the root of an entity (RFC 8551 §3).
 
 Content decides, not the label; but what is labelled S/MIME and does not parse is ``Malformed``, so that nobody takes it
-for an unsigned message. Signed bytes are slices of what came. Of an opened entity only the Content-* fields are
-promoted: whatever else stands in its header was written by the sender of the ciphertext, not by a mail server.
+for an unsigned message. Signed bytes are slices of what came.
 """
 
 import re
@@ -16,18 +15,12 @@ from gateway.cms.probe import read_cms
 from gateway.cms.signed import SignedData
 from gateway.errors import Malformed
 from gateway.mail.entity import IDENTITY, Entity, decoded_body, read_entity
-from gateway.mail.header import Field, Header, edit, read_header
-from gateway.mail.transfer import encode_base64
+from gateway.mail.header import Field, Header, edit
 from gateway.smime.frame import check_frame
 from gateway.smime.layer import Layer, may_be_cms
 
 CMS_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _SIGNATURE = re.compile(rb"pkcs-?7-?sig|\.p7s", re.IGNORECASE)
-_ATTACHED = (
-    b"Content-Type: application/octet-stream\r\n"
-    b"Content-Disposition: attachment\r\n"
-    b"Content-Transfer-Encoding: base64\r\n\r\n"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,24 +133,3 @@ def _is_ours(entity: Entity) -> bool:
 def without_fields(header: Header, drop: Collection[Field]) -> bytes:
     """Return the header block, empty line included, without the fields ``drop``."""
     return edit(bytes(header.content[: header.body]), header, drop=drop)
-
-
-def put_in_place(header: Header, drop: Collection[Field], inner: bytes) -> tuple[bytes, memoryview]:
-    """Return header block and body of a message with the entity ``inner`` in the place of its own.
-
-    All of the message's fields but Content-* and ``drop`` stay in order; of ``inner``'s only Content-* count. An entity
-    whose header is over its limits becomes an attachment.
-    """
-    try:
-        inner_header = read_header(inner)
-    except Malformed:
-        # Not an error: that would tell whoever garbled a ciphertext that the key took it (row DEC-07).
-        inner = _ATTACHED + encode_base64(inner)
-        inner_header = read_header(inner)
-    kept = [field for field in header.fields if not field.name.startswith("content-") and field not in drop]
-    promoted = [inner_header.raw(field) for field in inner_header.fields if field.name.startswith("content-")]
-    pieces = [header.raw(field) for field in kept]
-    if not any(field.name == "mime-version" for field in kept):
-        pieces.append(b"MIME-Version: 1.0\r\n")
-    pieces += promoted or [b"Content-Type: text/plain\r\n"]
-    return b"".join((*pieces, b"\r\n")), memoryview(inner)[inner_header.body :]

@@ -1,5 +1,6 @@
 """The requirement rows on inbound mail, at message level: one message in, what leaves and how it is tagged."""
 
+import email
 import zlib
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,7 +20,6 @@ from gateway.engine import judging
 from gateway.engine.inbound import InboundRules
 from gateway.engine.transaction import Verdict
 from gateway.mail.header import read_header
-from gateway.mail.transfer import decode_base64
 from gateway.pki.key import AgreementKey, KeyTransport, SoftwareKey
 from gateway.pki.revocation import read_revocation_list
 from gateway.pki.validation import Revocation, Strictness
@@ -637,17 +637,20 @@ def test_lim_01_structures_over_a_limit_are_delivered(desk: Desk, at_limit: byte
     ids=["field", "fields", "header"],
 )  # fmt: skip
 def test_dec_07_a_header_over_a_limit_inside_is_no_error(desk: Desk, alice: Issued, header: bytes) -> None:
-    """DEC-07, LIM-01: a reply that differs after a key was used is an oracle; what is inside becomes an attachment."""
-    entity = header + b"\r\n\r\nHello\r\n"
-    for content, encryption in (
-        (made.encrypted(entity, desk.certificate), "decrypted"),
-        (made.opaque(entity, alice), "none"),
+    """DEC-07, LIM-01: a reply that differs after a key was used is an oracle; what is inside is text, or attached."""
+    for entity, kind in (
+        (header + b"\r\n\r\nHello\r\n", "text/plain"),
+        (b"Content-Type: text/html\r\n" + header + b"\r\n\r\nHello\r\n", "application/octet-stream"),
     ):
-        outcome = desk.receive(mail(content))
-        assert words(outcome) == ("neutral limit", encryption)
-        sent = bytes(outcome.deliveries[0].content)
-        assert read_header(sent).value(read_header(sent).named("content-type")[0]) == b"application/octet-stream"
-        assert decode_base64(body(outcome)) == entity
+        for content, expected in (
+            (made.encrypted(entity, desk.certificate), ("none", "decrypted")),
+            (made.opaque(entity, alice), ("policy address-mismatch", "none")),
+        ):
+            outcome = desk.receive(mail(content))
+            assert words(outcome) == expected
+            read = email.message_from_bytes(bytes(outcome.deliveries[0].content))
+            assert read.get_content_type() == kind
+            assert read.get_payload(decode=True) == entity
 
 
 @pytest.mark.parametrize("name", CMS)
@@ -801,3 +804,13 @@ def test_crt_04_of_several_certificates_the_one_that_signed_is_judged(
     outcome = desk.receive(mail(made.clear(TEXT, cms)))
     assert words(outcome)[0] == "pass"
     assert outcome.facts["signature"]["signers"][0]["fingerprint"] == alice.certificate.fingerprint
+
+
+@pytest.mark.parametrize(("line", "found"), [(b"\n", "limit"), (b"\r\n", "")])
+def test_the_cap_on_what_is_compressed_holds_after_its_line_ends_were_mended(
+    desk: Desk, line: bytes, found: str
+) -> None:
+    desk.size_limit = 60_000
+    inner = b"Content-Type: text/plain" + line * 2 + line * (50_000 // len(line))
+    signature, _ = desk.words(mail(p7m(made.compressed(zlib.compress(inner)))))
+    assert signature == f"neutral {found}" if found else signature == "none"

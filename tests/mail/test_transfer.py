@@ -91,3 +91,17 @@ def test_quoted_printable_is_exact_where_every_escape_is_whole(text: bytes, exac
 def test_an_unknown_encoding_is_malformed() -> None:
     with pytest.raises(Malformed):
         decode(b"begin 644 x", "x-uuencode")
+
+
+@given(
+    st.binary(max_size=300)
+    | st.lists(st.sampled_from([b"\r", b"\n", b"\0", b"--b", b"From x", b"=", b" "])).map(b"".join)
+)
+def test_quoted_printable_of_any_octets_gives_them_back(data: bytes) -> None:
+    encoded = encode_quoted_printable(data, binary=True)
+    assert quopri.decodestring(encoded) == data
+    assert is_exact_quoted_printable(encoded)
+    lines = encoded.split(b"\r\n")
+    assert all(len(line) <= 76 and not line.endswith((b" ", b"\t")) for line in lines)
+    assert b"\n" not in b"".join(lines)
+    assert b"\r" not in b"".join(lines)

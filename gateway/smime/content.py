@@ -1,0 +1,113 @@
+"""What stood inside a layer, made an entity: nothing of it is lost, and nothing in it speaks for the message.
+
+A layer should hold a MIME entity (RFC 8551 §3.1). Scripts put bare text there, or a file. The header inside is what
+stands before the first empty line, and it is *usable* where every line is a field or a continuation, clean text, and
+one of the promoted fields is among them, none twice. Then it stays as it is; of its fields only the promoted ones reach
+the message's header. An empty line at the very start is an empty header. All else is content from its first octet on:
+text where it can be text, and an attachment where not, or where it begins like a MIME header but is none.
+
+None of this is an error: that would tell whoever garbled a ciphertext that a key took it (row DEC-07).
+"""
+
+import re
+from collections.abc import Collection
+
+from gateway.errors import LimitExceeded
+from gateway.mail.canonical import has_long_line
+from gateway.mail.header import Content, Field, Header, edit, read_header
+from gateway.mail.transfer import Buffer, encode_base64, encode_quoted_printable
+from gateway.mail.transport import fit, with_crlf
+
+PROMOTED = frozenset(
+    f"content-{name}"
+    for name in ("type", "transfer-encoding", "disposition", "id", "description", "language", "location")
+)
+"""The fields of the entity that become the message's; no others, whatever they are called (row DEC-11)."""
+
+_EMPTY_LINE = re.compile(rb"\A\r?\n")
+_END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
+_CONTENT_FIELD = re.compile(rb"^content-", re.IGNORECASE | re.MULTILINE)
+_CONTROL_IN_FIELD = re.compile("(?!\r\n)[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+_BLANK_LINE = re.compile(rb"(?<=\n)[ \t]++\r?\n")
+_ATTACHED = (
+    b"Content-Type: application/octet-stream\r\n"
+    b"Content-Disposition: attachment\r\n"
+    b"Content-Transfer-Encoding: base64\r\n\r\n"
+)
+
+
+def as_entity(content: Buffer) -> bytes:
+    """Return the entity that the ``content`` of a layer is or becomes, its line ends CRLF as in ``with_crlf``."""
+    octets = bytes(content)
+    if start := _EMPTY_LINE.match(octets):
+        return _text(octets[start.end() :])
+    if _is_usable(octets):
+        return with_crlf(octets)
+    end = _END_OF_HEADER.search(octets)
+    if _CONTENT_FIELD.search(octets, 0, end.start() if end else len(octets)) or _CONTROL.search(octets):
+        return _ATTACHED + encode_base64(octets)
+    return _text(octets)
+
+
+def _is_usable(content: bytes) -> bool:
+    """Whether ``content`` begins with a MIME header that all readers take for the same one, and an empty line."""
+    try:
+        header = read_header(content)
+    except LimitExceeded:
+        return False
+    promoted = [field.name for field in header.fields if field.name in PROMOTED]
+    if header.end == header.body or not header.reads_one_way:
+        return False
+    return 0 < len(promoted) == len(set(promoted)) and is_clean(content[: header.end])
+
+
+def is_clean(fields: Content) -> bool:
+    """Whether header fields are ASCII or valid UTF-8 without controls."""
+    try:
+        return _CONTROL_IN_FIELD.search(str(fields, "utf-8")) is None
+    except UnicodeDecodeError:
+        return False
+
+
+def _text(octets: bytes) -> bytes:
+    """Return text of any charset as an entity; every octet stays but for a bare LF, which is a line end."""
+    encoding, body = "8bit", octets
+    if _CONTROL.search(octets) or octets.replace(b"\r\n", b"").count(b"\r"):
+        encoding, body = "quoted-printable", encode_quoted_printable(octets, binary=True)
+    else:
+        body = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        if has_long_line(body):
+            encoding, body = "quoted-printable", encode_quoted_printable(body)
+        elif body.isascii():
+            encoding = "7bit"
+    head = f"Content-Type: text/plain; charset={_charset(octets)}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
+    return head.encode() + body
+
+
+def _charset(octets: bytes) -> str:
+    try:
+        octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return "iso-8859-1"
+    return "utf-8"
+
+
+def put_in_place(header: Header, drop: Collection[Field], inner: bytes) -> tuple[bytes, memoryview]:
+    """Return header block and body of a message with the entity ``inner``, of ``as_entity``, in the place of its own.
+
+    All of the message's fields but Content-* and ``drop`` stay in order. What SMTP cannot carry is re-coded.
+    """
+    own = [field for field in header.fields if field.name.startswith("content-")]
+    inner_header = read_header(inner)
+    promoted = [_plain(inner_header.raw(field)) for field in inner_header.fields if field.name in PROMOTED]
+    made = fit(b"".join((*promoted, b"\r\n", memoryview(inner)[inner_header.body :])))
+    version = b"" if header.named("mime-version") else b"MIME-Version: 1.0\r\n"
+    end = made.index(b"\r\n\r\n") + 4
+    outer = edit(bytes(header.content[: header.end]), header, drop={*drop, *own})
+    return b"".join((outer, version, made[:end])), memoryview(made)[end:]
+
+
+def _plain(field: bytes) -> bytes:
+    """Return a field without continuations of blanks only, at which some readers end the header."""
+    return _BLANK_LINE.sub(b"", field)
