@@ -6,7 +6,7 @@ from functools import lru_cache
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields
 from gateway.pki.certificate import Certificate
-from gateway.pki.issuance import name_key
+from gateway.pki.names import name_key
 
 
 @dataclass(frozen=True, slots=True)
