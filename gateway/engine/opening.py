@@ -12,9 +12,10 @@ Another content under one of them is opened only if it authenticates itself; els
 cannot read it, to whoever answers, forwards or bounces it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import Enum, auto
 
 from gateway.cms.compressed import Compressed, decompress
 from gateway.cms.enveloped import Enveloped, decrypt
@@ -38,35 +39,60 @@ from gateway.smime.finding import (
     RecipientFinding,
     SignatureFinding,
     Status,
+    over_ciphertext_only,
     status_of,
     verdict,
 )
 from gateway.smime.layer import Layer
-from gateway.smime.open import CMS_TYPES, AnyLayer, SignedLayer, claimed_kind, layer_name, read_layer
+from gateway.smime.open import CMS_TYPES, SignedLayer, claimed_kind, layer_name, read_layer
+from gateway.smime.protected import Protected, read_protected
 
 MAX_LAYERS = 5
 """Layers in one another (row LIM-02); triple wrapping needs three."""
+
+
+class Access(Enum):
+    """When a key is used that is entitled to some recipient's mail."""
+
+    ANY = auto()
+    """Always: the others get a copy of their own."""
+    ALL = auto()
+    """Where every recipient is entitled."""
+    NONE = auto()
+
+    def allows(self, entitled: frozenset[str], recipients: Sequence[str]) -> bool:
+        """Return whether a key may be used that opens mail for those ``entitled``."""
+        return self is Access.ANY or (self is Access.ALL and entitled.issuperset(recipients))
 
 
 @dataclass(slots=True)
 class Opened:
     """What became of a message, filled in while it is unwrapped.
 
-    ``inner``: the entity to put in the place of the message's own; None: it stays. ``entitled``: for whom it was
-    opened; None: nothing was decrypted.
+    ``inner``: the entity to put in the place of the message's own; None: it stays. ``entitled``: for whom a private key
+    was to open it, whether or not it did; None: none was.
     """
 
     signature: SignatureFinding = field(default_factory=SignatureFinding)
     encryption: EncryptionFinding = field(default_factory=EncryptionFinding)
     layers: list[Layer] = field(default_factory=list)
     inner: bytes | None = None
+    protected: Protected = field(default_factory=Protected)
+    """What the header of the innermost content says, where all layers came off."""
     entitled: frozenset[str] | None = None
     key_used: bool = False
     """Whether a private key was applied, whatever came of it: nothing its sender gets back may depend on that."""
+    withheld: bool = False
+    """Whether a key that may open it for some recipient was left unused, as ``Access`` says."""
     uses: list[Use] = field(default_factory=list)
     """The wrapped content keys that name keys of ours, of every envelope that was opened."""
     wanted: tuple[Identity, ...] = ()
     """Recipient identifiers of the envelope that stayed closed, perhaps inside another, because no key is here."""
+
+    @property
+    def vouched(self) -> bool:
+        """Whether nobody can have changed the innermost content since its sender made it."""
+        return self.signature.status is Status.PASS or self.encryption.authenticated
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +120,23 @@ class Opener:
         author: str | None,
         recipients: Sequence[str],
         at: datetime,
+        access: Access = Access.ANY,
         *,
-        decrypting: bool = True,
         record: str = "",
         asked: bool = False,
+        opened: Opened | None = None,
     ) -> Opened:
-        """Unwrap a message. ``decrypting`` False: as somebody sees it who is entitled to nothing. Raises ``Fault``.
+        """Unwrap a message. Raises ``Fault``.
 
         ``record``: the id under which it is remembered. ``asked``: that a content key was reused is known, and no
-        reason to leave the message closed.
+        reason to leave the message closed. ``opened`` is filled in on the way: any other exception is a bug, and it
+        then tells for whom a key may have been used.
         """
-        opened = self._unwrap(content, header, author, recipients if decrypting else (), at)
+        opened = self._unwrap(content, header, author, recipients, at, access, opened or Opened())
         earlier = self._reused(opened, record, at, asked)
         if earlier is None:
             return opened
-        closed = self._unwrap(content, header, author, (), at)
+        closed = self._unwrap(content, header, author, (), at, Access.NONE, Opened())
         closed.encryption = replace(
             closed.encryption,
             status=Encryption.FAILED,
@@ -128,9 +156,15 @@ class Opener:
         return self.content_keys.remember(uses, record, at) if self.remember else self.content_keys.other(uses)
 
     def _unwrap(
-        self, content: bytes, header: Header, author: str | None, recipients: Sequence[str], at: datetime
+        self,
+        content: bytes,
+        header: Header,
+        author: str | None,
+        recipients: Sequence[str],
+        at: datetime,
+        access: Access,
+        opened: Opened,
     ) -> Opened:
-        opened = Opened()
         signed: list[SignedLayer] = []
         covered: list[SignedLayer] = []
         operations = Operations()
@@ -147,10 +181,12 @@ class Opener:
                     signed.append(layer)
                     entity = layer.part or self._carried(layer, opened)
                     continue
-                entity = self._unwrapped(layer, opened, recipients, at, operations)
+                entity = self._unwrapped(layer, opened, recipients, at, access, operations)
                 if isinstance(layer, Enveloped):
                     covered += signed
                     signed.clear()
+            if opened.layers:
+                opened.protected = read_protected(entity, header)
         except _Closed:
             pass
         except Rejected as error:
@@ -158,10 +194,11 @@ class Opener:
         except LimitExceeded as error:
             return self._unreadable(opened, Reason.LIMIT, str(error), claimed_kind(entity))
         except Malformed as error:
-            return self._unreadable(opened, Reason.MALFORMED, str(error), claimed_kind(entity))
-        self._sum_up(opened, signed, covered, author, at, operations)
-        if not signed and not covered and opened.encryption.status is not Encryption.FAILED:
+            self._unreadable(opened, Reason.MALFORMED, str(error), claimed_kind(entity))
             _look_for_errant_layers(opened, entity)
+            return opened
+        self._sum_up(opened, signed, covered, author, at, operations)
+        _look_for_errant_layers(opened, entity)
         return opened
 
     def _carried(self, layer: SignedLayer, opened: Opened) -> Entity:
@@ -177,6 +214,7 @@ class Opener:
         opened: Opened,
         recipients: Sequence[str],
         at: datetime,
+        access: Access,
         operations: Operations,
     ) -> Entity:
         """Return the content of a layer; raises ``_Closed`` where it stays closed."""
@@ -185,11 +223,17 @@ class Opener:
             if len(inner) > self.size_limit:
                 raise LimitExceeded(f"compressed content of more than {self.size_limit} octets with its line ends")
         else:
-            inner = self._decrypted(layer, opened, recipients, at, operations)
+            inner = self._decrypted(layer, opened, recipients, at, access, operations)
         return _put(opened, inner)
 
     def _decrypted(
-        self, layer: Enveloped, opened: Opened, recipients: Sequence[str], at: datetime, operations: Operations
+        self,
+        layer: Enveloped,
+        opened: Opened,
+        recipients: Sequence[str],
+        at: datetime,
+        access: Access,
+        operations: Operations,
     ) -> bytes:
         identities = tuple(item.identity for item in layer.recipients if item.identity is not None)
         held = self.evidence.named(identities)
@@ -197,9 +241,15 @@ class Opener:
         try:
             readers = [to for to in recipients if opened.entitled is None or to in opened.entitled]
             holding, entitled = self._key_for(layer, held, identities, readers)
+            if not access.allows(entitled, recipients):
+                opened.withheld = True
+                raise Rejected(
+                    Reason.NOT_ADDRESSED, "a key may open this, but not for all who get this copy, or not now"
+                )
+            opened.entitled = entitled
             plain = self._open(layer, opened, holding, at, operations)
         except Rejected as error:
-            if opened.entitled is None:
+            if opened.encryption.status is not Encryption.DECRYPTED:
                 # What is wrong is told before a key is used; after that every failure looks the same.
                 detail = None if error.reason is Reason.DECRYPT_FAILED else str(error)
                 opened.encryption = replace(finding, status=Encryption.FAILED, reason=error.reason, detail=detail)
@@ -211,7 +261,6 @@ class Opener:
         opened.encryption = replace(
             finding, status=Encryption.DECRYPTED, key=holding.certificate.fingerprint, authenticated=row.aead
         )
-        opened.entitled = entitled
         opened.uses += _uses(layer, held)
         return as_entity(plain)
 
@@ -238,6 +287,7 @@ class Opener:
     ) -> bytearray:
         certificate = holding.certificate
         if not self.failures.allows(certificate.public_key_id, at):
+            opened.key_used = True  # or it could be counted from outside which earlier ones failed
             raise Rejected(Reason.RATE, "too many failures with this key")
         key = self.keys.key(certificate.public_key_id)
         if key is None:
@@ -268,7 +318,10 @@ class Opener:
     ) -> None:
         innermost = self.judge.signers(signed[-1], author, at, operations) if signed else ()
         around = [finding for layer in covered for finding in self.judge.signers(layer, author, at, operations)]
-        opened.signature = verdict(innermost, around) if signed else SignatureFinding(signers=tuple(around))
+        if signed:
+            opened.signature = verdict(innermost, around)
+        elif around:
+            opened.signature = over_ciphertext_only(around)
         if opened.encryption.status is Encryption.DECRYPTED and opened.signature.status is Status.PASS:
             opened.encryption = replace(opened.encryption, authenticated=True)
 
@@ -315,25 +368,28 @@ def _recipient(item: Recipient, held: Mapping[Identity, Sequence[Holding]]) -> R
 def _look_for_errant_layers(opened: Opened, root: Entity) -> None:
     """A signed or encrypted part below the root protects only itself (RFC 9787 §6.2; rows SIG-01, DEC-14)."""
     errant = {kind for entity in _below_root(root) if (kind := _errant(entity)) is not None}
-    if Layer.SIGNED in errant:
+    if Layer.SIGNED in errant and opened.signature.status is Status.NONE:
         reasons = (Reason.PARTIAL,)
         opened.signature = SignatureFinding(status_of(Reason.PARTIAL), reasons, Coverage.PARTIAL)
     if Layer.ENCRYPTED in errant and opened.encryption.status is Encryption.NONE:
         opened.encryption = EncryptionFinding(Encryption.PARTIAL, Reason.PARTIAL)
 
 
-def _below_root(entity: Entity) -> list[Entity]:
+def _below_root(entity: Entity) -> Iterator[Entity]:
     """The parts of a multipart at any depth; what stands in an attached message is that message's affair."""
-    if not entity.content_type.type.startswith("multipart/"):
-        return []
-    return [part for child in entity.children for part in (child, *_below_root(child))]
+    if entity.content_type.type.startswith("multipart/"):
+        for child in entity.children:
+            yield child
+            yield from _below_root(child)
 
 
 def _errant(entity: Entity) -> Layer | None:
-    if entity.content_type.type != "multipart/signed" and entity.content_type.type not in CMS_TYPES:
-        return None
+    """What a part is by its content; a signature only by its label too, for a file that is signed is just a file."""
+    labelled = entity.content_type.type == "multipart/signed" or entity.content_type.type in CMS_TYPES
     try:
-        layer: AnyLayer | None = read_layer(entity)
+        layer = read_layer(entity)
     except Malformed:
         return None
-    return None if layer is None else layer_name(layer)
+    if layer is None or (isinstance(layer, SignedLayer) and not labelled):
+        return None
+    return layer_name(layer)
