@@ -50,6 +50,13 @@ class Wants(Protocol):
         """The revocation status of the first certificate of ``path`` is unknown; ``path`` holds, an anchor last."""
 
 
+class Bugs(Protocol):
+    """Hears of exceptions that cost no message."""
+
+    def __call__(self, record_id: str, error: Exception) -> None:
+        """A bug in opening the message of this record. Never fails."""
+
+
 class Replies(Protocol):
     """Mail that was opened, by the names an answer may give it (``mail.message_id``). All methods raise ``Fault``."""
 
