@@ -14,6 +14,7 @@ from gateway.engine.opening import Opener
 from gateway.engine.outbound import Algorithms, Outbound
 from gateway.engine.ports import Wants
 from gateway.engine.rate import FailureRate, FailuresHere
+from gateway.log import log_bug
 from gateway.mail.address import folded
 from gateway.pki.validation import Revocation, Strictness
 from gateway.pki.verdicts import Verdicts
@@ -136,6 +137,7 @@ def build_inbound(
         sealer=outbound.sealer,
         authserv_id=options.authserv_id,
         replies=store.replies if remember else None,
+        bugs=log_bug,
     )
 
 

@@ -16,7 +16,7 @@ from gateway.engine.findings import facts_of
 from gateway.engine.learning import lesson_of
 from gateway.engine.mark import SEAL, Sealer
 from gateway.engine.opening import Access, Opened, Opener
-from gateway.engine.ports import Replies
+from gateway.engine.ports import Bugs, Replies
 from gateway.engine.results import PROTECTED_SUBJECT, cut_forged, forged_fields, result_fields
 from gateway.engine.submission import author_of
 from gateway.engine.transaction import Delivery, Hold, Octets, Outcome, Transaction, Verdict
@@ -85,6 +85,7 @@ class Inbound:
     authserv_id: str
     replies: Replies | None = None
     """Remembers what arrived encrypted; None: nothing is remembered (a message is only tried out)."""
+    bugs: Bugs | None = None
 
     def process(self, transaction: Transaction, at: datetime) -> Outcome:
         """Return what becomes of an inbound message; ``at`` is when certificates must hold. Raises ``Fault``."""
@@ -204,7 +205,9 @@ class Inbound:
             return opened
         except Fault:
             raise
-        except Exception:  # noqa: BLE001 - a bug in opening must not cost the message; it is tagged and counted
+        except Exception as error:  # noqa: BLE001 - a bug in opening must not cost the message; it is tagged
+            if self.bugs is not None:
+                self.bugs(transaction.id, error)
             # Whether a key had been used is not known here: it goes on as if one had been.
             return Opened(signature=_not_judged(Reason.INTERNAL), key_used=True, entitled=opened.entitled)
 

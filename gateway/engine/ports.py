@@ -49,6 +49,13 @@ class Wants(Protocol):
         """The revocation status of the first certificate of ``path`` is unknown; ``path`` holds, an anchor last."""
 
 
+class Bugs(Protocol):
+    """Hears of exceptions that cost no message."""
+
+    def __call__(self, record_id: str, error: Exception) -> None:
+        """A bug in opening the message of this record. Never fails."""
+
+
 class Replies(Protocol):
     """The Message-IDs of mail that arrived encrypted. All methods raise ``Fault``."""
 
