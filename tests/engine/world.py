@@ -121,7 +121,7 @@ class World:
 
     @property
     def opener(self) -> Opener:
-        judge = Judge(self, self.verdicts, self.strictness)
+        judge = Judge(self, self.verdicts, self.strictness, fold=self.rules.fold)
         entitlement = Entitlement(self.rules, self.anybody)
         return Opener(
             judge=judge,
