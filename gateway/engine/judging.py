@@ -83,6 +83,7 @@ class Judge:
             return SignerFinding((Reason.NO_CERTIFICATE,), info.signer)
         certificate, verified, fault = _verified(info, digests, candidates, operations)
         path = self._path(certificate, carried, at)
+        certificate = path.path[0]
         addresses = self._addresses(certificate)
         reasons = [*path.reasons, *_address_faults(author, addresses, layer)]
         reasons += [fault] if fault else []
