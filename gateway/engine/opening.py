@@ -44,7 +44,8 @@ from gateway.smime.finding import (
     verdict,
 )
 from gateway.smime.layer import Layer
-from gateway.smime.open import CMS_TYPES, SignedLayer, layer_name, read_layer
+from gateway.smime.open import CMS_TYPES, SignedLayer, claimed_kind, layer_name, read_layer
+from gateway.smime.protected import Protected, read_protected
 
 MAX_LAYERS = 5
 """Layers in one another (row LIM-02); triple wrapping needs three."""
@@ -76,6 +77,8 @@ class Opened:
     encryption: EncryptionFinding = field(default_factory=EncryptionFinding)
     layers: list[Layer] = field(default_factory=list)
     inner: bytes | None = None
+    protected: Protected = field(default_factory=Protected)
+    """What the header of the innermost content says, where all layers came off."""
     entitled: frozenset[str] | None = None
     key_used: bool = False
     """Whether a private key was applied, whatever came of it: nothing its sender gets back may depend on that."""
@@ -85,6 +88,11 @@ class Opened:
     """The wrapped content keys that name keys of ours, of every envelope that was opened."""
     wanted: tuple[Identity, ...] = ()
     """Recipient identifiers of the envelope that stayed closed, perhaps inside another, because no key is here."""
+
+    @property
+    def vouched(self) -> bool:
+        """Whether nobody can have changed the innermost content since its sender made it."""
+        return self.signature.status is Status.PASS or self.encryption.authenticated
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +185,16 @@ class Opener:
                 if isinstance(layer, Enveloped):
                     covered += signed
                     signed.clear()
+            if opened.layers:
+                opened.protected = read_protected(entity, header)
         except _Closed:
             pass
         except Rejected as error:
             return self._unreadable(opened, error.reason, str(error))
         except LimitExceeded as error:
-            return self._unreadable(opened, Reason.LIMIT, str(error))
+            return self._unreadable(opened, Reason.LIMIT, str(error), claimed_kind(entity))
         except Malformed as error:
-            self._unreadable(opened, Reason.MALFORMED, str(error), _label(entity))
+            self._unreadable(opened, Reason.MALFORMED, str(error), claimed_kind(entity))
             _look_for_errant_layers(opened, entity)
             return opened
         self._sum_up(opened, signed, covered, author, at, operations)
@@ -240,7 +250,9 @@ class Opener:
             plain = self._open(layer, opened, holding, at, operations)
         except Rejected as error:
             if opened.encryption.status is not Encryption.DECRYPTED:
-                opened.encryption = replace(finding, status=Encryption.FAILED, reason=error.reason)
+                # What is wrong is told before a key is used; after that every failure looks the same.
+                detail = None if error.reason is Reason.DECRYPT_FAILED else str(error)
+                opened.encryption = replace(finding, status=Encryption.FAILED, reason=error.reason, detail=detail)
             # Inside an envelope that was opened: what is told of it stays the same, or it were an oracle (row DEC-03).
             if error.reason is Reason.NO_KEY:
                 opened.wanted = identities
@@ -313,9 +325,9 @@ class Opener:
         if opened.encryption.status is Encryption.DECRYPTED and opened.signature.status is Status.PASS:
             opened.encryption = replace(opened.encryption, authenticated=True)
 
-    def _unreadable(self, opened: Opened, reason: Reason, detail: str, label: str = "") -> Opened:
+    def _unreadable(self, opened: Opened, reason: Reason, detail: str, kind: str = "") -> Opened:
         """A layer that is labelled or begins as S/MIME and cannot be read."""
-        if "enveloped" in label and opened.encryption.status is Encryption.NONE:
+        if "enveloped" in kind and opened.encryption.status is Encryption.NONE:
             opened.encryption = EncryptionFinding(Encryption.FAILED, reason, detail=detail)
             return opened
         opened.signature = SignatureFinding(status_of(reason), (reason,), Coverage.NONE, detail=detail)
@@ -330,11 +342,6 @@ def _put(opened: Opened, inner: bytes) -> Entity:
 
 class _Closed(Exception):
     """A layer stays closed; why stands in the finding."""
-
-
-def _label(entity: Entity) -> str:
-    """Return the smime-type that an entity claims, lower-case; empty: none."""
-    return entity.content_type.parameters.get("smime-type", "").lower()
 
 
 def _described(layer: Enveloped, held: Mapping[Identity, Sequence[Holding]]) -> EncryptionFinding:

@@ -1,6 +1,6 @@
 """The stored certificates: leaves found by address, CA certificates above them, and what administrators do with both.
 
-Leaves are indexed by their mail names in folded form (``mail.address.folded``); a CA certificate is in no index, since
+Leaves are indexed by their mail names (``mail.address.index_key``); a CA certificate is in no index, since
 it neither signs nor receives mail. What the engine asks is answered from memory (``generation``).
 Path building is not here (``pki.path``), nor is what may be imported (``pki.acceptance``).
 """
@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Row, Select, delete, func, or_, select, update
 
 from gateway.errors import Refused
-from gateway.mail.address import folded
+from gateway.mail.address import index_key
 from gateway.pki.certificate import Certificate, read_certificate
 from gateway.pki.holding import Holding
 from gateway.pki.need import name_id
@@ -25,7 +25,7 @@ from gateway.pki.self_issued import read_as
 from gateway.reason import Reason
 from gateway.store import identities, needs, schema
 from gateway.store.database import Database, insert_new
-from gateway.store.generation import Cache, Generation
+from gateway.store.generation import Cache, Generation, withdraw
 from gateway.store.path import unpacked
 from gateway.store.standing import ALWAYS, Standings
 
@@ -98,7 +98,7 @@ class StoredCertificates:
 
     def _load(self, wanted: Sequence[str], at: datetime) -> dict[str, _Found]:
         # What is not printable is in no certificate's index, and not every database takes it.
-        by_fold = {address: folded(address) for address in wanted if address.isprintable()}
+        by_fold = {address: index_key(address) for address in wanted if address.isprintable()}
         index = schema.addresses.c
         query = (
             holdings(index.address, schema.certificates.c.path)
@@ -163,6 +163,8 @@ class StoredCertificates:
         """Trust or distrust a certificate; return it as it stands now. Raises ``Refused``."""
         with self._database.change() as connection:
             mark(connection, _one(connection, name).certificate, trust)
+            if trust is not Trust.TRUSTED:
+                withdraw(connection)
             changed = _one(connection, name)
         self._generation.expire()
         return changed
@@ -173,6 +175,7 @@ class StoredCertificates:
         with self._database.change() as connection:
             gone = _one(connection, name).certificate
             connection.execute(delete(schema.certificates).where(table.fingerprint == gone.fingerprint))
+            withdraw(connection)
             served = select(table.fingerprint).where(table.public_key_id == gone.public_key_id)
             orphan = delete(schema.keys).where(keys.public_key_id == gone.public_key_id, ~served.exists())
             with_key = connection.execute(orphan).rowcount > 0
@@ -209,7 +212,7 @@ def add(connection: Connection, certificate: Certificate, addresses: Iterable[st
 
 def index(connection: Connection, certificate: Certificate, addresses: Iterable[str]) -> None:
     """Let a stored leaf be found by ``addresses``, too."""
-    names = () if certificate.is_ca else sorted({folded(address) for address in addresses})
+    names = () if certificate.is_ca else sorted({index_key(address) for address in addresses})
     rows = [{"address": name, "fingerprint": certificate.fingerprint} for name in names]
     insert_new(connection, schema.addresses, rows)
 
