@@ -161,9 +161,6 @@ class Retry:
         outcome = self._desk.judge(transaction)
         rule = self._redeliver.of(message.envelope)
         step = next_step(outcome, rule, unreadable=message.unreadable, asked=message.asked)
-        if step is Step.DELIVER and message.unreadable and message.message_id:
-            # An answer may name the message as it came first: that is one to encrypted mail, too (row DEC-13).
-            self._store.replies.remember(message.message_id, transaction.received_at)
         return _Result(transaction, outcome, step, generation)
 
     def _succeeded(self, message: HeldMessage, content: bytes, result: _Result) -> None:

@@ -44,7 +44,7 @@ from gateway.smime.finding import (
     verdict,
 )
 from gateway.smime.layer import Layer
-from gateway.smime.open import CMS_TYPES, SignedLayer, layer_name, read_layer
+from gateway.smime.open import CMS_TYPES, SignedLayer, claimed_kind, layer_name, read_layer
 from gateway.smime.protected import Protected, read_protected
 
 MAX_LAYERS = 5
@@ -192,9 +192,9 @@ class Opener:
         except Rejected as error:
             return self._unreadable(opened, error.reason, str(error))
         except LimitExceeded as error:
-            return self._unreadable(opened, Reason.LIMIT, str(error))
+            return self._unreadable(opened, Reason.LIMIT, str(error), claimed_kind(entity))
         except Malformed as error:
-            self._unreadable(opened, Reason.MALFORMED, str(error), _label(entity))
+            self._unreadable(opened, Reason.MALFORMED, str(error), claimed_kind(entity))
             _look_for_errant_layers(opened, entity)
             return opened
         self._sum_up(opened, signed, covered, author, at, operations)
@@ -250,7 +250,9 @@ class Opener:
             plain = self._open(layer, opened, holding, at, operations)
         except Rejected as error:
             if opened.encryption.status is not Encryption.DECRYPTED:
-                opened.encryption = replace(finding, status=Encryption.FAILED, reason=error.reason)
+                # What is wrong is told before a key is used; after that every failure looks the same.
+                detail = None if error.reason is Reason.DECRYPT_FAILED else str(error)
+                opened.encryption = replace(finding, status=Encryption.FAILED, reason=error.reason, detail=detail)
             # Inside an envelope that was opened: what is told of it stays the same, or it were an oracle (row DEC-03).
             if error.reason is Reason.NO_KEY:
                 opened.wanted = identities
@@ -323,9 +325,9 @@ class Opener:
         if opened.encryption.status is Encryption.DECRYPTED and opened.signature.status is Status.PASS:
             opened.encryption = replace(opened.encryption, authenticated=True)
 
-    def _unreadable(self, opened: Opened, reason: Reason, detail: str, label: str = "") -> Opened:
+    def _unreadable(self, opened: Opened, reason: Reason, detail: str, kind: str = "") -> Opened:
         """A layer that is labelled or begins as S/MIME and cannot be read."""
-        if "enveloped" in label and opened.encryption.status is Encryption.NONE:
+        if "enveloped" in kind and opened.encryption.status is Encryption.NONE:
             opened.encryption = EncryptionFinding(Encryption.FAILED, reason, detail=detail)
             return opened
         opened.signature = SignatureFinding(status_of(reason), (reason,), Coverage.NONE, detail=detail)
@@ -340,11 +342,6 @@ def _put(opened: Opened, inner: bytes) -> Entity:
 
 class _Closed(Exception):
     """A layer stays closed; why stands in the finding."""
-
-
-def _label(entity: Entity) -> str:
-    """Return the smime-type that an entity claims, lower-case; empty: none."""
-    return entity.content_type.parameters.get("smime-type", "").lower()
 
 
 def _described(layer: Enveloped, held: Mapping[Identity, Sequence[Holding]]) -> EncryptionFinding:

@@ -145,6 +145,11 @@ class Outcome:
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the record says of the message, by the record's field names (``engine.record``)."""
 
+    @property
+    def withheld(self) -> bool:
+        """Whether the message is taken, with ``reply``, and kept (``hold``), and goes to nobody."""
+        return self.verdict is Verdict.RELAY and self.reply is not None and not self.deliveries
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:

@@ -6,12 +6,13 @@ for an unsigned message. Signed bytes are slices of what came.
 
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.cms.compressed import Compressed
 from gateway.cms.content import Octets
 from gateway.cms.enveloped import Enveloped
-from gateway.cms.probe import read_cms
+from gateway.cms.probe import claims, read_cms
 from gateway.cms.signed import SignedData
 from gateway.errors import Malformed
 from gateway.mail.entity import IDENTITY, Entity, decoded_body, read_entity
@@ -77,6 +78,14 @@ def _octets(entity: Entity) -> Octets:
     if entity.encoding in IDENTITY:
         return memoryview(entity.content)[entity.body : entity.end]
     return decoded_body(entity)
+
+
+def claimed_kind(entity: Entity) -> str:
+    """Return what an entity that could not be read is by its first octets, else by its smime-type; empty: nothing."""
+    with suppress(Malformed):
+        if found := claims(_octets(entity)):
+            return found
+    return entity.content_type.parameters.get("smime-type", "").lower()
 
 
 def layer_name(layer: AnyLayer) -> Layer:

@@ -23,7 +23,7 @@ from gateway.pki.path import chain_for
 from gateway.reason import Reason
 from gateway.store import identities, needs, schema
 from gateway.store.database import Database, insert_new
-from gateway.store.generation import Cache, Generation
+from gateway.store.generation import Cache, Generation, withdraw
 from gateway.store.path import unpacked
 from gateway.store.standing import ALWAYS, Standings
 
@@ -161,6 +161,8 @@ class StoredCertificates:
         """Trust or distrust a certificate; return it as it stands now. Raises ``Refused``."""
         with self._database.change() as connection:
             mark(connection, _one(connection, name).certificate, trust)
+            if trust is not Trust.TRUSTED:
+                withdraw(connection)
             changed = _one(connection, name)
         self._generation.expire()
         return changed
@@ -171,6 +173,7 @@ class StoredCertificates:
         with self._database.change() as connection:
             gone = _one(connection, name).certificate
             connection.execute(delete(schema.certificates).where(table.fingerprint == gone.fingerprint))
+            withdraw(connection)
             served = select(table.fingerprint).where(table.public_key_id == gone.public_key_id)
             orphan = delete(schema.keys).where(keys.public_key_id == gone.public_key_id, ~served.exists())
             with_key = connection.execute(orphan).rowcount > 0
