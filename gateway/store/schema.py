@@ -95,8 +95,9 @@ certificates = Table(
     Column("path", LargeBinary),
     Index("ix_certificates_is_ca", "is_ca", "subject_id"),
 )
-"""``subject_id``: SHA-256 of the subject's DER, which issuers are looked up by. ``capabilities``: names of the content
-ciphers that the owner announced in a signature, with blanks between them; None: he never did. ``path``: the
+"""``subject_id``: SHA-256 of the subject by value (``pki.need.name_id``), which issuers are looked up by. ``is_ca``:
+false, too, where a CA certificate is a person's (``pki.self_issued``). ``capabilities``: names of the content ciphers
+that the owner announced in a signature, with blanks between them; None: he never did. ``path``: the
 intermediates above one that was learned, nearest first, in a SEQUENCE; None: none were shown."""
 
 learned = Table(
