@@ -221,10 +221,22 @@ class Stage:
         answer = submit(self.door, letter.content, *(recipients or (ALICE,)), sender=sender, mail=("BODY=8BITMIME",))
         assert answer.code == 250, answer
 
-    def arrives(self, letter: Letter, *recipients: str, sender: str = ALICE, mail: tuple[str, ...] = ()) -> Answer:
-        """Have a letter come in from the world."""
-        parameters = ("BODY=8BITMIME", *mail)
-        return submit(self.ports[25], letter.content, *(recipients or (SUPPORT,)), sender=sender, mail=parameters)
+    def arrives(
+        self,
+        letter: Letter,
+        *recipients: str,
+        sender: str = ALICE,
+        mail: tuple[str, ...] = (),
+        rcpt: tuple[str, ...] = (),
+    ) -> Answer:
+        """Have a letter come in from the world; ``mail`` and ``rcpt`` are further parameters of these commands."""
+        to, words = recipients or (SUPPORT,), ("BODY=8BITMIME", *mail)
+        return submit(self.ports[25], letter.content, *to, sender=sender, mail=words, rcpt=rcpt)
+
+    def done_with(self, letter: Letter, sender: str) -> None:
+        """Wait until nothing of a letter, and no report to its sender, is on its way any more."""
+        self.daemon.record(letter.id)
+        poll(lambda: sender not in self.postfix.queued(), message="it is still in the queue")
 
     def arrived(self, letter: Letter) -> bytes:
         """Wait for what the helpdesk got of a letter, and return it."""
