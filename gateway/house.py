@@ -106,6 +106,7 @@ def build_inbound(
         verdicts=Verdicts(),
         strictness=Strictness(Revocation(settings.revocation), legacy is True),
         subject_email=options.addresses.subject_email != "never",
+        fold=outbound.rules.fold,
         wants=wants,
     )
     opener = Opener(
@@ -127,6 +128,7 @@ def build_inbound(
             reject_signature_fail=settings.on_signature_fail == "reject",
             reject_signature_policy=settings.on_signature_policy == "reject",
             reject_undecryptable=settings.on_undecryptable == "reject",
+            protected_subject=settings.subject == "protected",
             notify_failure=settings.notify == "failure",
         ),
         opener=opener,

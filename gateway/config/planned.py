@@ -13,7 +13,6 @@ PLANNED: tuple[tuple[str, ...], ...] = (
     ("retention", "personal"),
     ("retention", "audit"),
     ("inbound", "clear"),
-    ("inbound", "subject"),
 )
 PLANNED_OF_A_GROUP = ("domain_key", "minimum", "invitation")
 

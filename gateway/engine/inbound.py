@@ -17,9 +17,10 @@ from gateway.engine.learning import lesson_of
 from gateway.engine.mark import SEAL, Sealer
 from gateway.engine.opening import Access, Opened, Opener
 from gateway.engine.ports import Replies
-from gateway.engine.results import cut_forged, forged_fields, result_fields
+from gateway.engine.results import PROTECTED_SUBJECT, cut_forged, forged_fields, result_fields
 from gateway.engine.submission import author_of
 from gateway.engine.transaction import Delivery, Hold, Octets, Outcome, Transaction, Verdict
+from gateway.engine.uncovered import with_uncovered
 from gateway.engine.wanting import hold_of
 from gateway.errors import Fault, LimitExceeded, Malformed
 from gateway.mail.address import folded
@@ -28,9 +29,10 @@ from gateway.mail.header import Field, Header, edit, read_header
 from gateway.mail.transport import seven_bit
 from gateway.reason import Reason
 from gateway.reply import reply
-from gateway.smime.content import put_in_place
+from gateway.smime.content import left_in_place, put_in_place
 from gateway.smime.finding import Encryption, SignatureFinding, Status, status_of
 from gateway.smime.open import without_fields
+from gateway.smime.protected import subject_field
 
 BEFORE_A_KEY = frozenset(
     {
@@ -56,6 +58,8 @@ class InboundRules:
     reject_signature_fail: bool = False
     reject_signature_policy: bool = False
     reject_undecryptable: bool = False
+    protected_subject: bool = True
+    """Whether a Subject protected inside takes the outer one's place, where it is vouched for."""
     notify_failure: bool = False
     """Whether the sender of mail that a key was used on may hear that it failed behind us."""
 
@@ -119,9 +123,11 @@ class Inbound:
         made = b"".join((*self._fields(transaction, opened), content))
         return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, made),), facts=facts_of(opened, None, None))
 
-    def _fields(self, transaction: Transaction, opened: Opened) -> tuple[bytes, ...]:
+    def _fields(self, transaction: Transaction, opened: Opened, aside: str | None = None) -> tuple[bytes, ...]:
+        """Return our fields; ``aside``: a protected Subject that is not put in the outer one's place."""
         signature, encryption = opened.signature, opened.encryption
-        return result_fields(self.authserv_id, transaction.id, signature, encryption, transaction.retry_of)
+        fields = result_fields(self.authserv_id, transaction.id, signature, encryption, transaction.retry_of)
+        return fields if aside is None else (*fields, subject_field(PROTECTED_SUBJECT, aside))
 
     def _not_ours(self, transaction: Transaction) -> Reason | None:
         if not self.rules.enabled:
@@ -182,7 +188,7 @@ class Inbound:
     ) -> Opened:
         content, recipients, opened = transaction.content, transaction.envelope.addresses, Opened()
         try:
-            return self.opener.open(
+            opened = self.opener.open(
                 content,
                 header,
                 author,
@@ -193,6 +199,9 @@ class Inbound:
                 asked=transaction.asked,
                 opened=opened,
             )
+            named, fold = author is not None, self.opener.judge.fold
+            opened.signature = with_uncovered(opened.signature, header, named=named, at=at, fold=fold)
+            return opened
         except Fault:
             raise
         except Exception:  # noqa: BLE001 - a bug in opening must not cost the message; it is tagged and counted
@@ -222,11 +231,15 @@ class Inbound:
         recipients: tuple[Recipient, ...],
     ) -> Delivery:
         """Return one copy with our results on top, sealed."""
+        inside = opened.protected.subject
+        shown = inside if self.rules.protected_subject and opened.vouched else None
+        subject = None if shown is None else subject_field("Subject", shown)
         if opened.inner is None:
-            head, text = without_fields(header, forged), memoryview(transaction.content)[header.body :]
+            head, text = left_in_place(header, forged, subject), memoryview(transaction.content)[header.body :]
         else:
-            head, text = put_in_place(header, forged, opened.inner)
-        made = self._sealed(b"".join((*self._fields(transaction, opened), head)), text)
+            head, text = put_in_place(header, forged, opened.inner, subject)
+        fields = self._fields(transaction, opened, inside if shown is None else None)
+        made = self._sealed(b"".join((*fields, head)), text)
         changed = opened.inner is not None
         return Delivery(recipients, made, opened=changed, recode=self._seven_bit if changed else None)
 

@@ -45,6 +45,7 @@ from gateway.smime.finding import (
 )
 from gateway.smime.layer import Layer
 from gateway.smime.open import CMS_TYPES, SignedLayer, layer_name, read_layer
+from gateway.smime.protected import Protected, read_protected
 
 MAX_LAYERS = 5
 """Layers in one another (row LIM-02); triple wrapping needs three."""
@@ -76,6 +77,8 @@ class Opened:
     encryption: EncryptionFinding = field(default_factory=EncryptionFinding)
     layers: list[Layer] = field(default_factory=list)
     inner: bytes | None = None
+    protected: Protected = field(default_factory=Protected)
+    """What the header of the innermost content says, where all layers came off."""
     entitled: frozenset[str] | None = None
     key_used: bool = False
     """Whether a private key was applied, whatever came of it: nothing its sender gets back may depend on that."""
@@ -85,6 +88,11 @@ class Opened:
     """The wrapped content keys that name keys of ours, of every envelope that was opened."""
     wanted: tuple[Identity, ...] = ()
     """Recipient identifiers of the envelope that stayed closed, perhaps inside another, because no key is here."""
+
+    @property
+    def vouched(self) -> bool:
+        """Whether nobody can have changed the innermost content since its sender made it."""
+        return self.signature.status is Status.PASS or self.encryption.authenticated
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +185,8 @@ class Opener:
                 if isinstance(layer, Enveloped):
                     covered += signed
                     signed.clear()
+            if opened.layers:
+                opened.protected = read_protected(entity, header)
         except _Closed:
             pass
         except Rejected as error:

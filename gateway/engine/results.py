@@ -7,6 +7,7 @@ bind it; nothing unverified is reported as fact.
 
 import re
 from collections.abc import Collection, Iterable
+from datetime import UTC
 from functools import lru_cache
 
 from gateway.mail.address import folded
@@ -23,6 +24,9 @@ from gateway.smime.finding import (
 
 PREFIX = "x-smime-gateway-"
 """Every field of the gateway begins so, in any spelling."""
+
+PROTECTED_SUBJECT = "X-SMIME-Gateway-Protected-Subject"
+"""Where a Subject stands that was protected inside and may not be believed."""
 
 VALUE_LIMIT = 200
 """Characters of one value from a certificate."""
@@ -148,7 +152,9 @@ def _signature_words(finding: SignatureFinding) -> list[str]:
         words.append(f"fingerprint={first.certificate.fingerprint}")
         if first.anchor is not None:
             words.append(f"anchor={_quoted(first.anchor.subject)}")
-    return words
+    if finding.status is Status.PASS and first is not None and first.signing_time is not None:
+        words.append(f"signed-at={first.signing_time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    return [*words, *finding.uncovered]
 
 
 def _encryption_words(finding: EncryptionFinding) -> list[str]:

@@ -13,6 +13,7 @@ from gateway.engine.results import PREFIX
 from gateway.engine.transaction import FrontEnd, Transaction
 from gateway.errors import Malformed
 from gateway.mail.address import folded
+from gateway.mail.author import read_author
 from gateway.mail.content_type import content_type
 from gateway.mail.encoded_word import encode_words
 from gateway.mail.entity import read_entity
@@ -58,13 +59,15 @@ def read_submission(transaction: Transaction, rules: Rules, sealer: Sealer) -> S
     content = _without(transaction.content, header, tags)
     if content is not transaction.content:
         header = read_header(content)
-    author = author_of(header)
+    read = read_author(header, fold=rules.fold)
+    author = read.address
     layer = root_layer(content, header) if author and rules.group_of(author) else None
     envelope, client = transaction.envelope, transaction.client
     question = Question(
         sender=envelope.sender,
         recipients=tuple(dict.fromkeys(envelope.addresses)),
         author=author,
+        fault=read.fault,
         claimed=() if author else (envelope.sender, *_claimed(header)),
         visible=_visible(header, rules),
         wishes=wishes,
@@ -143,15 +146,8 @@ def _holds(content: bytes, header: Header, types: Collection[str]) -> bool:
 
 
 def author_of(header: Header) -> str | None:
-    """Return the one mailbox of the one From field, or None where that is not what stands there."""
-    fields = header.named("from")
-    if len(fields) != 1:
-        return None
-    try:
-        found = mailboxes(header.value(fields[0]))
-    except Malformed:
-        return None
-    return found[0].address if len(found) == 1 else None
+    """Return the one mailbox of the one From field, or None where that is not what every reader finds."""
+    return read_author(header).address
 
 
 def _claimed(header: Header) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import unicodedata
 from functools import lru_cache
 
 from gateway.asn1.ber import Element, Fields, pair, read
-from gateway.asn1.der import SEQUENCE, SET, UTF8_STRING, oid
+from gateway.asn1.der import SEQUENCE, SET, UTF8_STRING, oid, sequence, tlv
 from gateway.errors import Malformed
 
 NameKey = tuple[frozenset[tuple[bytes, bytes | str]], ...]
@@ -78,6 +78,24 @@ def values(name: bytes, kind: str) -> tuple[str, ...]:
     except (Malformed, IndexError):
         return ()
     return tuple(text for value in found if (text := _text(value)) is not None)
+
+
+def spelt_plainly(name: bytes) -> bytes:
+    """Return a Name in which each value is a UTF8String: what it says, or ``#`` and hexadecimal. Raises ``Malformed``.
+
+    Equal Names stay equal, and different ones different, but for a string that begins with ``#``.
+    """
+    return sequence(
+        *(tlv(SET, *map(_plainly, rdn.expect(SET).children)) for rdn in read(name).expect(SEQUENCE).children)
+    )
+
+
+def _plainly(attribute: Element) -> bytes:
+    kind, value = pair(attribute)
+    text = _text(value)
+    return sequence(
+        bytes(kind.raw), tlv(UTF8_STRING, (f"#{bytes(value.raw).hex()}" if text is None else text).encode())
+    )
 
 
 def _escaped(text: str) -> str:
