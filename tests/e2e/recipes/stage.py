@@ -102,11 +102,6 @@ class RecipePostfix(Postfix):
         command = ["/usr/sbin/sendmail", "-C", str(self.folder / "etc"), "-i", "-f", sender, "--", *recipients]
         subprocess.run(command, input=content.replace(b"\r\n", b"\n"), timeout=60, check=True)
 
-    def queued(self) -> str:
-        """What is in the queue."""
-        command = ["/usr/sbin/postqueue", "-c", str(self.folder / "etc"), "-j"]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
-
 
 class Stage:
     """One recipe at work. ``ports`` maps the shipped ports (25, 587, 10024 …) to those of the test."""
