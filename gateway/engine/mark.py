@@ -19,7 +19,7 @@ from gateway.mail.header import Header
 SEAL = "X-SMIME-Gateway-Seal"
 COVERED = ("from", "message-id")
 _VERSION = "v1"
-_BLANKS = re.compile(rb"[ \t\r\n]{2,}|[\t\r\n]")
+_BLANKS = re.compile(rb"[ \t\r\n]{2,}+|[\t\r\n]")
 _EMPTY_LINES = tuple(b"\r\n" * count for count in (32_768, 128, 1))
 
 

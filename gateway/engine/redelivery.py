@@ -15,7 +15,7 @@ from gateway.smime.finding import Encryption
 
 MAX_REFERENCES = 100
 """Message-IDs in References; of more, the first and the last stay."""
-_MESSAGE_ID = re.compile(rb"<[^<>\s]+>")
+_MESSAGE_ID = re.compile(rb"<[^<>\s]++>")
 
 
 class Redeliver(StrEnum):

@@ -52,16 +52,16 @@ def decode_words(value: bytes) -> str:
     if not words:
         return text
     pieces = [text[: words[0].start()]]
-    pending = b""
+    pending: list[bytes] = []
     for word, following in pairwise([*words, None]):
         assert word is not None
-        pending += _word_bytes(word)
+        pending.append(_word_bytes(word))
         gap = text[word.end() : following.start() if following else len(text)]
         if following and not gap.strip() and following[1].lower() == word[1].lower():
             continue
-        pieces.append(decode_charset(pending, word[1]))
+        pieces.append(decode_charset(b"".join(pending), word[1]))
         pieces.append("" if following and not gap.strip() else gap)
-        pending = b""
+        pending.clear()
     return "".join(pieces)
 
 
