@@ -117,6 +117,8 @@ def build_inbound(
         size_limit=options.limits.message_size,
         open_opaque=settings.opaque == "open",
         accept_legacy=bool(legacy),
+        content_keys=store.content_keys,
+        remember=remember,
     )
     return Inbound(
         rules=InboundRules(
@@ -125,6 +127,8 @@ def build_inbound(
             reject_signature_fail=settings.on_signature_fail == "reject",
             reject_signature_policy=settings.on_signature_policy == "reject",
             reject_undecryptable=settings.on_undecryptable == "reject",
+            protected_subject=settings.subject == "protected",
+            notify_failure=settings.notify == "failure",
         ),
         opener=opener,
         sealer=outbound.sealer,

@@ -5,9 +5,10 @@ a process that is killed leaves what it counted. The folder is named by ``PROMET
 is imported; without it, numbers stay in memory, where nobody asks for them. Whoever ends takes its gauges along, and a
 successor takes over the other files, so that there are never more files than processes.
 
-Every label comes from a set that is fixed when the program starts: no address, subject or serial, no text of anybody's
-mail can become one (row WEB-07). A name or label that stands here is in dashboards and alerts: it never changes
-silently. Not here: what is known only by asking the store and the next hops (``gateway.daemon.vitals``).
+Every label comes from a set that is fixed when the program starts, but for our own certificates' fingerprints: no
+address, subject or serial, no text of anybody's mail can become one (row WEB-07). A name or label that stands here is
+in dashboards and alerts: it never changes silently. Not here: what is known only by asking the store and the next hops
+(``gateway.daemon.vitals``).
 """
 
 import os
@@ -43,6 +44,8 @@ class Kind(StrEnum):
     """A message was delivered as it came and could not be kept for another attempt."""
     RETRY = "retry"
     """An attempt at held mail failed for our reasons."""
+    KEY_REUSED = "key-reused"
+    """A message stayed closed, for its content key had opened something else."""
     CHILD = "child"
     """A process ended that should not have, and was replaced."""
     WATCHDOG = "watchdog"
@@ -109,6 +112,14 @@ DURATION = _series(
     Durations, "message_duration_seconds", "From the end of a message to our reply.", direction=Direction
 )
 SIZE = _series(Sizes, "message_size_bytes", "Size of messages as they came.", direction=Direction)
+UNAUTHENTICATED = Counter(
+    f"{PREFIX}decrypted_unauthenticated_total",
+    "Inbound messages that were decrypted and that nothing authenticates, by the key that opened them.",
+    ("key",),
+    registry=None,
+)
+"""``key``: the first ``KEY_DIGITS`` of the fingerprint of our certificate; so there are as many series as own keys."""
+KEY_DIGITS = 16
 STAGES = _series(Durations, "stage_duration_seconds", "Duration of parts of the way.", stage=Stage)
 ERRORS = _series(Counter, "errors_total", "What went wrong on our side.", kind=Kind)
 SESSIONS = _series(LiveGauge, "sessions", "Clients connected now.", front_end=FrontEnd)
@@ -136,12 +147,22 @@ def count_record(record: Record) -> None:
     _count_status(ENCRYPTION, direction, record.encryption)
     if Reason.INTERNAL in (record.signature.get("reason"), record.encryption.get("reason")):
         ERRORS[Kind.INTERNAL].inc()
+    _count_keys(record.encryption)
 
 
 def _count_status(series: Mapping[Labels, Counter], direction: str, finding: Mapping[str, Any]) -> None:
     status = finding.get("status")
     if status is not None:
         series[direction, status].inc()
+
+
+def _count_keys(finding: Mapping[str, Any]) -> None:
+    """Count what somebody does who wants to find out what a content says, without being able to read it."""
+    if finding.get("reason") == Reason.KEY_REUSED:
+        ERRORS[Kind.KEY_REUSED].inc()
+    key = finding.get("key")
+    if finding.get("status") == Encryption.DECRYPTED and not finding.get("authenticated") and key:
+        UNAUTHENTICATED.labels(key[:KEY_DIGITS]).inc()
 
 
 def take_over(pid: int | None) -> None:

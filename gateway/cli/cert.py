@@ -1,11 +1,10 @@
 """``cert``: the stored certificates, seen, exported, trusted, distrusted, deleted."""
 
 from datetime import datetime, timedelta
+from ssl import DER_cert_to_PEM_cert
 from typing import Any
 
 import click
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import load_der_x509_certificate
 
 from gateway.cli.printing import SHORT, day, json_option, moment, print_json, print_table, visible
 from gateway.clock import now
@@ -71,7 +70,7 @@ def show(house: House, name: str, as_json: bool) -> None:
 def export(house: House, name: str) -> None:
     """Print a certificate as PEM."""
     der = house.store.certificates.get(name).certificate.der
-    click.echo(load_der_x509_certificate(der).public_bytes(Encoding.PEM), nl=False)
+    click.echo(DER_cert_to_PEM_cert(der), nl=False)
 
 
 @cert.command()

@@ -56,7 +56,10 @@ def show(house: House, name: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def retry(house: House, names: tuple[str, ...], as_json: bool) -> None:
-    """Try held mail again as soon as the service can, whatever its state; without an ID: all."""
+    """Try held mail again as soon as the service can, whatever its state.
+
+    Without an ID: all but what is held as key-reused, which is opened only where its ID says so.
+    """
     ready = house.store.held.retry(names)
     if as_json:
         print_json([{"id": message.id, "ready": True} for message in ready])

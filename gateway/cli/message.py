@@ -1,7 +1,9 @@
 """``message process``: messages from files through the same engine and store as the daemon's, without relaying them."""
 
 import json
+import os
 import re
+import stat
 import sys
 from collections import Counter
 from datetime import datetime
@@ -14,7 +16,7 @@ from gateway.cli.printing import visible
 from gateway.clock import new_id, now
 from gateway.engine.engine import make_record
 from gateway.engine.record import Record, as_json
-from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Receipt, Transaction, Verdict
+from gateway.engine.transaction import Client, Direction, FrontEnd, Octets, Outcome, Receipt, Transaction, Verdict
 from gateway.errors import Fault
 from gateway.house import House
 from gateway.log import logger
@@ -163,18 +165,21 @@ def crlf(content: bytes) -> bytes:
 
 
 def write_one(outcome: Outcome, record: Record, output: Path | None, record_file: Path | None) -> None:
-    """Write deliveries and record where they were asked for; a single delivery may go to standard output."""
-    text = json.dumps(as_json(record), indent=2) + "\n"
+    """Write deliveries and record where they were asked for; a single delivery may go to standard output.
+
+    What was opened is for nobody else's eyes: files are 0600, folders that are made 0700.
+    """
+    text = json.dumps(as_json(record), indent=2).encode() + b"\n"
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
+        _make_folder(output)
         for stale in output.glob("delivery-*.eml"):
             stale.unlink()
         for number, delivery in enumerate(outcome.deliveries, 1):
-            (output / f"delivery-{number}.eml").write_bytes(delivery.content)
-        (record_file or output / "record.json").write_text(text)
+            _write(output / f"delivery-{number}.eml", delivery.content)
+        _write(record_file or output / "record.json", text)
         return
     if record_file is not None:
-        record_file.write_text(text)
+        _write(record_file, text)
     if len(outcome.deliveries) > 1:
         raise click.UsageError(f"the message becomes {len(outcome.deliveries)} deliveries: --output DIR is needed")
     for delivery in outcome.deliveries:
@@ -183,3 +188,19 @@ def write_one(outcome: Outcome, record: Record, output: Path | None, record_file
         click.echo(str(outcome.reply), err=True)
     if record.rule is not None:
         click.echo(f"rule: {record.rule}", err=True)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder 0700, and those above it that are missing; one that is there stays as it is."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(mode=0o700)
+
+
+def _write(path: Path, content: Octets) -> None:
+    """Write a file 0600; one that is there becomes so before anything is in it."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            os.fchmod(file.fileno(), 0o600)
+            file.truncate()
+        file.write(content)

@@ -9,6 +9,7 @@ wrote it or whether it was changed.
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -111,6 +112,16 @@ class Enveloped:
         if row is None or not (row.mode == "gcm" or row.aead == (self.tag is not None)):
             raise unsupported("the content cipher is unknown, or stands in the wrong kind of envelope")
         return row
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of all that a content key opens: algorithm, authenticated attributes, tag and ciphertext."""
+        parameters = b"" if self.algorithm.parameters is None else bytes(self.algorithm.parameters.raw)
+        tag = b"" if self.tag is None else der.octets(self.tag)
+        made = sha256(der.sequence(*map(der.octets, (self.algorithm.oid, parameters, self.associated, tag))))
+        for piece in self.ciphertext:
+            made.update(piece)
+        return made.digest()
 
     def recipient(self, certificate: Certificate) -> Recipient:
         """Return the one recipient info that names ``certificate``. Raises ``unreadable()``, ``Malformed``."""

@@ -13,8 +13,6 @@ PLANNED: tuple[tuple[str, ...], ...] = (
     ("retention", "personal"),
     ("retention", "audit"),
     ("inbound", "clear"),
-    ("inbound", "notify"),
-    ("inbound", "subject"),
 )
 PLANNED_OF_A_GROUP = ("domain_key", "minimum", "invitation")
 

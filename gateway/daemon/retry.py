@@ -27,9 +27,9 @@ from gateway.mail.envelope import Envelope, Recipient
 from gateway.metrics import ERRORS, Kind
 from gateway.policy.rule import Addresses
 from gateway.reason import Reason
+from gateway.smtp.copy import accepted, unavailable
 from gateway.smtp.door import Door, NextHop
 from gateway.smtp.next_hop import Pool
-from gateway.smtp.relay import accepted, unavailable
 from gateway.smtp.sending import send
 from gateway.store.held import HoldLimits
 from gateway.store.held_message import HeldMessage, redelivery_message_id, to_hold
@@ -156,6 +156,7 @@ class Retry:
             content=as_answer(content, name, auto_submitted=hold.auto_submitted),
             received_at=now(),
             retry_of=message.record_id,
+            asked=message.asked,
         )
         outcome = self._desk.judge(transaction)
         rule = self._redeliver.of(message.envelope)

@@ -1,6 +1,7 @@
 """Findings as the record tells them: plain values under the record's field names."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from gateway.engine.opening import Opened
@@ -16,6 +17,7 @@ def facts_of(opened: Opened, author: str | None, message_id: str | None) -> Mapp
         "layers": tuple(layer.value for layer in opened.layers),
         "signature": _signature(opened.signature),
         "encryption": _encryption(opened.encryption),
+        "protected": tuple(asdict(difference) for difference in opened.protected.differences),
     }
 
 
@@ -26,7 +28,7 @@ def _signature(finding: SignatureFinding) -> dict[str, Any]:
         "reasons": list(finding.reasons),
         "detail": finding.detail,
         "coverage": finding.coverage,
-        "signers": [_signer(signer) for signer in finding.signers],
+        "signers": [_signer(signer) for signer in (*finding.signers, *finding.others)],
     }
 
 

@@ -5,9 +5,9 @@ of the surroundings defers; a bug while opening delivers the original with ``neu
 only for findings that tell an attacker nothing: none that a key was used for.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -15,22 +15,23 @@ from typing import Any
 from gateway.engine.findings import facts_of
 from gateway.engine.learning import lesson_of
 from gateway.engine.mark import SEAL, Sealer
-from gateway.engine.opening import Opened, Opener
+from gateway.engine.opening import Access, Opened, Opener
 from gateway.engine.ports import Replies
-from gateway.engine.results import cut_forged, forged_fields, result_fields
+from gateway.engine.results import PROTECTED_SUBJECT, cut_forged, forged_fields, result_fields
 from gateway.engine.submission import author_of
 from gateway.engine.transaction import Delivery, Hold, Octets, Outcome, Transaction, Verdict
 from gateway.engine.wanting import hold_of
 from gateway.errors import Fault, LimitExceeded, Malformed
 from gateway.mail.address import folded
-from gateway.mail.envelope import Recipient
+from gateway.mail.envelope import FAILURE, Recipient
 from gateway.mail.header import Field, Header, edit, read_header
 from gateway.mail.transport import seven_bit
 from gateway.reason import Reason
 from gateway.reply import reply
-from gateway.smime.content import put_in_place
+from gateway.smime.content import left_in_place, put_in_place
 from gateway.smime.finding import Encryption, SignatureFinding, Status, status_of
 from gateway.smime.open import without_fields
+from gateway.smime.protected import subject_field
 
 BEFORE_A_KEY = frozenset(
     {
@@ -56,6 +57,15 @@ class InboundRules:
     reject_signature_fail: bool = False
     reject_signature_policy: bool = False
     reject_undecryptable: bool = False
+    protected_subject: bool = True
+    """Whether a Subject protected inside takes the outer one's place, where it is vouched for."""
+    notify_failure: bool = False
+    """Whether the sender of mail that a key was used on may hear that it failed behind us."""
+
+    @property
+    def reports(self) -> frozenset[str]:
+        """The delivery reports that this sender may get."""
+        return frozenset({FAILURE}) if self.notify_failure else frozenset()
 
     def concerns(self, recipients: Collection[str]) -> bool:
         """Whether a message is for anybody of ours."""
@@ -77,7 +87,7 @@ class Inbound:
 
     def process(self, transaction: Transaction, at: datetime) -> Outcome:
         """Return what becomes of an inbound message; ``at`` is when certificates must hold. Raises ``Fault``."""
-        content, recipients = transaction.content, transaction.envelope.recipients
+        content, recipients = transaction.content, _reporting(transaction)
         try:
             header = read_header(content)
         except Malformed as error:
@@ -103,7 +113,7 @@ class Inbound:
 
     def _unread(self, transaction: Transaction, reason: Reason) -> Outcome:
         """A header over its limits is not read; what claims to be ours is cut out of it all the same."""
-        recipients = transaction.envelope.recipients
+        recipients = _reporting(transaction)
         content = cut_forged(transaction.content, self.sealer.authserv_ids)
         not_ours = self._not_ours(transaction)
         if not_ours is not None:
@@ -112,9 +122,11 @@ class Inbound:
         made = b"".join((*self._fields(transaction, opened), content))
         return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, made),), facts=facts_of(opened, None, None))
 
-    def _fields(self, transaction: Transaction, opened: Opened) -> tuple[bytes, ...]:
+    def _fields(self, transaction: Transaction, opened: Opened, aside: str | None = None) -> tuple[bytes, ...]:
+        """Return our fields; ``aside``: a protected Subject that is not put in the outer one's place."""
         signature, encryption = opened.signature, opened.encryption
-        return result_fields(self.authserv_id, transaction.id, signature, encryption, transaction.retry_of)
+        fields = result_fields(self.authserv_id, transaction.id, signature, encryption, transaction.retry_of)
+        return fields if aside is None else (*fields, subject_field(PROTECTED_SUBJECT, aside))
 
     def _not_ours(self, transaction: Transaction) -> Reason | None:
         if not self.rules.enabled:
@@ -130,46 +142,67 @@ class Inbound:
         message_id: str | None,
         at: datetime,
     ) -> Outcome:
-        opened = self._open(transaction, header, author, at)
+        opened = self._open(transaction, header, author, at, _access(transaction))
         facts = facts_of(opened, author, message_id)
         if self.replies is not None and message_id and opened.encryption.status is Encryption.DECRYPTED:
             # Before anybody can read it: an answer may come at once (row DEC-13).
             self.replies.remember(message_id, transaction.received_at)
+        made = partial(self._tagged, transaction, header, forged)
         refused = self._refusal(opened)
         if refused is not None:
             return Outcome(Verdict.REJECT, reply(550, "5.7.1", refused), facts=facts)
-        recipients, entitled, hold = transaction.envelope.recipients, opened.entitled, hold_of(opened)
-        made = partial(self._tagged, transaction, header, forged)
-        others = tuple(to for to in recipients if entitled is not None and to.address not in entitled)
-        lesson = lesson_of(opened, author)
-        if not others:
-            return Outcome(Verdict.RELAY, deliveries=(made(opened, recipients),), hold=hold, learn=lesson, facts=facts)
-        closed = self._open(transaction, header, author, at, decrypting=False)
-        if not transaction.can_split:
-            later = Hold(Reason.NOT_ADDRESSED, frozenset(), unreadable=True)
-            told = facts_of(closed, author, message_id)
-            return Outcome(Verdict.RELAY, deliveries=(made(closed, recipients),), hold=later, facts=told)
-        readers = tuple(to for to in recipients if to not in others)
-        return Outcome(
-            Verdict.RELAY,
-            deliveries=(made(opened, readers), made(closed, others)),
+        hold = Hold(Reason.NOT_ADDRESSED, frozenset(), unreadable=True) if opened.withheld else hold_of(opened)
+        deliveries = self._copies(transaction, opened, partial(self._open, transaction, header, author, at), made)
+        if len(deliveries) > 1 and hold is not None and not hold.unreadable:
             # What could be read is not kept: held mail goes to all its recipients again but those it stays closed for.
-            hold=hold if hold is not None and hold.unreadable else None,
-            learn=lesson,
-            facts=facts,
-        )
+            hold = None
+        return Outcome(Verdict.RELAY, deliveries=deliveries, hold=hold, learn=lesson_of(opened, author), facts=facts)
+
+    def _copies(
+        self,
+        transaction: Transaction,
+        opened: Opened,
+        view: Callable[[Access], Opened],
+        made: Callable[[Opened, tuple[Recipient, ...]], Delivery],
+    ) -> tuple[Delivery, ...]:
+        """Return the copies: one for those for whom a key was used, whatever came of it, and one for the others.
+
+        ``view`` opens the message anew, ``made`` makes a copy of what was opened.
+        """
+        everybody = transaction.envelope.recipients
+        if not opened.key_used:
+            return (made(opened, _reporting(transaction)),)
+        entitled = frozenset(transaction.envelope.addresses) if opened.entitled is None else opened.entitled
+        readers = tuple(to.limited_to(self.rules.reports) for to in everybody if to.address in entitled)
+        others = tuple(to.limited_to((FAILURE,)) for to in everybody if to.address not in entitled)
+
+        def as_it_came() -> Delivery:
+            return replace(made(_failed(view(Access.NONE)), readers), key_used=True)
+
+        first = replace(made(opened, readers), key_used=True, as_it_came=as_it_came)
+        return (first, made(view(Access.NONE), others)) if others else (first,)
 
     def _open(
-        self, transaction: Transaction, header: Header, author: str | None, at: datetime, *, decrypting: bool = True
+        self, transaction: Transaction, header: Header, author: str | None, at: datetime, access: Access
     ) -> Opened:
-        recipients = transaction.envelope.addresses
+        content, recipients, opened = transaction.content, transaction.envelope.addresses, Opened()
         try:
-            return self.opener.open(transaction.content, header, author, recipients, at, decrypting=decrypting)
+            return self.opener.open(
+                content,
+                header,
+                author,
+                recipients,
+                at,
+                access,
+                record=transaction.id,
+                asked=transaction.asked,
+                opened=opened,
+            )
         except Fault:
             raise
         except Exception:  # noqa: BLE001 - a bug in opening must not cost the message; it is tagged and counted
             # Whether a key had been used is not known here: it goes on as if one had been.
-            return Opened(signature=_not_judged(Reason.INTERNAL), key_used=True)
+            return Opened(signature=_not_judged(Reason.INTERNAL), key_used=True, entitled=opened.entitled)
 
     def _refusal(self, opened: Opened) -> str | None:
         """Return why policy refuses the message, told in words that are no oracle."""
@@ -194,11 +227,15 @@ class Inbound:
         recipients: tuple[Recipient, ...],
     ) -> Delivery:
         """Return one copy with our results on top, sealed."""
+        inside = opened.protected.subject
+        shown = inside if self.rules.protected_subject and opened.vouched else None
+        subject = None if shown is None else subject_field("Subject", shown)
         if opened.inner is None:
-            head, text = without_fields(header, forged), memoryview(transaction.content)[header.body :]
+            head, text = left_in_place(header, forged, subject), memoryview(transaction.content)[header.body :]
         else:
-            head, text = put_in_place(header, forged, opened.inner)
-        made = self._sealed(b"".join((*self._fields(transaction, opened), head)), text)
+            head, text = put_in_place(header, forged, opened.inner, subject)
+        fields = self._fields(transaction, opened, inside if shown is None else None)
+        made = self._sealed(b"".join((*fields, head)), text)
         changed = opened.inner is not None
         return Delivery(recipients, made, opened=changed, recode=self._seven_bit if changed else None)
 
@@ -216,6 +253,24 @@ class Inbound:
             header = read_header(made)
             return self._sealed(without_fields(header, header.named(SEAL.lower())), memoryview(made)[header.body :])
         return made
+
+
+def _access(transaction: Transaction) -> Access:
+    if not transaction.may_open:
+        return Access.NONE
+    return Access.ANY if transaction.can_split else Access.ALL
+
+
+def _reporting(transaction: Transaction) -> tuple[Recipient, ...]:
+    """Return the recipients; of what comes from outside nobody is told that it arrived, or is late."""
+    return tuple(to.limited_to((FAILURE,)) for to in transaction.envelope.recipients)
+
+
+def _failed(closed: Opened) -> Opened:
+    """Return what was seen of a message without a key as one sees it whom the key did not help."""
+    if closed.encryption.status is Encryption.FAILED:
+        closed.encryption = replace(closed.encryption, reason=Reason.DECRYPT_FAILED)
+    return closed
 
 
 def _not_judged(reason: Reason) -> SignatureFinding:

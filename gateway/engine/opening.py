@@ -6,11 +6,16 @@ one: it is left as it is and makes the message ``partial``, in an attached messa
 
 A key is chosen by the recipient identifier and used once, only where its owner is addressed; after it was used every
 failure looks the same. Nothing of a failed decryption is kept.
+
+A content key opens one content: before anything of an opened envelope is handed over, its wrapped keys are remembered.
+Another content under one of them is opened only if it authenticates itself; else it says what somebody makes it say who
+cannot read it, to whoever answers, forwards or bounces it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import Enum, auto
 
 from gateway.cms.compressed import Compressed, decompress
 from gateway.cms.enveloped import Enveloped, decrypt
@@ -18,7 +23,7 @@ from gateway.cms.identity import Identity
 from gateway.cms.recipient import Recipient
 from gateway.cms.rejected import Rejected
 from gateway.engine.judging import Judge, Operations
-from gateway.engine.ports import Evidence, Keys
+from gateway.engine.ports import ContentKeys, Evidence, Keys, Use
 from gateway.engine.rate import FailureRate
 from gateway.errors import LimitExceeded, Malformed
 from gateway.mail.entity import Entity, read_entity
@@ -34,38 +39,68 @@ from gateway.smime.finding import (
     RecipientFinding,
     SignatureFinding,
     Status,
+    over_ciphertext_only,
     status_of,
     verdict,
 )
 from gateway.smime.layer import Layer
-from gateway.smime.open import CMS_TYPES, AnyLayer, SignedLayer, layer_name, read_layer
+from gateway.smime.open import CMS_TYPES, SignedLayer, layer_name, read_layer
+from gateway.smime.protected import Protected, read_protected
 
 MAX_LAYERS = 5
 """Layers in one another (row LIM-02); triple wrapping needs three."""
+
+
+class Access(Enum):
+    """When a key is used that is entitled to some recipient's mail."""
+
+    ANY = auto()
+    """Always: the others get a copy of their own."""
+    ALL = auto()
+    """Where every recipient is entitled."""
+    NONE = auto()
+
+    def allows(self, entitled: frozenset[str], recipients: Sequence[str]) -> bool:
+        """Return whether a key may be used that opens mail for those ``entitled``."""
+        return self is Access.ANY or (self is Access.ALL and entitled.issuperset(recipients))
 
 
 @dataclass(slots=True)
 class Opened:
     """What became of a message, filled in while it is unwrapped.
 
-    ``inner``: the entity to put in the place of the message's own; None: it stays. ``entitled``: for whom it was
-    opened; None: nothing was decrypted.
+    ``inner``: the entity to put in the place of the message's own; None: it stays. ``entitled``: for whom a private key
+    was to open it, whether or not it did; None: none was.
     """
 
     signature: SignatureFinding = field(default_factory=SignatureFinding)
     encryption: EncryptionFinding = field(default_factory=EncryptionFinding)
     layers: list[Layer] = field(default_factory=list)
     inner: bytes | None = None
+    protected: Protected = field(default_factory=Protected)
+    """What the header of the innermost content says, where all layers came off."""
     entitled: frozenset[str] | None = None
     key_used: bool = False
     """Whether a private key was applied, whatever came of it: nothing its sender gets back may depend on that."""
+    withheld: bool = False
+    """Whether a key that may open it for some recipient was left unused, as ``Access`` says."""
+    uses: list[Use] = field(default_factory=list)
+    """The wrapped content keys that name keys of ours, of every envelope that was opened."""
     wanted: tuple[Identity, ...] = ()
     """Recipient identifiers of the envelope that stayed closed, perhaps inside another, because no key is here."""
+
+    @property
+    def vouched(self) -> bool:
+        """Whether nobody can have changed the innermost content since its sender made it."""
+        return self.signature.status is Status.PASS or self.encryption.authenticated
 
 
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """Opens messages with the store's keys; ``size_limit`` in bytes bounds what compressed content may become."""
+    """Opens messages with the store's keys; ``size_limit`` in bytes bounds what compressed content may become.
+
+    ``content_keys`` are asked about what was opened, and with ``remember`` also take it down; None: they are not asked.
+    """
 
     judge: Judge
     keys: Keys
@@ -75,6 +110,8 @@ class Opener:
     size_limit: int
     open_opaque: bool = True
     accept_legacy: bool = False
+    content_keys: ContentKeys | None = None
+    remember: bool = False
 
     def open(
         self,
@@ -83,11 +120,51 @@ class Opener:
         author: str | None,
         recipients: Sequence[str],
         at: datetime,
+        access: Access = Access.ANY,
         *,
-        decrypting: bool = True,
+        record: str = "",
+        asked: bool = False,
+        opened: Opened | None = None,
     ) -> Opened:
-        """Unwrap a message. ``decrypting`` False: as somebody sees it who is entitled to nothing. Raises ``Fault``."""
-        opened = Opened()
+        """Unwrap a message. Raises ``Fault``.
+
+        ``record``: the id under which it is remembered. ``asked``: that a content key was reused is known, and no
+        reason to leave the message closed. ``opened`` is filled in on the way: any other exception is a bug, and it
+        then tells for whom a key may have been used.
+        """
+        opened = self._unwrap(content, header, author, recipients, at, access, opened or Opened())
+        earlier = self._reused(opened, record, at, asked)
+        if earlier is None:
+            return opened
+        closed = self._unwrap(content, header, author, (), at, Access.NONE, Opened())
+        closed.encryption = replace(
+            closed.encryption,
+            status=Encryption.FAILED,
+            reason=Reason.KEY_REUSED,
+            key=opened.encryption.key,
+            detail=f"a content key of this message opened something else before: record {earlier}",
+        )
+        closed.entitled, closed.key_used = opened.entitled, True
+        return closed
+
+    def _reused(self, opened: Opened, record: str, at: datetime, asked: bool) -> str | None:
+        """Return the record of another content that a key of this message opened; None: remembered anew."""
+        if self.content_keys is None or not opened.uses:
+            return None
+        proven = asked or opened.signature.status is Status.PASS
+        uses = [replace(use, authenticated=True) for use in opened.uses] if proven else opened.uses
+        return self.content_keys.remember(uses, record, at) if self.remember else self.content_keys.other(uses)
+
+    def _unwrap(
+        self,
+        content: bytes,
+        header: Header,
+        author: str | None,
+        recipients: Sequence[str],
+        at: datetime,
+        access: Access,
+        opened: Opened,
+    ) -> Opened:
         signed: list[SignedLayer] = []
         covered: list[SignedLayer] = []
         operations = Operations()
@@ -104,10 +181,12 @@ class Opener:
                     signed.append(layer)
                     entity = layer.part or self._carried(layer, opened)
                     continue
-                entity = self._unwrapped(layer, opened, recipients if decrypting else (), at, operations)
+                entity = self._unwrapped(layer, opened, recipients, at, access, operations)
                 if isinstance(layer, Enveloped):
                     covered += signed
                     signed.clear()
+            if opened.layers:
+                opened.protected = read_protected(entity, header)
         except _Closed:
             pass
         except Rejected as error:
@@ -115,10 +194,11 @@ class Opener:
         except LimitExceeded as error:
             return self._unreadable(opened, Reason.LIMIT, str(error))
         except Malformed as error:
-            return self._unreadable(opened, Reason.MALFORMED, str(error), _label(entity))
-        self._sum_up(opened, signed, covered, author, at, operations)
-        if not signed and not covered and opened.encryption.status is not Encryption.FAILED:
+            self._unreadable(opened, Reason.MALFORMED, str(error), _label(entity))
             _look_for_errant_layers(opened, entity)
+            return opened
+        self._sum_up(opened, signed, covered, author, at, operations)
+        _look_for_errant_layers(opened, entity)
         return opened
 
     def _carried(self, layer: SignedLayer, opened: Opened) -> Entity:
@@ -134,17 +214,26 @@ class Opener:
         opened: Opened,
         recipients: Sequence[str],
         at: datetime,
+        access: Access,
         operations: Operations,
     ) -> Entity:
         """Return the content of a layer; raises ``_Closed`` where it stays closed."""
         if isinstance(layer, Compressed):
             inner = as_entity(decompress(layer, self.size_limit))
+            if len(inner) > self.size_limit:
+                raise LimitExceeded(f"compressed content of more than {self.size_limit} octets with its line ends")
         else:
-            inner = self._decrypted(layer, opened, recipients, at, operations)
+            inner = self._decrypted(layer, opened, recipients, at, access, operations)
         return _put(opened, inner)
 
     def _decrypted(
-        self, layer: Enveloped, opened: Opened, recipients: Sequence[str], at: datetime, operations: Operations
+        self,
+        layer: Enveloped,
+        opened: Opened,
+        recipients: Sequence[str],
+        at: datetime,
+        access: Access,
+        operations: Operations,
     ) -> bytes:
         identities = tuple(item.identity for item in layer.recipients if item.identity is not None)
         held = self.evidence.named(identities)
@@ -152,9 +241,15 @@ class Opener:
         try:
             readers = [to for to in recipients if opened.entitled is None or to in opened.entitled]
             holding, entitled = self._key_for(layer, held, identities, readers)
+            if not access.allows(entitled, recipients):
+                opened.withheld = True
+                raise Rejected(
+                    Reason.NOT_ADDRESSED, "a key may open this, but not for all who get this copy, or not now"
+                )
+            opened.entitled = entitled
             plain = self._open(layer, opened, holding, at, operations)
         except Rejected as error:
-            if opened.entitled is None:
+            if opened.encryption.status is not Encryption.DECRYPTED:
                 opened.encryption = replace(finding, status=Encryption.FAILED, reason=error.reason)
             # Inside an envelope that was opened: what is told of it stays the same, or it were an oracle (row DEC-03).
             if error.reason is Reason.NO_KEY:
@@ -164,7 +259,7 @@ class Opener:
         opened.encryption = replace(
             finding, status=Encryption.DECRYPTED, key=holding.certificate.fingerprint, authenticated=row.aead
         )
-        opened.entitled = entitled
+        opened.uses += _uses(layer, held)
         return as_entity(plain)
 
     def _key_for(
@@ -190,6 +285,7 @@ class Opener:
     ) -> bytearray:
         certificate = holding.certificate
         if not self.failures.allows(certificate.public_key_id, at):
+            opened.key_used = True  # or it could be counted from outside which earlier ones failed
             raise Rejected(Reason.RATE, "too many failures with this key")
         key = self.keys.key(certificate.public_key_id)
         if key is None:
@@ -220,7 +316,10 @@ class Opener:
     ) -> None:
         innermost = self.judge.signers(signed[-1], author, at, operations) if signed else ()
         around = [finding for layer in covered for finding in self.judge.signers(layer, author, at, operations)]
-        opened.signature = verdict(innermost, around) if signed else SignatureFinding(signers=tuple(around))
+        if signed:
+            opened.signature = verdict(innermost, around)
+        elif around:
+            opened.signature = over_ciphertext_only(around)
         if opened.encryption.status is Encryption.DECRYPTED and opened.signature.status is Status.PASS:
             opened.encryption = replace(opened.encryption, authenticated=True)
 
@@ -257,6 +356,13 @@ def _described(layer: Enveloped, held: Mapping[Identity, Sequence[Holding]]) -> 
     return EncryptionFinding(cipher=cipher, key_algorithm=recipients[0].algorithm, recipients=recipients)
 
 
+def _uses(layer: Enveloped, held: Mapping[Identity, Sequence[Holding]]) -> list[Use]:
+    """Return the content keys in ``layer`` that are wrapped for keys of ours, that of the key in use among them."""
+    ours = {identity for identity, holdings in held.items() if any(holding.has_key for holding in holdings)}
+    content, authenticated = layer.digest, layer.cipher.aead
+    return [Use(item.wrapped, content, authenticated) for item in layer.recipients if item.identity in ours]
+
+
 def _recipient(item: Recipient, held: Mapping[Identity, Sequence[Holding]]) -> RecipientFinding:
     holdings = held.get(item.identity, ()) if item.identity is not None else ()
     return RecipientFinding(item.identity, item.method, holdings[0].certificate.fingerprint if holdings else None)
@@ -265,25 +371,28 @@ def _recipient(item: Recipient, held: Mapping[Identity, Sequence[Holding]]) -> R
 def _look_for_errant_layers(opened: Opened, root: Entity) -> None:
     """A signed or encrypted part below the root protects only itself (RFC 9787 §6.2; rows SIG-01, DEC-14)."""
     errant = {kind for entity in _below_root(root) if (kind := _errant(entity)) is not None}
-    if Layer.SIGNED in errant:
+    if Layer.SIGNED in errant and opened.signature.status is Status.NONE:
         reasons = (Reason.PARTIAL,)
         opened.signature = SignatureFinding(status_of(Reason.PARTIAL), reasons, Coverage.PARTIAL)
     if Layer.ENCRYPTED in errant and opened.encryption.status is Encryption.NONE:
         opened.encryption = EncryptionFinding(Encryption.PARTIAL, Reason.PARTIAL)
 
 
-def _below_root(entity: Entity) -> list[Entity]:
+def _below_root(entity: Entity) -> Iterator[Entity]:
     """The parts of a multipart at any depth; what stands in an attached message is that message's affair."""
-    if not entity.content_type.type.startswith("multipart/"):
-        return []
-    return [part for child in entity.children for part in (child, *_below_root(child))]
+    if entity.content_type.type.startswith("multipart/"):
+        for child in entity.children:
+            yield child
+            yield from _below_root(child)
 
 
 def _errant(entity: Entity) -> Layer | None:
-    if entity.content_type.type != "multipart/signed" and entity.content_type.type not in CMS_TYPES:
-        return None
+    """What a part is by its content; a signature only by its label too, for a file that is signed is just a file."""
+    labelled = entity.content_type.type == "multipart/signed" or entity.content_type.type in CMS_TYPES
     try:
-        layer: AnyLayer | None = read_layer(entity)
+        layer = read_layer(entity)
     except Malformed:
         return None
-    return None if layer is None else layer_name(layer)
+    if layer is None or (isinstance(layer, SignedLayer) and not labelled):
+        return None
+    return layer_name(layer)

@@ -2,7 +2,8 @@
 
 A re-delivered message gets a Message-ID of its own, for most helpdesks drop one they know, and answers the original
 (RFC 5322 §3.6.4), so that it is appended to the same ticket. That is written into the outer header *before* the
-message is processed again: results and seal then stand over the fields as they leave. The Subject is never touched.
+message is processed again: results and seal then stand over the fields as they leave. The Subject is touched by that
+processing alone, where a protected one is opened.
 """
 
 import re

@@ -20,10 +20,14 @@ from gateway.smime.finding import (
     SignatureFinding,
     SignerFinding,
     Status,
+    weightier,
 )
 
 PREFIX = "x-smime-gateway-"
 """Every field of the gateway begins so, in any spelling."""
+
+PROTECTED_SUBJECT = "X-SMIME-Gateway-Protected-Subject"
+"""Where a Subject stands that was protected inside and may not be believed."""
 
 VALUE_LIMIT = 200
 """Characters of one value from a certificate."""
@@ -159,15 +163,12 @@ def result_fields(
 
 
 def _results(finding: SignatureFinding) -> Iterable[str]:
-    """One result per signer; of a message without a signer, one for the message."""
+    """One result per signer that counts, each with the whole's status: one that is better must not be read as the
+    message's. Of a message without a signer, one for the message."""
     if not finding.signers:
         yield _result(finding.status, finding.reason, None)
     for signer in finding.signers:
-        status, reason = signer.status, signer.reason
-        if finding.status is not Status.PASS and status is Status.PASS:
-            # A good signer beside a bad one, or around ciphertext, must not be read as the message's result.
-            status, reason = finding.status, finding.reason
-        yield _result(status, reason, signer)
+        yield _result(finding.status, weightier(finding.reason, signer.reason), signer)
 
 
 def _result(status: Status, reason: str | None, signer: SignerFinding | None) -> str:

@@ -82,6 +82,10 @@ class Transaction:
     """Bytes that came, where the content was not kept because it is refused; None: those of ``content``."""
     retry_of: str | None = None
     """The record of the message's arrival, where this is another attempt at one that was held."""
+    may_open: bool = True
+    """Whether a private key may be used now; else what needs one stays closed, and is held."""
+    asked: bool = False
+    """An administrator asked for that attempt, knowing why the message was held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,12 @@ class Delivery:
     encrypted: bool = False
     opened: bool = False
     """Holds what was inside an envelope or a signature when it came: a bounce must not quote it."""
+    key_used: bool = False
+    """A private key of ours was used on it, or might have been: the sender may hear nothing that depends on the result,
+    whether it opened or not."""
+    as_it_came: "Callable[[], Delivery] | None" = None
+    """Makes the copy that goes to these recipients where the next hop refuses this one's content; None: no other.
+    Raises ``Fault``."""
     recode: Callable[[Octets], Octets] | None = None
     """Makes the content fit for a next hop without 8BITMIME; None: it is relayed as it is, whatever that offers."""
 

@@ -1,4 +1,4 @@
-"""What would help a message that could not be opened or judged: the reasons that pass when something is imported."""
+"""What would help a message that could not be opened or judged: something that is imported, or a human's decision."""
 
 from collections.abc import Iterable, Iterator
 
@@ -15,7 +15,9 @@ CURABLE = frozenset({Reason.NO_CERTIFICATE, Reason.NO_PATH, Reason.UNTRUSTED})
 
 
 def hold_of(opened: Opened) -> Hold | None:
-    """Return what to keep the message for; None: no import would change its result."""
+    """Return what to keep the message for; None: nothing would change its result."""
+    if opened.encryption.reason is Reason.KEY_REUSED:
+        return Hold(Reason.KEY_REUSED, frozenset(), unreadable=True)
     if opened.wanted:
         needs = frozenset(_named(NeedKind.RECIPIENT, opened.wanted))
         return Hold(Reason.NO_KEY, needs, unreadable=True) if needs else None

@@ -7,15 +7,19 @@ by its issuer or by a responder that the issuer authorised, and current. How fre
 
 from base64 import b64encode
 from datetime import datetime
+from hashlib import sha1
 from urllib.parse import quote
 
-from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
+from gateway.asn1.ber import pair, read
+from gateway.asn1.der import BIT_STRING
 from gateway.errors import Malformed
 from gateway.lookup.fetch import Fetch, NotFetched
+from gateway.pki.certificate import Certificate
+from gateway.pki.outline import read_outline
 from gateway.pki.revocation import MAX_RESPONSE_SIZE, UNREADABLE, Evidence, StatusResponse, read_status_response
 from gateway.pki.sources import Source
 from gateway.pki.status import Status, statuses
@@ -34,9 +38,17 @@ def fetch_response(source: Source, fetch: Fetch, at: datetime) -> StatusResponse
 def request_url(source: Source) -> str:
     """Return the URL that asks about the source's first certificate (RFC 6960 appendix A.1). Raises ``Malformed``."""
     try:
-        certificate, issuer = (x509.load_der_x509_certificate(item.der) for item in source.path[:2])
-        # A name for the issuer, not a signature: RFC 5019 §2.1.1 asks for SHA-1 here.
-        request = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, SHA1()).build()  # noqa: S303
+        certificate, issuer = source.path[:2]
+        # Names for the issuer, not signatures: RFC 5019 §2.1.1 asks for SHA-1 here.
+        name, key = (sha1(octets).digest() for octets in (issuer.subject_der, _key_bits(issuer)))  # noqa: S324
+        builder = ocsp.OCSPRequestBuilder().add_certificate_by_hash(name, key, certificate.serial, SHA1())  # noqa: S303
+        request = builder.build()
     except UNREADABLE as error:
         raise Malformed("no OCSP request can be made for this certificate") from error
     return f"{source.url.rstrip('/')}/{quote(b64encode(request.public_bytes(Encoding.DER)), safe='')}"
+
+
+def _key_bits(issuer: Certificate) -> bytes:
+    """The value of the BIT STRING subjectPublicKey (RFC 6960 §4.1.1)."""
+    _, bits = pair(read(read_outline(issuer.der).key))
+    return bits.expect(BIT_STRING).value[1:]

@@ -23,6 +23,8 @@ from gateway.reply import trouble
 
 NAME = "smime-gateway"
 ACTIONS = milter.ADDHDRS | milter.CHGHDRS | milter.CHGBODY | milter.CHGFROM
+REPORTING = milter.DELRCPT | milter.ADDRCPT_PAR
+"""What it takes to say which reports are wanted; a mail server without opens nothing."""
 QUIET = milter.P_NR_CONN | milter.P_NR_HELO | milter.P_NR_MAIL | milter.P_NR_RCPT | milter.P_NR_HDR | milter.P_NR_BODY
 UNUSED = milter.P_NODATA | milter.P_NOUNKNOWN | milter.P_NOEOH
 TURN = 0.05
@@ -41,7 +43,7 @@ class Server:
     def listen(self, address: str) -> None:
         """Open the socket (``unix:PATH``, ``inet:PORT@HOST``). Raises ``Fault``; libmilter tells syslog why."""
         milter.set_exception_policy(milter.TEMPFAIL)
-        milter.set_flags(ACTIONS)
+        milter.set_flags(ACTIONS | REPORTING)
         milter.set_connect_callback(_collecting(milter.P_NR_CONN, Session.connect))
         milter.set_helo_callback(_collecting(milter.P_NR_HELO, Session.helo))
         milter.set_envfrom_callback(_collecting(milter.P_NR_MAIL, self._begin))
@@ -92,12 +94,13 @@ class Server:
     # -- what libmilter calls -----------------------------------------------------------------------------------
 
     def _negotiate(self, context: Any, options: list[int]) -> int:
-        actions, steps = options[0] & ACTIONS, options[1] & (milter.P_HDR_LEADSPC | QUIET | UNUSED)
-        if actions != ACTIONS or not steps & milter.P_HDR_LEADSPC:
+        actions = options[0] & (ACTIONS | REPORTING)
+        steps = options[1] & (milter.P_HDR_LEADSPC | QUIET | UNUSED)
+        if actions & ACTIONS != ACTIONS or not steps & milter.P_HDR_LEADSPC:
             _logger.error("the mail server's milter protocol is too old for mail to be changed; its mail is deferred")
             steps &= ~milter.P_HDR_LEADSPC
         options[:] = [actions, steps, 0, 0]
-        session = Session(steps)
+        session = Session(steps, may_readdress=actions & REPORTING == REPORTING)
         context.setpriv(session)
         self._sessions.add(session)
         return int(milter.CONTINUE)

@@ -50,8 +50,11 @@ class Service:
     new_id: Callable[[], str]
     now: Callable[[], datetime]
 
-    def finish(self, client: Client, message: Message, carry: Carry) -> Reply:
-        """Bring a message to its end and return the answer for the mail server; positive: it keeps the message."""
+    def finish(self, client: Client, message: Message, carry: Carry, *, may_open: bool) -> Reply:
+        """Bring a message to its end and return the answer for the mail server; positive: it keeps the message.
+
+        ``may_open``: whether the mail server can be kept from telling the sender what became of an opened one.
+        """
         started = time.monotonic()
         content = message.take()
         refusal = _refusal(message, content)
@@ -66,6 +69,7 @@ class Service:
             received_at=self.now(),
             can_split=False,
             size=message.size if refusal else None,
+            may_open=may_open,
         )
         outcome = Outcome(Verdict.REJECT, refusal) if refusal else self._process(transaction)
         answer, receipts = self._hand_over(transaction, outcome, carry)
@@ -89,7 +93,7 @@ class Service:
         try:
             delivery = _suited(_only(outcome, transaction), transaction)
             changes = edits(transaction.content, delivery.content)
-            if changes.header or changes.body is not None:
+            if changes.header or changes.body is not None or delivery.key_used:
                 carry(changes, delivery)
         except Exception:
             _logger.exception("%s: the message could not be changed in place", transaction.id)

@@ -6,6 +6,7 @@ from typing import Any
 import milter
 
 from gateway.engine.transaction import Client, Delivery
+from gateway.mail.envelope import SUCCESS, Envelope
 from gateway.milter.edits import Change, Edits
 from gateway.milter.message import Message
 from gateway.milter.service import Service
@@ -28,12 +29,13 @@ class Session:
     of one that is lost, the rest is passed over.
     """
 
-    def __init__(self, steps: int) -> None:
-        """``steps``: the protocol options both sides agreed on."""
+    def __init__(self, steps: int, *, may_readdress: bool) -> None:
+        """``steps``: the protocol options both sides agreed on; ``may_readdress``: recipients may be put in anew."""
         self.steps = steps
         self.busy = False
         """Whether a message is under way."""
         self._fit = bool(steps & milter.P_HDR_LEADSPC)
+        self._may_readdress = may_readdress
         self._message: Message | None = None
         self._address: str | None = None
         self._helo: str | None = None
@@ -83,9 +85,12 @@ class Session:
             record_id = service.new_id()
             _logger.warning("%s: deferred, without a record: we are stopping, or it did not come whole", record_id)
             return trouble(record_id)
-        sender = message.envelope.sender
+        envelope = message.envelope
         return service.finish(
-            self._client(context), message, lambda edits, delivery: carry(context, edits, delivery, sender)
+            self._client(context),
+            message,
+            lambda edits, delivery: carry(context, edits, delivery, envelope.sender),
+            may_open=self._may_readdress and not _reported(envelope),
         )
 
     def _client(self, context: Any) -> Client:
@@ -95,13 +100,29 @@ class Session:
         return Client(self._address, context.getsymval("{auth_authen}") or None, self._helo, xforward=told)
 
 
+def _reported(envelope: Envelope) -> bool:
+    """Whether somebody hears what becomes of the mail, whatever we say.
+
+    A mail server tells who asked for it that it expanded an alias, with the header as we leave it. An address that we
+    cannot read we cannot put in anew.
+    """
+    unreadable = any(UNREADABLE in address for address in (envelope.sender, *envelope.addresses))
+    return unreadable or any(SUCCESS in to.reports for to in envelope.recipients)
+
+
 def carry(context: Any, edits: Edits, delivery: Delivery, sender: str) -> None:
     """Hand the edits over that make ``delivery``. Raises ``milter.error`` where the mail server is gone.
 
-    A bounce of opened mail must not quote it (RFC 3461 §4.3): the sender stays, and wants its header back only.
+    A bounce of opened mail must not quote it (RFC 3461 §4.3): the sender stays, and wants its header back only. Of mail
+    that a key was used for there is none: its recipients are deleted first, for one that is there is not added again.
     """
     content = delivery.content
-    if delivery.opened and UNREADABLE not in sender:
+    if delivery.key_used:
+        for recipient in delivery.recipients:
+            context.delrcpt(f"<{recipient.address}>")
+        for recipient in delivery.recipients:
+            context.addrcpt(f"<{recipient.address}>", " ".join(recipient.parameters))
+    if (delivery.opened or delivery.key_used) and UNREADABLE not in sender:
         context.chgfrom(f"<{sender}>", "RET=HDRS")
     for edit in edits.header:
         if isinstance(edit, Change):

@@ -1,8 +1,9 @@
 """X.509 certificates as facts (RFC 5280, RFC 8550), and what each fact permits.
 
 ``read_certificate`` reads a certificate once; nothing is judged by it but that it parses. Only the extensions we use
-are read, so that an oddity elsewhere in a certificate does not make its owner's mail unreadable. Addresses come from
-the subjectAltName (``names``), those of the subject stand apart, the common name is never looked at.
+are read, so that an oddity elsewhere in a certificate does not make its owner's mail unreadable; these, key, dates and
+signature have to be right. Addresses come from the subjectAltName (``mail_names``), those of the subject stand apart,
+the common name is never looked at.
 
 Not here: what may be imported (``acceptance``), and who issued a certificate (``path``).
 """
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import (
     dsa,
@@ -26,18 +26,20 @@ from cryptography.hazmat.primitives.asymmetric import (
 )
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import NameOID
 
-from gateway.asn1.ber import Element, Fields, read
-from gateway.asn1.der import BIT_STRING, BOOLEAN, OCTET_STRING, SEQUENCE
+from gateway.asn1.ber import Fields, read
+from gateway.asn1.der import BIT_STRING, BOOLEAN, INTEGER, OCTET_STRING, SEQUENCE
 from gateway.errors import LimitExceeded, Malformed
-from gateway.pki.names import mail_names, usable_ascii
+from gateway.pki.mail_names import mail_names, usable_ascii
+from gateway.pki.names import rfc4514, values
+from gateway.pki.outline import read_outline
 from gateway.reason import Reason
 
 MAX_SIZE = 256 * 1024
 """Bytes; the largest certificates in use (post-quantum signatures) have some 60 kB."""
 
 RSASSA_PSS = "1.2.840.113549.1.1.10"
+EMAIL_ADDRESS = "1.2.840.113549.1.9.1"
 EMAIL_PROTECTION = "1.3.6.1.5.5.7.3.4"
 ANY_USAGE = "2.5.29.37.0"
 
@@ -67,7 +69,7 @@ class Certificate:
     fingerprint: str
     """SHA-256 over ``der``, lower-case hexadecimal."""
     subject: str
-    """RFC 4514."""
+    """RFC 4514, as ``names`` shows it."""
     issuer: str
     subject_der: bytes
     issuer_der: bytes
@@ -80,12 +82,16 @@ class Certificate:
     subject_addresses: tuple[str, ...]
     """emailAddress attributes of the subject, as written; unusable ones are left out."""
     is_ca: bool
+    path_length: int | None
+    """The pathLenConstraint; None: there is none."""
     key_usage: frozenset[str] | None
     """RFC 5280 names such as ``digitalSignature``; None: extension absent."""
     extended_key_usage: frozenset[str] | None
     """Dotted OIDs; None: extension absent."""
     subject_key_id: bytes | None
     authority_key_id: bytes | None
+    smime_capabilities: bytes | None
+    """The SMIMECapabilities (DER, RFC 4262), not read yet; None: extension absent."""
     public_key: PublicKeyTypes
     public_key_id: str
     """SHA-256 of the SubjectPublicKeyInfo, lower-case hexadecimal."""
@@ -129,10 +135,14 @@ class Certificate:
         return self.key_kind in SEALING_KINDS and (self.curve is None or self.curve in NIST_CURVES)
 
     @property
-    def _is_mail_leaf(self) -> bool:
+    def is_for_mail(self) -> bool:
         """RFC 8550 §4.4.4: extended key usage absent, or emailProtection, or anyExtendedKeyUsage in it."""
         extended = self.extended_key_usage
-        return not self.is_ca and (extended is None or EMAIL_PROTECTION in extended or ANY_USAGE in extended)
+        return extended is None or EMAIL_PROTECTION in extended or ANY_USAGE in extended
+
+    @property
+    def _is_mail_leaf(self) -> bool:
+        return not self.is_ca and self.is_for_mail
 
     def _allows(self, usage: str) -> bool:
         """An absent keyUsage restricts nothing (RFC 5280 §4.2.1.3)."""
@@ -147,37 +157,38 @@ def read_certificate(der: bytes) -> Certificate:
         return _read(bytes(der))
     except UnsupportedAlgorithm as error:
         raise UnsupportedKey(f"the certificate's public key is of an unsupported kind: {error}") from error
-    except (ValueError, TypeError, OverflowError, x509.InvalidVersion) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise Malformed(f"the certificate does not parse: {error}") from error
 
 
 def _read(der: bytes) -> Certificate:
-    parsed = x509.load_der_x509_certificate(der)
-    body = read(parsed.tbs_certificate_bytes).expect(SEQUENCE)
-    issuer, subject, key_algorithm = _outline(body)
-    extensions = _extensions(body)
-    key = parsed.public_key()
+    outline = read_outline(der)
+    bare, extensions = outline.bare, outline.extensions
+    key = bare.public_key()
     kind, size, curve = key_facts(key)
+    constraints = extensions.get("2.5.29.19")
     return Certificate(
         der=der,
         fingerprint=sha256(der).hexdigest(),
-        subject=parsed.subject.rfc4514_string(),
-        issuer=parsed.issuer.rfc4514_string(),
-        subject_der=subject,
-        issuer_der=issuer,
-        serial=parsed.serial_number,
-        not_before=parsed.not_valid_before_utc,
-        not_after=parsed.not_valid_after_utc,
+        subject=rfc4514(outline.subject),
+        issuer=rfc4514(outline.issuer),
+        subject_der=outline.subject,
+        issuer_der=outline.issuer,
+        serial=outline.serial,
+        not_before=bare.not_valid_before_utc,
+        not_after=bare.not_valid_after_utc,
         addresses=mail_names(extensions.get("2.5.29.17")),
-        subject_addresses=_subject_addresses(parsed.subject),
-        is_ca=_is_ca(extensions.get("2.5.29.19")),
+        subject_addresses=tuple(filter(usable_ascii, values(outline.subject, EMAIL_ADDRESS))),
+        is_ca=_is_ca(constraints),
+        path_length=_path_length(constraints),
         key_usage=_key_usage(extensions.get("2.5.29.15")),
         extended_key_usage=_extended_key_usage(extensions.get("2.5.29.37")),
         subject_key_id=_subject_key_id(extensions.get("2.5.29.14")),
         authority_key_id=_authority_key_id(extensions.get("2.5.29.35")),
+        smime_capabilities=extensions.get("1.2.840.113549.1.9.15"),
         public_key=key,
         public_key_id=public_key_id(key),
-        key_kind="rsa-pss" if key_algorithm == RSASSA_PSS else kind,
+        key_kind="rsa-pss" if _key_algorithm(outline.key) == RSASSA_PSS else kind,
         key_size=size,
         curve=curve,
     )
@@ -215,33 +226,9 @@ def key_facts(key: PublicKeyTypes) -> tuple[str, int, str | None]:
     raise UnsupportedKey(f"a key of an unsupported kind: {type(key).__name__}")
 
 
-def _outline(body: Element) -> tuple[bytes, bytes, str]:
-    """Return issuer and subject as they stand in a TBSCertificate (RFC 5280 §4.1), and the key's algorithm."""
-    fields = Fields(body)
-    fields.optional(0xA0)
-    _serial, _signature, issuer, _validity, subject, key = (fields.next() for _ in range(6))
-    algorithm = Fields(key).next()
-    return bytes(issuer.raw), bytes(subject.raw), Fields(algorithm).next().dotted()
-
-
-def _extensions(body: Element) -> dict[str, bytes]:
-    """Return the extensions' values by dotted OID; one that stands twice is Malformed (RFC 5280 §4.2)."""
-    values: dict[str, bytes] = {}
-    for child in body.children:
-        if child.tag == 0xA3:
-            for extension in child.only().children:
-                fields = Fields(extension)
-                name = fields.next().dotted()
-                fields.optional(BOOLEAN)
-                if name in values:
-                    raise Malformed(f"the certificate has the extension {name} twice")
-                values[name] = fields.next().octets()
-    return values
-
-
-def _subject_addresses(subject: x509.Name) -> tuple[str, ...]:
-    values = [attribute.value for attribute in subject.get_attributes_for_oid(NameOID.EMAIL_ADDRESS)]
-    return tuple(value for value in values if isinstance(value, str) and usable_ascii(value))
+def _key_algorithm(key: bytes) -> str:
+    """Return the dotted OID in a SubjectPublicKeyInfo."""
+    return Fields(Fields(read(key)).next()).next().dotted()
 
 
 def _is_ca(value: bytes | None) -> bool:
@@ -249,6 +236,15 @@ def _is_ca(value: bytes | None) -> bool:
         return False
     flag = Fields(read(value)).optional(BOOLEAN)
     return flag is not None and flag.value != b"\0"
+
+
+def _path_length(value: bytes | None) -> int | None:
+    if value is None:
+        return None
+    fields = Fields(read(value))
+    fields.optional(BOOLEAN)
+    length = fields.optional(INTEGER)
+    return None if length is None else length.integer()
 
 
 _KEY_USAGES = (

@@ -1,62 +1,27 @@
 """Who issued whom: by name, key identifiers and, always, a verified signature (RFC 5280 §6.1.3, RFC 4158).
 
-Names are compared as RFC 5280 §7.1 asks, without regard to case, blanks and string type. Every signature is checked
-at most once per ``Issuances`` and no more than its limit in all, and keys that are costly on purpose are not used, so
-that a hostile heap of certificates has a fixed price. Nothing here says whom to trust.
+Names are compared by value (``names``). Every signature is checked at most once per ``Issuances`` and no more than its
+limit in all, and keys that are costly on purpose are not used, so that a hostile heap of certificates has a fixed
+price. Nothing here says whom to trust.
 """
-
-import unicodedata
-from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
 
-from gateway.asn1.ber import Element, Fields, read
-from gateway.asn1.der import SEQUENCE, SET
+from gateway.asn1.ber import Fields, read
+from gateway.asn1.der import SEQUENCE
 from gateway.errors import Malformed
 from gateway.pki.certificate import RSA_BITS, Certificate
-
-NameKey = tuple[frozenset[tuple[bytes, bytes | str]], ...]
+from gateway.pki.names import NameKey, name_key, same_name
+from gateway.pki.outline import read_outline
 
 Signed = x509.Certificate | x509.CertificateRevocationList
 
-_TEXT = {0x0C: "utf-8", 0x12: "ascii", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1A: "ascii", 0x1E: "utf-16-be"}
-"""Character sets by string type; what does not decode is compared octet by octet."""
 _MAX_EXPONENT = 64
 """Bits of an RSA exponent; larger ones make a check cost as much as a signature."""
 _MAX_DSA = 4096
-_MAX_NAME = 2048
-"""Octets."""
-
-
-def name_key(der: bytes) -> NameKey:
-    """Return what equal Names (DER) have in common; one that is huge or does not parse equals only itself."""
-    return _folded(der) if len(der) <= _MAX_NAME else _as_it_stands(der)
-
-
-def _as_it_stands(der: bytes) -> NameKey:
-    return (frozenset(((b"", der),)),)
-
-
-@lru_cache(maxsize=1024)
-def _folded(der: bytes) -> NameKey:
-    try:
-        return tuple(
-            frozenset(map(_attribute, rdn.expect(SET).children)) for rdn in read(der).expect(SEQUENCE).children
-        )
-    except Malformed:
-        return _as_it_stands(der)
-
-
-def _attribute(element: Element) -> tuple[bytes, bytes | str]:
-    fields = Fields(element)
-    kind, value = fields.next().oid(), fields.next()
-    try:
-        text = value.value.decode(_TEXT.get(value.tag, "ascii"))
-    except UnicodeDecodeError:
-        return kind, value.value
-    return kind, " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def identity(certificate: Certificate) -> tuple[NameKey, str]:
@@ -72,7 +37,7 @@ def may_issue(issuer: Certificate) -> bool:
 def names_issuer(certificate: Certificate, issuer: Certificate) -> bool:
     """Whether ``certificate`` says that it is by ``issuer``: name, and key identifiers where both have them."""
     identifiers = {certificate.authority_key_id, issuer.subject_key_id} - {None}
-    return len(identifiers) < 2 and name_key(certificate.issuer_der) == name_key(issuer.subject_der)
+    return len(identifiers) < 2 and same_name(certificate.issuer_der, issuer.subject_der)
 
 
 class Issuances:
@@ -99,8 +64,8 @@ class Issuances:
 
     def _verified(self, certificate: Certificate, issuer: Certificate) -> bool:
         try:
-            parsed = x509.load_der_x509_certificate(certificate.der)
-            return is_signed_by(parsed, parsed.tbs_certificate_bytes, issuer)
+            outline = read_outline(certificate.der)
+            return is_signed_by(outline.bare, outline.body, issuer)
         except UnsupportedAlgorithm:
             self.unsupported = True
             return False
@@ -139,8 +104,10 @@ def _verify(signed: Signed, body: bytes, issuer: Certificate) -> None:
             key.verify(signature, body, scheme, hashed)
         case rsa.RSAPublicKey() as key, padding.PKCS1v15() as scheme if hashed and issuer.key_kind == "rsa":
             key.verify(signature, body, scheme, hashed)
+        case rsa.RSAPublicKey() as key, None if isinstance(hashed, hashes.MD5) and isinstance(signed, x509.Certificate):
+            key.verify(signature, body, padding.PKCS1v15(), hashed)  # the judgement will say that it is weak
         case rsa.RSAPublicKey(), None:
-            raise UnsupportedAlgorithm("an RSA signature of a kind that is not checked, such as one with MD5")
+            raise UnsupportedAlgorithm("an RSA signature of a kind that is not checked, such as one with MD2")
         case ec.EllipticCurvePublicKey() as key, ec.ECDSA() as scheme:
             key.verify(signature, body, scheme)
         case dsa.DSAPublicKey() as key, None if hashed:

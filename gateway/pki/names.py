@@ -1,66 +1,48 @@
-"""The mail addresses in a certificate's subjectAltName (RFC 5280 §4.2.1.6, RFC 9598), and Names as text.
+"""Names of subjects and issuers (X.501): shown as text (RFC 4514), and compared by value (RFC 5280 §7.1).
 
-Two forms of mail name count: rfc822Name, ASCII only, and SmtpUTF8Mailbox, only with a non-ASCII local part and only
-with an A-label domain. A name that is not exactly one plain addr-spec is left out: control characters, NUL, blanks, a
-second ``@``, display names and the like never take part in a comparison. Names are kept as written; who compares
-folds them.
+Read by ourselves, for authorities write characters that their string type does not have, and values that are no
+strings; whose name it is does not depend on that. Nothing rests on the text. Names that compare as equal make two
+certificates candidates for one another and no more: what decides is always a signature.
 """
 
-import re
+import unicodedata
 from functools import lru_cache
 
-from cryptography import x509
+from gateway.asn1.ber import Element, Fields, pair, read
+from gateway.asn1.der import SEQUENCE, SET, UTF8_STRING, oid, sequence, tlv
+from gateway.errors import Malformed
 
-from gateway.asn1.ber import Element, Fields, read
-from gateway.asn1.der import SEQUENCE, UTF8_STRING
-from gateway.errors import LimitExceeded, Malformed
-
-MAX_NAMES = 1000
-MAX_ADDRESS = 64 + 1 + 255
-"""Bytes: local part, ``@`` and domain at their largest (RFC 5321 §4.5.3.1)."""
+NameKey = tuple[frozenset[tuple[bytes, bytes | str]], ...]
 
 MAX_DISTINGUISHED = 1024
 """Octets of a Name that is given as text; real ones have some 200."""
+_MAX_COMPARED = 2048
+"""Octets of a Name that is compared by value."""
 _SHOWN = 64
-"""Octets of any other."""
+"""Octets of what is shown in hexadecimal."""
 
-RFC822_NAME, OTHER_NAME = 0x81, 0xA0
-SMTP_UTF8_MAILBOX = "1.3.6.1.5.5.7.8.9"
+_WIDE = {0x1C: "utf-32-be", 0x1E: "utf-16-be"}
+_NARROW = frozenset({UTF8_STRING, 0x12, 0x13, 0x14, 0x16, 0x1A})
+"""NumericString, PrintableString, TeletexString, IA5String, VisibleString: often UTF-8 or Latin-1 so labelled."""
 
-_ATOM = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]"
-_TEXT = r"[\x21\x23-\x5b\x5d-\x7e]|\\[\x21-\x7e]"
-_DOMAIN = r"(?:[A-Za-z0-9._-]++|\[[\x21-\x3f\x41-\x5a\x5e-\x7e]++\])"
-_ASCII = re.compile(rf'(?:{_ATOM}++|"(?:{_TEXT})*+")@{_DOMAIN}')
-_UTF8 = re.compile(rf'(?:(?:{_ATOM}|[^\x00-\x7f])++|"(?:{_TEXT}|[^\x00-\x7f])*+")@{_DOMAIN}')
-
-
-def usable_ascii(address: str) -> bool:
-    """Whether ``address`` is one plain ASCII addr-spec."""
-    return len(address) <= MAX_ADDRESS and _ASCII.fullmatch(address) is not None
-
-
-def usable_utf8(address: str) -> bool:
-    """Whether ``address`` is one printable addr-spec with a non-ASCII local part and an ASCII domain (RFC 9598 §3)."""
-    fits = len(address.encode()) <= MAX_ADDRESS and address.isprintable() and not address.isascii()
-    return fits and _UTF8.fullmatch(address) is not None
+_SHORT = {
+    "2.5.4.3": "CN",
+    "2.5.4.6": "C",
+    "2.5.4.7": "L",
+    "2.5.4.8": "ST",
+    "2.5.4.9": "STREET",
+    "2.5.4.10": "O",
+    "2.5.4.11": "OU",
+    "0.9.2342.19200300.100.1.1": "UID",
+    "0.9.2342.19200300.100.1.25": "DC",
+}
 
 
-def mail_names(value: bytes | None) -> tuple[str, ...]:
-    """Return the usable mail names of a subjectAltName extension's value, in order. Raises ``Malformed``."""
-    if value is None:
-        return ()
-    found: list[str] = []
-    for count, name in enumerate(read(value).expect(SEQUENCE).children):
-        if count >= MAX_NAMES:
-            raise LimitExceeded(f"the certificate has more than {MAX_NAMES} alternative names")
-        address = _address(name)
-        if address is not None and address not in found:
-            found.append(address)
-    return tuple(found)
+# ── as text ──
 
 
 def rfc4514(name: bytes) -> str:
-    """Return a Name (DER) as text, like ``Certificate.issuer``; one that is huge or does not parse as ``#`` and hex."""
+    """Return a Name (DER) as text; one that is huge or no Name as ``#`` and hexadecimal."""
     return _shown(name) if len(name) <= MAX_DISTINGUISHED else _hexadecimal(name)
 
 
@@ -68,31 +50,112 @@ def rfc4514(name: bytes) -> str:
 def _shown(name: bytes) -> str:
     """The same few issuers name everybody's certificates, so what was read once is kept."""
     try:
-        return x509.Name.from_bytes(name).rfc4514_string()
-    except (ValueError, TypeError):
-        return _hexadecimal(name)  # it came in somebody's mail, and nothing rests on it
+        return ",".join(map(_relative, reversed(read(name).expect(SEQUENCE).children)))
+    except Malformed:
+        return _hexadecimal(name)
 
 
-def _hexadecimal(name: bytes) -> str:
-    return f"#{name[:_SHOWN].hex()}{'...' if len(name) > _SHOWN else ''}"
+def _relative(rdn: Element) -> str:
+    attributes = rdn.expect(SET).children
+    if not attributes:
+        raise Malformed("a relative distinguished name without attributes")
+    return "+".join(map(_assertion, attributes))
 
 
-def _address(name: Element) -> str | None:
-    if name.tag == RFC822_NAME:
-        address = name.value.decode("latin-1")
-        return address if usable_ascii(address) else None
-    if name.tag == OTHER_NAME:
-        return _smtp_utf8_mailbox(name)
-    return None
+def _assertion(attribute: Element) -> str:
+    fields = Fields(attribute)
+    kind, value = fields.next().dotted(), fields.next()
+    text = _text(value)
+    return f"{_SHORT.get(kind, kind)}={_hexadecimal(bytes(value.raw)) if text is None else _escaped(text)}"
 
 
-def _smtp_utf8_mailbox(name: Element) -> str | None:
-    fields = Fields(name, OTHER_NAME)
-    kind, value = fields.next().dotted(), fields.take(OTHER_NAME)
-    if kind != SMTP_UTF8_MAILBOX:
-        return None
+def values(name: bytes, kind: str) -> tuple[str, ...]:
+    """Return what the strings of one type of attribute say, by its dotted OID; nothing of what is no Name."""
+    wanted = oid(kind)
     try:
-        address = value.only().expect(UTF8_STRING).value.decode()
-    except UnicodeDecodeError as error:
-        raise Malformed("an SmtpUTF8Mailbox is not UTF-8") from error
-    return address if usable_utf8(address) else None
+        attributes = [item for rdn in read(name).expect(SEQUENCE).children for item in rdn.expect(SET).children]
+        found = [pair(item)[1] for item in attributes if bytes(item.children[0].raw) == wanted]
+    except (Malformed, IndexError):
+        return ()
+    return tuple(text for value in found if (text := _text(value)) is not None)
+
+
+def spelt_plainly(name: bytes) -> bytes:
+    """Return a Name in which each value is a UTF8String: what it says, or ``#`` and hexadecimal. Raises ``Malformed``.
+
+    Equal Names stay equal, and different ones different, but for a string that begins with ``#``.
+    """
+    return sequence(
+        *(tlv(SET, *map(_plainly, rdn.expect(SET).children)) for rdn in read(name).expect(SEQUENCE).children)
+    )
+
+
+def _plainly(attribute: Element) -> bytes:
+    kind, value = pair(attribute)
+    text = _text(value)
+    return sequence(
+        bytes(kind.raw), tlv(UTF8_STRING, (f"#{bytes(value.raw).hex()}" if text is None else text).encode())
+    )
+
+
+def _escaped(text: str) -> str:
+    """RFC 4514 §2.4."""
+    shown = "".join(f"\\{char}" if char in '\\,;+<>"' else char for char in text).replace("\0", "\\00")
+    if shown.startswith(("#", " ")):
+        shown = f"\\{shown}"
+    return f"{shown[:-1]}\\ " if text.endswith(" ") and len(text) > 1 else shown
+
+
+def _hexadecimal(der: bytes) -> str:
+    return f"#{der[:_SHOWN].hex()}{'...' if len(der) > _SHOWN else ''}"
+
+
+def _text(value: Element) -> str | None:
+    """Return what a string of any type says; None: it is no string."""
+    octets = value.value
+    try:
+        if value.tag in _WIDE:
+            return octets.decode(_WIDE[value.tag])
+        return octets.decode() if value.tag in _NARROW else None
+    except UnicodeDecodeError:
+        return octets.decode("latin-1") if value.tag in _NARROW else None
+
+
+# ── compared ──
+
+
+def same_name(one: bytes, other: bytes) -> bool:
+    """Whether two Names (DER) are the same: string types, case and blanks do not count."""
+    return one == other or name_key(one) == name_key(other)
+
+
+def name_key(der: bytes) -> NameKey:
+    """Return what equal Names (DER) have in common; one that is huge or does not parse equals only itself.
+
+    RDNs count in their order, the attributes of one RDN in any; values as RFC 4518 prepares them, near enough: NFKC,
+    case folded, blanks at the ends gone and others single. What is no string is compared octet by octet.
+    """
+    return _folded(der) if len(der) <= _MAX_COMPARED else _as_it_stands(der)
+
+
+def _as_it_stands(der: bytes) -> NameKey:
+    return (frozenset(((b"", der),)),)
+
+
+@lru_cache(maxsize=1024)
+def _folded(der: bytes) -> NameKey:
+    try:
+        return tuple(
+            frozenset(map(_attribute, rdn.expect(SET).children)) for rdn in read(der).expect(SEQUENCE).children
+        )
+    except Malformed:
+        return _as_it_stands(der)
+
+
+def _attribute(element: Element) -> tuple[bytes, bytes | str]:
+    fields = Fields(element)
+    kind, value = fields.next().oid(), fields.next()
+    text = _text(value)
+    if text is None:
+        return kind, bytes(value.raw)
+    return kind, " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split())

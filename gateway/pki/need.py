@@ -12,8 +12,7 @@ from functools import lru_cache
 from hashlib import sha256
 
 from gateway.pki.certificate import Certificate
-from gateway.pki.issuance import name_key
-from gateway.pki.names import MAX_DISTINGUISHED
+from gateway.pki.names import MAX_DISTINGUISHED, name_key
 
 
 class NeedKind(StrEnum):

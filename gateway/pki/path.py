@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.pki.certificate import Certificate
-from gateway.pki.issuance import Issuances, NameKey, identity, may_issue, name_key, names_issuer
+from gateway.pki.issuance import Issuances, identity, may_issue, names_issuer
+from gateway.pki.names import NameKey, name_key, same_name
 from gateway.pki.trust import Trust
 from gateway.reason import Reason
 
@@ -58,7 +59,7 @@ def chain_for(leaf: Certificate, candidates: Iterable[Certificate], at: datetime
 def is_root(certificate: Certificate) -> bool:
     """Whether it is self-issued under its own key, as far as it says so itself."""
     own_key = certificate.authority_key_id in (None, certificate.subject_key_id)
-    return own_key and name_key(certificate.subject_der) == name_key(certificate.issuer_der)
+    return own_key and same_name(certificate.subject_der, certificate.issuer_der)
 
 
 def _rank(issuer: Certificate, at: datetime | None) -> tuple[bool, bool, datetime, str]:

@@ -38,17 +38,16 @@ from pyhanko_certvalidator.policy_decl import (
 )
 from pyhanko_certvalidator.validate import async_validate_path
 
+from gateway.errors import Malformed
 from gateway.pki.certificate import Certificate
 from gateway.pki.path import Path
+from gateway.pki.standin import STUMBLES, Originals
 from gateway.reason import Reason
 
 T = TypeVar("T")
 
 REFUSALS = (ValidationError, PathError, CRLValidationError, OCSPValidationError, InvalidSignature)
 """How the library says no."""
-STUMBLES = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RuntimeError)
-"""How the library and asn1crypto fail on values that are valid DER and yet not what they expect."""
-
 _ANY_TIME = datetime(5000, 1, 1, tzinfo=UTC)
 _ALWAYS = timedelta(days=365 * 4990)
 """All dates from year 10 to 9990 count as valid."""
@@ -61,14 +60,16 @@ def fault_of(path: Path) -> tuple[Reason, str] | None:
     Untrusted: a CA was not entitled to it. The text may quote names from the certificates, in printable ASCII.
     """
     try:
+        originals = Originals(path[1:])
         context = ValidationContext(
             trust_roots=[],
             moment=_ANY_TIME,
             time_tolerance=_ALWAYS,
             revinfo_policy=CertRevTrustPolicy(NO_REVOCATION),
             algorithm_usage_policy=AcceptAllAlgorithms(),
+            signature_validator=originals,
         )
-        chain = library_path(path)
+        chain = library_path(path, originals)
         finished(async_validate_path(context, chain))
         if not all(_permits(certificate, path[0]) for certificate in list(chain.iter_certs(include_root=True))[:-1]):
             return Reason.UNTRUSTED, "a mail name of the certificate is outside the namespace of an issuing authority"
@@ -76,14 +77,14 @@ def fault_of(path: Path) -> tuple[Reason, str] | None:
         return Reason.UNTRUSTED, note(str(error))
     except UnsupportedAlgorithm:
         return Reason.UNSUPPORTED_ALGORITHM, "a signature in the path is of an unsupported algorithm"
-    except STUMBLES:
+    except (Malformed, *STUMBLES):
         return Reason.MALFORMED, "a certificate of the path has an extension that does not parse"
     return None
 
 
-def library_path(path: Path) -> ValidationPath:
-    """Return ``path`` as the library wants it. Raises ``STUMBLES``."""
-    leaf, *middle, anchor = (x509.Certificate.load(certificate.der) for certificate in path)
+def library_path(path: Path, originals: Originals) -> ValidationPath:
+    """Return ``path`` as the library wants it. Raises ``Malformed`` and ``STUMBLES``."""
+    leaf, *middle, anchor = originals.certificates(path)
     return _Chain(CertTrustAnchor(anchor, _qualifiers(anchor)), reversed(middle), leaf)
 
 

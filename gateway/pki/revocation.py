@@ -13,9 +13,12 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import ocsp
 
+from gateway.asn1.ber import Element, Fields, read
+from gateway.asn1.der import INTEGER, SEQUENCE, sequence
 from gateway.errors import LimitExceeded, Malformed
 from gateway.pki.certificate import Certificate
 from gateway.pki.issuance import is_signed_by
+from gateway.pki.names import rfc4514
 
 MAX_LIST_SIZE = 32 * 1024 * 1024
 MAX_RESPONSE_SIZE = 64 * 1024
@@ -60,7 +63,7 @@ class RevocationList:
     def is_signed_by(self, signer: Certificate) -> bool:
         """Whether ``signer``'s key made the signature; whether it may sign CRLs is not asked."""
         try:
-            return is_signed_by(self.parsed, self.parsed.tbs_certlist_bytes, signer)
+            return is_signed_by(self.parsed, bytes(read(self.der).children[0].raw), signer)
         except UnsupportedAlgorithm:
             return False
 
@@ -118,14 +121,16 @@ def read_revocation_list(data: bytes) -> RevocationList:
 
 
 def _read_list(data: bytes) -> RevocationList:
-    parsed = x509.load_der_x509_crl(data)
+    outline = read(data).expect(SEQUENCE)
+    issuer = _issuer(outline)
+    parsed = _loaded(data, outline, issuer)
     point = _extension(parsed, x509.IssuingDistributionPoint)
     number = _extension(parsed, x509.CRLNumber)
     return RevocationList(
         der=data,
         fingerprint=sha256(data).hexdigest(),
-        issuer=parsed.issuer.rfc4514_string(),
-        issuer_der=parsed.issuer.public_bytes(),
+        issuer=rfc4514(issuer),
+        issuer_der=issuer,
         this_update=parsed.last_update_utc,
         next_update=parsed.next_update_utc,
         number=None if number is None else number.crl_number,
@@ -133,6 +138,25 @@ def _read_list(data: bytes) -> RevocationList:
         is_indirect=point is not None and point.indirect_crl,
         parsed=parsed,
     )
+
+
+def _issuer(outline: Element) -> bytes:
+    """Return the issuer of a CertificateList as it stands (RFC 5280 §5.1)."""
+    fields = Fields(Fields(outline).take(SEQUENCE))
+    fields.optional(INTEGER)
+    fields.take(SEQUENCE)
+    return bytes(fields.take(SEQUENCE).raw)
+
+
+def _loaded(data: bytes, outline: Element, issuer: bytes) -> x509.CertificateRevocationList:
+    """Return a CRL; where `cryptography` will not have its issuer's name, without that."""
+    try:
+        return x509.load_der_x509_crl(data)
+    except ValueError:
+        body, *rest = outline.children
+        fields = (bytes(field.raw) for field in body.children)
+        nameless = sequence(*(sequence() if field == issuer else field for field in fields))
+        return x509.load_der_x509_crl(sequence(nameless, *(bytes(field.raw) for field in rest)))
 
 
 def _extension(parsed: x509.CertificateRevocationList, kind: type[Extension]) -> Extension | None:

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 
-from cryptography import x509
-from cryptography.x509.oid import AuthorityInformationAccessOID
-
+from gateway.errors import Malformed
+from gateway.pki.outline import read_outline
 from gateway.pki.path import Path
-from gateway.pki.revocation import UNREADABLE
+from gateway.pki.points import distribution_points, responders
 
+_DISTRIBUTION_POINTS, _AUTHORITY_ACCESS = "2.5.29.31", "1.3.6.1.5.5.7.1.1"
 MAX_OF_A_KIND = 4
 """Addresses of one certificate that are looked at."""
 _URL = re.compile(r"https?://[!-~]{1,1000}", re.IGNORECASE)
@@ -52,13 +52,14 @@ class Source:
 def sources_of(path: Path) -> tuple[Source, ...]:
     """Return the sources that the first certificate of ``path`` (two or more, an anchor last) names, best first."""
     try:
-        extensions = x509.load_der_x509_certificate(path[0].der).extensions
-    except UNREADABLE:
+        extensions = read_outline(path[0].der).extensions
+        lists = _distinct(_lists(extensions.get(_DISTRIBUTION_POINTS)))
+        urls = _distinct(responders(access)) if (access := extensions.get(_AUTHORITY_ACCESS)) else []
+    except Malformed:
         return ()
-    lists, responders = _distinct(_lists(extensions)), _distinct(_responders(extensions))
     return (
         *(Source(Kind.LIST, url, path) for url in lists),
-        *(Source(Kind.RESPONSE, url, path) for url in responders),
+        *(Source(Kind.RESPONSE, url, path) for url in urls),
     )
 
 
@@ -66,25 +67,7 @@ def _distinct(urls: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(url for url in urls if _URL.fullmatch(url)))[:MAX_OF_A_KIND]
 
 
-def _lists(extensions: x509.Extensions) -> Iterator[str]:
-    try:
-        points = extensions.get_extension_for_class(x509.CRLDistributionPoints).value
-    except x509.ExtensionNotFound:
-        return
-    for point in points:
-        if not (point.reasons or point.crl_issuer):
-            yield from (
-                name.value for name in point.full_name or () if isinstance(name, x509.UniformResourceIdentifier)
-            )
-
-
-def _responders(extensions: x509.Extensions) -> Iterator[str]:
-    try:
-        access = extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    except x509.ExtensionNotFound:
-        return
-    for description in access:
-        name = description.access_location
-        of_status = description.access_method == AuthorityInformationAccessOID.OCSP
-        if of_status and isinstance(name, x509.UniformResourceIdentifier):
-            yield name.value
+def _lists(value: bytes | None) -> Iterator[str]:
+    for point in distribution_points(value) if value else ():
+        if not (point.partial or point.delegated):
+            yield from point.urls

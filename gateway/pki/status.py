@@ -16,9 +16,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from itertools import islice
 
-from asn1crypto import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.x509 import CRLDistributionPoints, DirectoryName, ExtensionNotFound, load_der_x509_certificate
 from pyhanko_certvalidator.context import ValidationContext
 from pyhanko_certvalidator.errors import RevokedError
 from pyhanko_certvalidator.path import ValidationPath
@@ -32,13 +30,19 @@ from pyhanko_certvalidator.policy_decl import (
 from pyhanko_certvalidator.revinfo.validate_crl import verify_crl
 from pyhanko_certvalidator.revinfo.validate_ocsp import verify_ocsp_response
 
-from gateway.pki.abridged import Originals
+from gateway.errors import Malformed
+from gateway.pki.abridged import abridged
 from gateway.pki.certificate import Certificate
-from gateway.pki.issuance import Issuances, name_key, names_issuer
+from gateway.pki.issuance import Issuances, names_issuer
+from gateway.pki.names import name_key, same_name
+from gateway.pki.outline import read_outline
 from gateway.pki.path import Path
-from gateway.pki.pkix import REFUSALS, STUMBLES, finished, library_path
-from gateway.pki.revocation import UNREADABLE, Evidence, RevocationList, StatusResponse
+from gateway.pki.pkix import REFUSALS, finished, library_path
+from gateway.pki.points import distribution_points
+from gateway.pki.revocation import Evidence, RevocationList, StatusResponse
+from gateway.pki.standin import STUMBLES, Originals
 
+_DISTRIBUTION_POINTS = "2.5.29.31"
 SKEW = timedelta(minutes=5)
 MAX_SIGNERS = 8
 """Certificates other than the path's that may have signed its CRLs."""
@@ -133,22 +137,19 @@ def _lists(
 
 
 def _is_authentic(item: RevocationList, signers: Iterable[Certificate]) -> bool:
-    return any(
-        item.is_signed_by(signer) for signer in signers if name_key(signer.subject_der) == name_key(item.issuer_der)
-    )
+    return any(item.is_signed_by(signer) for signer in signers if same_name(signer.subject_der, item.issuer_der))
 
 
 def _delegates(certificate: Certificate, item: RevocationList) -> bool:
     """Whether ``certificate`` names the issuer of an indirect list as its cRLIssuer (RFC 5280 §6.3.3 b 1)."""
     if not item.is_indirect:
         return False
+    value = read_outline(certificate.der).extensions.get(_DISTRIBUTION_POINTS)
     try:
-        extensions = load_der_x509_certificate(certificate.der).extensions
-        points = extensions.get_extension_for_class(CRLDistributionPoints).value
-    except (ExtensionNotFound, *UNREADABLE):
+        points = distribution_points(value) if value else []
+    except Malformed:
         return False
-    names = (name.value for point in points for name in point.crl_issuer or () if isinstance(name, DirectoryName))
-    return name_key(item.issuer_der) in {name_key(name.public_bytes()) for name in names}
+    return any(same_name(item.issuer_der, name) for point in points for name in point.issuers)
 
 
 def _signers(path: Path, carried: Sequence[Certificate], lists: Iterable[RevocationList]) -> list[Certificate]:
@@ -187,9 +188,10 @@ def _heard(
     if not (evidence.lists or evidence.responses):
         return found
     try:
-        chain = library_path(path)
-        context = _context(chain, path, signers, evidence, at, policy)
-    except (*REFUSALS, *STUMBLES):
+        originals = Originals(path[1:])
+        chain = library_path(path, originals)
+        context = _context(chain, originals, path, signers, evidence, at, policy)
+    except (Malformed, *REFUSALS, *STUMBLES):
         return found
     for verify in (verify_ocsp_response, verify_crl):
         try:
@@ -204,21 +206,21 @@ def _heard(
 
 def _context(
     chain: ValidationPath,
+    originals: Originals,
     path: Path,
     signers: Sequence[Certificate],
     evidence: Evidence,
     at: datetime,
     policy: CertRevTrustPolicy,
 ) -> ValidationContext:
-    originals = Originals()
     serials = {certificate.serial for certificate in (*path, *signers)}
     issuers = list(chain.iter_certs(include_root=False))[:-1]
     context = ValidationContext(
         trust_roots=[chain.trust_anchor],
-        other_certs=[*issuers, *(x509.Certificate.load(signer.der) for signer in signers)],
+        other_certs=[*issuers, *originals.certificates(signers)],
         moment=at,
         time_tolerance=SKEW,
-        crls=[originals.abridged(item, serials) for item in evidence.lists],
+        crls=[abridged(item, serials, originals) for item in evidence.lists],
         ocsps=[response.der for response in evidence.responses],
         revinfo_policy=policy,
         algorithm_usage_policy=AcceptAllAlgorithms(),

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from hashlib import sha256
 
 from gateway.pki.certificate import Certificate
-from gateway.pki.issuance import NameKey, identity, may_issue, name_key
+from gateway.pki.issuance import identity, may_issue
+from gateway.pki.names import NameKey, name_key
 
 
 class Trust:

@@ -1,8 +1,9 @@
 """The judgement of a signer's certificate: may it be believed, and if not, for which reasons (RFC 5280 §6, RFC 8550).
 
 Each fact is found by itself and all that are wrong are named: whether a path leads to an anchor, whether it holds, the
-dates, usages, algorithms and keys of its certificates, and their revocation. Of several paths the best one counts. A
-leaf that an administrator trusts for itself needs no path, but its own dates, usage, key and revocation count.
+dates, usages, algorithms and keys of its certificates, and their revocation. Of several paths the best one counts. An
+intermediate whose extended key usage excludes mail vouches for no signer; an anchor's does not count. A leaf that an
+administrator trusts for itself needs no path, but its own dates, usage, key and revocation count.
 
 ``judge`` is pure: time is ``at``, evidence is what the caller has. Certificates from the mail (``carried``) serve to
 build paths and are never trusted. A finding says between which times it stays the same, for ``Verdicts`` to keep it.
@@ -15,12 +16,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from gateway.pki.acceptance import LEGACY_RSA_BITS
 from gateway.pki.certificate import RSA_BITS, Certificate
-from gateway.pki.issuance import name_key
+from gateway.pki.names import name_key
+from gateway.pki.outline import read_outline
 from gateway.pki.path import MAX_CARRIED, Path, build_paths, is_root
 from gateway.pki.pkix import fault_of
 from gateway.pki.revocation import NO_EVIDENCE, Evidence
@@ -30,6 +31,7 @@ from gateway.reason import Reason
 
 REVOCATION_UNKNOWN = "revocation=unknown"
 """The note of ``Revocation.SOFT``."""
+NOT_FOR_MAIL = "an issuing authority of the path is not for mail by its extended key usage"
 
 _BROKEN = {Reason.NO_PATH, Reason.UNTRUSTED, Reason.LIMIT, Reason.UNSUPPORTED_ALGORITHM, Reason.MALFORMED}
 _WEAK_DIGESTS = frozenset({"sha1", "md5"})
@@ -112,23 +114,24 @@ class _Case:
             if not judged[-1].reasons:
                 break
         best = min(judged, key=_gravity) if judged else self._stranded()
-        anchor = best.path[-1] if judged and not best.reasons & _BROKEN else None
+        anchor = best.path[-1] if judged and best.holds else None
         since, until = _window(self._at, self._times())
         ordered = tuple(reason for reason in Reason if reason in best.reasons)
         return PathFinding(ordered, best.path, anchor, tuple(best.notes), since, until, best.unknown)
 
     def _stranded(self) -> "_Judged":
-        path = self._paths.stranded
-        return _Judged(path, self._facts(path) | {self._paths.cause})
+        judged = self._by_itself(self._paths.stranded)
+        judged.reasons.add(self._paths.cause)
+        return judged
 
     def _judged(self, path: Path) -> "_Judged":
         """Judge a path that ends at an anchor, or a leaf that is trusted for itself."""
-        judged = _Judged(path, self._facts(path))
+        judged = self._by_itself(path)
         fault = fault_of(path) if len(path) > 1 else None
         if fault is not None:
             judged.reasons.add(fault[0])
             judged.notes.append(fault[1])
-        if not judged.reasons & _BROKEN:
+        if judged.holds:
             self._judge_revocation(judged)
         return judged
 
@@ -154,6 +157,14 @@ class _Case:
         """Stored certificates first, then those of the mail."""
         stored = [signer for item in self._evidence.lists for signer in self._trust.named(name_key(item.issuer_der))]
         return [*stored, *self._carried]
+
+    def _by_itself(self, path: Path) -> "_Judged":
+        judged = _Judged(path, self._facts(path))
+        if not all(issuer.is_for_mail for issuer in self._signed(path)[1:]):
+            judged.reasons.add(Reason.WRONG_USAGE)
+            judged.notes.append(NOT_FOR_MAIL)
+            judged.for_mail = False
+        return judged
 
     def _facts(self, path: Path) -> set[Reason]:
         """What the certificates of a path say by themselves."""
@@ -185,7 +196,7 @@ class _Case:
 
     def _digest_fault(self, certificate: Certificate) -> Reason | None:
         try:
-            digest = x509.load_der_x509_certificate(certificate.der).signature_hash_algorithm
+            digest = read_outline(certificate.der).bare.signature_hash_algorithm
         except UnsupportedAlgorithm:
             return Reason.UNSUPPORTED_ALGORITHM
         weak = _WEAK_DIGESTS - (_LEGACY_DIGESTS if self._strictness.accept_legacy else frozenset())
@@ -208,10 +219,16 @@ class _Judged:
     reasons: set[Reason]
     notes: list[str] = field(default_factory=list)
     unknown: tuple[Path, ...] = ()
+    for_mail: bool = True
+    """Whether all that issue in it may issue for mail."""
+
+    @property
+    def holds(self) -> bool:
+        return self.for_mail and not self.reasons & _BROKEN
 
 
 def _gravity(judged: _Judged) -> tuple[bool, int]:
-    return bool(judged.reasons & _BROKEN), len(judged.reasons)
+    return not judged.holds, len(judged.reasons)
 
 
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)

@@ -14,7 +14,7 @@ from collections.abc import Collection
 
 from gateway.errors import LimitExceeded
 from gateway.mail.canonical import has_long_line
-from gateway.mail.header import Content, Field, Header, edit, read_header
+from gateway.mail.header import HEADER_LIMIT, Content, Field, Header, edit, read_header
 from gateway.mail.transfer import Buffer, encode_base64, encode_quoted_printable
 from gateway.mail.transport import fit, with_crlf
 
@@ -52,14 +52,14 @@ def as_entity(content: Buffer) -> bytes:
 
 def _is_usable(content: bytes) -> bool:
     """Whether ``content`` begins with a MIME header that all readers take for the same one, and an empty line."""
+    end = _END_OF_HEADER.search(content, 0, HEADER_LIMIT)
+    block = _unified(content[: end.end()]) if end else b""
     try:
-        header = read_header(content)
+        header = read_header(block)
     except LimitExceeded:
         return False
     promoted = [field.name for field in header.fields if field.name in PROMOTED]
-    if header.end == header.body or not header.reads_one_way:
-        return False
-    return 0 < len(promoted) == len(set(promoted)) and is_clean(content[: header.end])
+    return header.reads_one_way and 0 < len(promoted) == len(set(promoted)) and is_clean(block)
 
 
 def is_clean(fields: Content) -> bool:
@@ -76,13 +76,17 @@ def _text(octets: bytes) -> bytes:
     if _CONTROL.search(octets) or octets.replace(b"\r\n", b"").count(b"\r"):
         encoding, body = "quoted-printable", encode_quoted_printable(octets, binary=True)
     else:
-        body = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        body = _unified(octets)
         if has_long_line(body):
             encoding, body = "quoted-printable", encode_quoted_printable(body)
         elif body.isascii():
             encoding = "7bit"
     head = f"Content-Type: text/plain; charset={_charset(octets)}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
     return head.encode() + body
+
+
+def _unified(octets: bytes) -> bytes:
+    return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def _charset(octets: bytes) -> str:
@@ -93,10 +97,13 @@ def _charset(octets: bytes) -> str:
     return "utf-8"
 
 
-def put_in_place(header: Header, drop: Collection[Field], inner: bytes) -> tuple[bytes, memoryview]:
+def put_in_place(
+    header: Header, drop: Collection[Field], inner: bytes, subject: bytes | None = None
+) -> tuple[bytes, memoryview]:
     """Return header block and body of a message with the entity ``inner``, of ``as_entity``, in the place of its own.
 
-    All of the message's fields but Content-* and ``drop`` stay in order. What SMTP cannot carry is re-coded.
+    All of the message's fields but Content-* and ``drop`` stay in order; a ``subject`` field takes the place of what
+    Subject there is. What SMTP cannot carry is re-coded.
     """
     own = [field for field in header.fields if field.name.startswith("content-")]
     inner_header = read_header(inner)
@@ -104,8 +111,23 @@ def put_in_place(header: Header, drop: Collection[Field], inner: bytes) -> tuple
     made = fit(b"".join((*promoted, b"\r\n", memoryview(inner)[inner_header.body :])))
     version = b"" if header.named("mime-version") else b"MIME-Version: 1.0\r\n"
     end = made.index(b"\r\n\r\n") + 4
-    outer = edit(bytes(header.content[: header.end]), header, drop={*drop, *own})
-    return b"".join((outer, version, made[:end])), memoryview(made)[end:]
+    return b"".join((_fields(header, {*drop, *own}, subject), version, made[:end])), memoryview(made)[end:]
+
+
+def left_in_place(header: Header, drop: Collection[Field], subject: bytes | None = None) -> bytes:
+    """Return the header block, empty line included, of a message that keeps its content; as in ``put_in_place``."""
+    return _fields(header, set(drop), subject) + bytes(header.content[header.end : header.body])
+
+
+def _fields(header: Header, drop: set[Field], subject: bytes | None) -> bytes:
+    """Return the fields without ``drop``; every reader finds a ``subject`` that is given, and no other."""
+    fields = bytes(header.content[: header.end])
+    if subject is None:
+        return edit(fields, header, drop=drop)
+    there = header.named("subject")
+    if not there:
+        return edit(fields, header, drop=drop, prepend=subject)
+    return edit(fields, header, drop=drop.union(there[1:]), replace={there[0]: subject})
 
 
 def _plain(field: bytes) -> bytes:

@@ -5,11 +5,12 @@ that is wrong is one reason; the order of the reasons is fixed, the first gives 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from gateway.cms.identity import Identity
+from gateway.mail.address import folded
 from gateway.pki.certificate import Certificate
 from gateway.pki.path import Path
 from gateway.reason import Reason
@@ -121,12 +122,16 @@ class Coverage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SignatureFinding:
-    """The verdict on a message's signature. ``signers``: those of the verdict first, then those over ciphertext."""
+    """The verdict on a message's signature, and the ``signers`` that count, the one that decides first.
+
+    ``others`` are for the record: further signatures of the same signers, and those over ciphertext that was opened.
+    """
 
     status: Status = Status.NONE
     reasons: tuple[Reason, ...] = ()
     coverage: Coverage = Coverage.NONE
     signers: tuple[SignerFinding, ...] = ()
+    others: tuple[SignerFinding, ...] = ()
     detail: str | None = None
     """What exactly was malformed, unsupported or over a limit."""
 
@@ -171,17 +176,53 @@ class EncryptionFinding:
     """What exactly was malformed, unsupported or over a limit; None for what a key produced."""
 
 
-def verdict(signers: Iterable[SignerFinding], over_ciphertext: Iterable[SignerFinding] = ()) -> SignatureFinding:
-    """Return the verdict of the signers of one layer that covers the whole: the worst of them counts (row SIG-05)."""
-    found = tuple(sorted(signers, key=_weight))
-    reasons = ordered(reason for signer in found for reason in signer.reasons)
+def verdict(signatures: Iterable[SignerFinding], over_ciphertext: Iterable[SignerFinding] = ()) -> SignatureFinding:
+    """Return the verdict on the signatures of one layer that covers the whole.
+
+    Of one signer's the best counts (RFC 4853), of several signers the worst (row SIG-05).
+    """
+    people = _people(signatures)
+    counted = sorted((one[0] for one in people), key=_weight)
+    reasons = ordered(reason for signer in counted for reason in signer.reasons)
     return SignatureFinding(
         status=status_of(reasons[0] if reasons else None),
         reasons=reasons,
         coverage=Coverage.WHOLE,
-        signers=(*reversed(found), *over_ciphertext) if not reasons else (*found, *over_ciphertext),
+        signers=tuple(counted),
+        others=(*(signer for one in people for signer in one[1:]), *over_ciphertext),
     )
 
 
+def over_ciphertext_only(signatures: Iterable[SignerFinding]) -> SignatureFinding:
+    """Return the verdict where all signatures are over ciphertext that was opened: what is read is not what they cover.
+
+    None is ``pass``: whoever knows the recipients can put a signature of his own around somebody else's ciphertext.
+    """
+    found = verdict(signatures)
+    reasons = found.reasons or (Reason.PARTIAL,)
+    return replace(found, status=status_of(reasons[0]), reasons=reasons, coverage=Coverage.PARTIAL)
+
+
+def _people(signatures: Iterable[SignerFinding]) -> list[list[SignerFinding]]:
+    """Return the signatures of each signer, the best first: certificates that share an address are one signer's."""
+    people: list[tuple[frozenset[str], list[SignerFinding]]] = []
+    for signature in signatures:
+        addresses = frozenset(map(folded, signature.addresses))
+        same = [one for one in people if not addresses.isdisjoint(one[0])]
+        joined = (
+            addresses.union(*(known for known, _ in same)),
+            [*(found for _, one in same for found in one), signature],
+        )
+        people = [one for one in people if one not in same] + [joined]
+    return [sorted(found, key=_weight, reverse=True) for _, found in people]
+
+
 def _weight(signer: SignerFinding) -> int:
-    return -1 if signer.reason is None else _RANK[signer.reason]
+    """Where a finding stands in the order of reasons; behind all where everything holds."""
+    return len(ORDER) if signer.reason is None else _RANK[signer.reason]
+
+
+def weightier(one: Reason | None, other: Reason | None) -> Reason | None:
+    """Return the weightier of two reasons."""
+    found = ordered(reason for reason in (one, other) if reason is not None)
+    return found[0] if found else None

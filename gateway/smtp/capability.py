@@ -19,6 +19,10 @@ GROWTH = 0.7
 """Sealed content is base64 of more than the original: an outbound message may be this part of the next hop's SIZE."""
 
 
+FIELDS = 16_384
+"""The most that our fields add to an inbound message, in bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """The keywords of an EHLO answer, upper case, with their parameters as given."""
@@ -52,12 +56,16 @@ def read_capabilities(reply: Reply) -> Capabilities:
     return Capabilities({first.upper(): tuple(rest) for first, *rest in filter(None, words)})
 
 
+def _passing(direction: Direction, size: int) -> int:
+    """Return how large a message may be so that what becomes of it is within a next hop's ``size``."""
+    return int(size * GROWTH) if direction is Direction.OUTBOUND else max(size - FIELDS, size // 2)
+
+
 def accepted_size(direction: Direction, limits: Limits, next_hop: Capabilities) -> int:
     """Return the largest message in bytes that a door takes."""
     if next_hop.size is None:
         return limits.message_size
-    passing = int(next_hop.size * GROWTH) if direction is Direction.OUTBOUND else next_hop.size
-    return min(limits.message_size, passing)
+    return min(limits.message_size, _passing(direction, next_hop.size))
 
 
 def offered(direction: Direction, limits: Limits, next_hop: Capabilities) -> list[str]:

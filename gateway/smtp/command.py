@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from gateway.engine.transaction import Client
 from gateway.errors import GatewayError, Malformed
 from gateway.mail.address import parse_path
+from gateway.mail.envelope import Recipient
 from gateway.reply import Reply, reply
 from gateway.smtp.capability import XFORWARD, Capabilities
 from gateway.smtp.door import client_address
@@ -87,6 +88,13 @@ def check_characters(address: str, *, utf8: bool) -> None:
 def path_line(verb: str, address: str, parameters: Iterable[str]) -> bytes:
     """Return a MAIL or RCPT command as it goes on the wire; ``verb`` is ``MAIL FROM`` or ``RCPT TO``."""
     return " ".join((f"{verb}:<{address}>", *parameters)).encode() + b"\r\n"
+
+
+def rcpt_line(recipient: Recipient, next_hop: Capabilities) -> bytes:
+    """Return the RCPT command for a recipient, with what the next hop takes of its parameters."""
+    named = [(parameter.partition("=")[0].upper(), parameter) for parameter in recipient.parameters]
+    taken = [parameter for name, parameter in named if RCPT_PARAMETERS.get(name, name) in next_hop]
+    return path_line("RCPT TO", recipient.address, taken)
 
 
 def forwarded(parameters: Iterable[str], next_hop: Capabilities, *, size: bool) -> tuple[str, ...]:

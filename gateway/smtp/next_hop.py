@@ -126,6 +126,11 @@ class HopTransaction:
         return self._connection is None or self._connection.broken
 
     @property
+    def in_data(self) -> bool:
+        """Whether content was sent in it."""
+        return self._in_data
+
+    @property
     def capabilities(self) -> Capabilities:
         """What this connection's server offers."""
         return self._current.capabilities

@@ -4,14 +4,13 @@ No bounce and no receipt is asked for (NOTIFY=NEVER, RFC 3461 §4.1): the origin
 it came, and a bounce must not quote what was encrypted.
 """
 
-from gateway.engine.transaction import Client, Delivery
-from gateway.mail.envelope import Envelope
+from gateway.engine.transaction import Client, Delivery, Octets
+from gateway.mail.envelope import Envelope, Recipient
 from gateway.reply import Reply
 from gateway.smtp.capability import Capabilities
-from gateway.smtp.command import path_line, xforward_lines
-from gateway.smtp.content import Octets
+from gateway.smtp.command import path_line, rcpt_line, xforward_lines
+from gateway.smtp.copy import accepted, sender_of, suited
 from gateway.smtp.next_hop import HopTransaction, Pool, begin
-from gateway.smtp.relay import accepted, suited
 
 
 async def send(pool: Pool, client: Client, envelope: Envelope, delivery: Delivery) -> Reply:
@@ -23,22 +22,22 @@ async def send(pool: Pool, client: Client, envelope: Envelope, delivery: Deliver
     hop = await begin(pool)
     try:
         delivery = await suited(delivery, hop.capabilities)
-        return await _say(hop, client, envelope, delivery.content)
+        return await _say(hop, client, envelope, delivery)
     finally:
         hop.abandon()
 
 
-async def _say(hop: HopTransaction, client: Client, envelope: Envelope, content: Octets) -> Reply:
+async def _say(hop: HopTransaction, client: Client, envelope: Envelope, delivery: Delivery) -> Reply:
     offers = hop.capabilities
-    notify = ("NOTIFY=NEVER",) if "DSN" in offers else ()
-    lines = [path_line("MAIL FROM", envelope.sender, _parameters(envelope, content, offers))]
-    lines += [path_line("RCPT TO", address, notify) for address in envelope.addresses]
+    sender = sender_of(delivery, envelope.sender, offers)
+    lines = [path_line("MAIL FROM", sender, _parameters(envelope, delivery.content, offers))]
+    lines += [rcpt_line(Recipient(address, ("NOTIFY=NEVER",)), offers) for address in envelope.addresses]
     answers = await hop.begin(xforward_lines(client, offers.xforward), lines)
     refused = [answer for answer in answers if not accepted(answer)]
     if refused:
         await hop.reset()
         return next((answer for answer in refused if not answer.permanent), refused[0])
-    return await hop.deliver(content)
+    return await hop.deliver(delivery.content)
 
 
 def _parameters(envelope: Envelope, content: Octets, offers: Capabilities) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from gateway.engine.transaction import Direction
 from gateway.errors import Fault
-from gateway.mail.envelope import Envelope, Recipient
+from gateway.mail.envelope import FAILURE, Envelope, Recipient
 from gateway.reply import Reply, reply
 from gateway.smtp.capability import accepted_size
 from gateway.smtp.command import (
@@ -20,16 +20,18 @@ from gateway.smtp.command import (
     declared_size,
     forwarded,
     path_line,
+    rcpt_line,
     read_mail,
     read_rcpt,
     xforward_lines,
 )
 from gateway.smtp.connection import HopFault
 from gateway.smtp.content import Content
+from gateway.smtp.copy import accepted
 from gateway.smtp.dialogue import Goodbye
 from gateway.smtp.door import Auth
 from gateway.smtp.next_hop import HopTransaction, begin
-from gateway.smtp.relay import accepted, passed_on
+from gateway.smtp.relay import passed_on
 from gateway.smtp.service import Service
 from gateway.smtp.session import Session
 
@@ -85,7 +87,7 @@ class MailSession(Session):
         size = self.service.door.direction is Direction.INBOUND
         mail = path_line("MAIL FROM", path.address, forwarded(path.parameters, offers, size=size))
         wanted = [self._read_rcpt(argument) for argument in self._rcpts_at_hand()]
-        lines = [mail, *(_line(path) for path in wanted if isinstance(path, Path))]
+        lines = [mail, *self._lines(wanted)]
         try:
             first, *rest = await hop.begin(xforward_lines(self.client, offers.xforward), lines)
         except HopFault as fault:
@@ -103,7 +105,7 @@ class MailSession(Session):
         if self.hop is None:
             raise Rejection(NO_MAIL)
         wanted = [self._read_rcpt(each) for each in (argument, *self._rcpts_at_hand())]
-        lines = [_line(path) for path in wanted if isinstance(path, Path)]
+        lines = self._lines(wanted)
         try:
             answers = await self.hop.say(lines) if lines else []
         except HopFault as fault:
@@ -135,6 +137,14 @@ class MailSession(Session):
         except Rejection as rejection:
             return rejection.reply
         return path
+
+    def _lines(self, wanted: list[Path | Reply]) -> list[bytes]:
+        """Return the RCPT commands for the next hop; of what comes in nobody is told that it arrived, or is late."""
+        assert self.hop is not None
+        recipients = [Recipient(path.address, path.parameters) for path in wanted if isinstance(path, Path)]
+        if self.service.door.direction is Direction.INBOUND:
+            recipients = [recipient.limited_to((FAILURE,)) for recipient in recipients]
+        return [rcpt_line(recipient, self.hop.capabilities) for recipient in recipients]
 
     def _take(self, wanted: list[Path | Reply], answers: list[Reply]) -> None:
         """Answer RCPT commands in order: our own refusals as they are, the others as the next hop answered them."""
@@ -187,7 +197,3 @@ class MailSession(Session):
         self.flush()
         if delivered:
             await handover.settle(acknowledged=told)
-
-
-def _line(path: Path) -> bytes:
-    return path_line("RCPT TO", path.address, path.parameters)

@@ -18,12 +18,13 @@ from gateway.mail.envelope import Envelope
 from gateway.reply import BARE, Reply, reply, trouble
 from gateway.smtp.budget import Budget
 from gateway.smtp.content import Content, looping
+from gateway.smtp.copy import unavailable
 from gateway.smtp.credentials import Logins
 from gateway.smtp.dialogue import CLOSING, Dialogue
 from gateway.smtp.door import Address, Door, Limits
 from gateway.smtp.next_hop import HopTransaction, Pool
 from gateway.smtp.page import Books, Page
-from gateway.smtp.relay import Handover, Relay, unavailable
+from gateway.smtp.relay import Handover, Relay
 
 Process = Callable[[Transaction], Awaitable[Outcome]]
 """The engine: what is to become of a message."""

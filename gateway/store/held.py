@@ -6,6 +6,8 @@ has it. What the attempt gave ends it, or leaves it ``ready`` for a later hour, 
 tries an entry at a time: it is leased, and free again when the lease is over or the process is dead. One whose
 attempts end so three times is failed, so that no message stops the gateway for ever.
 
+One whose content key opened something else (``key-reused``) waits for nothing but an administrator who names it.
+
 An import and an attempt may cross. So every entry knows the generation of the store it was judged under; if that is
 not the store's when the entry is written, something was imported meanwhile, and the entry is ready at once. One that
 needs nothing (a milter could not open it for some recipients and not for others) is ready after a minute.
@@ -44,6 +46,8 @@ AFTER_THE_ORIGINAL = timedelta(minutes=1)
 MAX_CRASHES = 3
 ENTRY_COST = 4096
 """Bytes that an entry takes beside its content, about."""
+BY_HAND = Reason.KEY_REUSED
+"""The reason of those that only an administrator has tried again, who names each and knows what it may be."""
 PRUNE_AT_ONCE = 100
 _CANDIDATES = 50
 _TABLE = schema.held
@@ -106,7 +110,7 @@ class StoredHeld:
             held_content.write(connection, key, message.id, name, content)
             needs.replace(connection, message.id, message.needs)
             overtaken = _line_up(connection) != judged_under
-            if overtaken or not message.needs:
+            if message.reason is not BY_HAND and (overtaken or not message.needs):
                 due = message.received_at + (timedelta() if message.needs else AFTER_THE_ORIGINAL)
                 connection.execute(update(_TABLE).where(_TABLE.c.id == message.id).values(state=State.READY, due=due))
         return Held(message.id, new=True)
@@ -181,7 +185,8 @@ class StoredHeld:
             row = connection.execute(select(_TABLE).where(*self._ours(held))).first()
             if row is None:
                 return
-            state = State.WAITING if row.generation == generation else State.READY
+            waits = reason is BY_HAND or row.generation == generation
+            state = State.WAITING if waits else State.READY
             ended = {"owner": None, "crashes": 0, "asked": False, "due": row.received_at}
             connection.execute(update(_TABLE).where(_TABLE.c.id == held).values(state=state, reason=reason, **ended))
             needs.replace(connection, held, wanted)
@@ -208,12 +213,17 @@ class StoredHeld:
             return one_message(connection, name)
 
     def retry(self, names: Sequence[str] = ()) -> Sequence[HeldMessage]:
-        """Make these messages (none named: all) ready at once, as asked for; return them. Raises ``Refused``."""
+        """Make these messages ready at once, as asked for; return them. Raises ``Refused``.
+
+        None named: all but those that must be named.
+        """
         with self._database.write() as connection:
             _line_up(connection)
             wanted = [_TABLE.c.state != State.TRYING]
             if names:
                 wanted.append(_TABLE.c.id.in_([_idle(connection, name).id for name in names]))
+            else:
+                wanted.append(_TABLE.c.reason != BY_HAND)
             chosen = messages(connection, *wanted)
             ready = {"state": State.READY, "due": _TABLE.c.received_at, "attempts": 0, "crashes": 0, "asked": True}
             connection.execute(update(_TABLE).where(*wanted).values(ready))

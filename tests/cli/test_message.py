@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -170,6 +171,31 @@ def test_nothing_of_an_earlier_message_stays_in_the_output(command: Command) -> 
     refused = command.put("bad.eml", SECRET.replace(b"From: ", b"From: a@b, "))
     assert command(*TO_ALICE, "--output", out, refused).code == 65
     assert [file.name for file in out.iterdir()] == ["record.json"]
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {str(path.relative_to(folder)): path.stat().st_mode & 0o777 for path in folder.rglob("*")}
+
+
+def test_what_is_written_is_for_nobody_elses_eyes(command: Command) -> None:
+    """Whatever the umask; a folder that is there is not ours to change, a file that is there is."""
+    path, out = command.put("in.eml", SECRET), command.folder / "there" / "new" / "out"
+    (command.folder / "there").mkdir(mode=0o755)
+    record = command.folder / "there" / "record.json"
+    record.write_text("x" * 100_000)
+    record.chmod(0o644)
+    umask = os.umask(0)
+    try:
+        assert command(*TO_ALICE, "--output", out, "--record", record, path).code == 0
+        assert command(*TO_ALICE, "--output", out / "many", path, command.put("more.eml", SECRET)).code == 0
+    finally:
+        os.umask(umask)
+    folders = {"new", "new/out", "new/out/many", "new/out/many/in.eml", "new/out/many/more.eml"}
+    found = modes(command.folder / "there")
+    assert {name for name, mode in found.items() if mode == 0o700} == folders
+    assert {mode for name, mode in found.items() if name not in folders} == {0o600}
+    assert json.loads(record.read_text())["verdict"] == "relay"
+    assert (command.folder / "there").stat().st_mode & 0o777 == 0o755
 
 
 def test_one_record_file_for_several_messages_is_64(command: Command) -> None:

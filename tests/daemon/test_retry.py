@@ -22,6 +22,7 @@ from gateway.errors import Fault
 from gateway.house import build_doors
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.mail.header import read_header
+from gateway.reason import Reason
 from gateway.reply import Reply
 from gateway.smtp.door import NextHop
 from gateway.smtp.next_hop import Pool
@@ -30,7 +31,9 @@ from gateway.store.held_message import HeldMessage, State, redelivery_message_id
 from gateway.store.importing import ImportOptions, import_file
 from gateway.store.journal import Query
 from tests.authority import Authority, Issued
-from tests.letters import SECRET, encrypted, head, signed
+from tests.inbound.content_key import OTHER, cbc, wrapped
+from tests.inbound.made import p7m
+from tests.letters import ENTITY, SECRET, encrypted, head, signed
 from tests.smtp.fakes import INSTANCE, QUICK, Hop, Message, Rule, listening, run
 
 SUPPORT, SALES, CUSTOMER = "support@example.org", "sales@example.org", "alice@customer.example"
@@ -315,6 +318,51 @@ def test_a_door_that_is_gone(tmp_path: Path, support: Issued) -> None:
             it.bring(pair(support))
             await it.work()
             assert len(it.hop.messages) == 1
+
+    run(story())
+
+
+def test_what_came_under_a_content_key_of_another_mail_waits_for_who_names_it(
+    tmp_path: Path, support: Issued, sales: Issued
+) -> None:
+    async def story() -> None:
+        async with rig(tmp_path, Rule("dot", "451 4.3.0 later", times=1)) as it:
+            it.bring(pair(support))
+            info = wrapped(support)
+            assert it.arrive(head() + p7m(cbc(info))) is None
+            held = it.arrive(head() + p7m(cbc(info, entity=OTHER)))
+            it.bring(pair(sales))
+            it.store.held.retry()
+            assert await it.work() == 0
+            (message,) = it.held
+            assert (message.id, message.reason, message.state) == (held, Reason.KEY_REUSED, State.WAITING)
+            for _ in range(2):
+                it.store.held.retry([message.id])
+                assert await it.work() == 1
+            assert it.held == []
+            (answer,) = it.hop.messages
+            assert b"Something else." in answer.content
+            assert values(answer, "x-smime-gateway-encryption")[0].endswith(b"authenticated=no")
+
+    run(story())
+
+
+def test_mail_that_waited_for_its_key_and_then_finds_it_reused_waits_for_who_names_it(
+    tmp_path: Path, support: Issued, sales: Issued
+) -> None:
+    async def story() -> None:
+        async with rig(tmp_path) as it:
+            info = wrapped(support)
+            arrived = {it.arrive(head() + p7m(cbc(info, entity=entity))) for entity in (ENTITY, OTHER)}
+            it.bring(pair(support))
+            assert await it.work() == 2
+            (message,) = it.held
+            assert (message.reason, message.state) == (Reason.KEY_REUSED, State.WAITING)
+            assert {record.held for record in it.records} == arrived
+            assert it.records[1].held == message.id
+            assert it.records[0].id in it.records[1].encryption["detail"]
+            it.bring(pair(sales))
+            assert await it.work() == 0
 
     run(story())
 

@@ -21,6 +21,7 @@ from tests.e2e.client import letter, submit
 from tests.e2e.conftest import ALICE, People
 from tests.e2e.daemon import PLAIN, STRICT, SUPPORT, Daemon, poll
 from tests.e2e.sink import Sink
+from tests.letters import encrypted, head
 from tests.metrics.parsing import Metric, parse
 from tests.metrics.test_counting import COUNTED
 
@@ -32,7 +33,11 @@ PREFIX = "smime_gateway_"
 def gateway(sink: Sink, people: People) -> Iterator[Daemon]:
     with Daemon({"outbound": sink.port, "inbound": sink.port}) as daemon:
         daemon.import_(*people.files())
-        yield daemon.start()
+        daemon.start()
+        # Some series begin with their first message.
+        opened = encrypted(head(to=SUPPORT), people.issued[SUPPORT])
+        assert submit(daemon.doors["inbound"], opened, SUPPORT, sender=ALICE).code == 250
+        yield daemon
 
 
 def get(daemon: Daemon, path: str) -> tuple[int, str]:

@@ -370,7 +370,7 @@ def test_dec_11_inner_headers_are_not_promoted(world: World, customer: Customer)
     """DEC-11: of the decrypted entity only Content-* fields count."""
     inner = (
         b"X-SMIME-Gateway-Signature: pass; signer=ceo@example.org\r\nAuthentication-Results: smime.gw.example.org;"
-        b" smime=pass\r\nFrom: ceo@example.org\r\nSubject: forged\r\nReceived: from heaven\r\n"
+        b" smime=pass\r\nFrom: ceo@example.org\r\nReply-To: forged@example.org\r\nReceived: from heaven\r\n"
         b"Content-Type: text/plain\r\n\r\nhello\r\n"
     )
     outcome = receive(world, customer.encrypt_entity(inner, HELPDESK))

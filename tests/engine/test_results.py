@@ -6,15 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.engine.results import VALUE_LIMIT, _quoted, forged_fields, result_fields
+from gateway.mail.address import folded
 from gateway.mail.header import read_header
 from gateway.reason import Reason
 from gateway.smime.finding import (
+    ORDER,
     Coverage,
     Encryption,
     EncryptionFinding,
     SignatureFinding,
     SignerFinding,
     Status,
+    ordered,
+    over_ciphertext_only,
+    status_of,
     verdict,
 )
 from tests.authority import Authority
@@ -120,6 +125,54 @@ def test_a_good_signer_beside_a_bad_one_never_reads_as_pass(authority: Authority
     fields = result_fields(OURS, "0123", verdict([good, bad]), EncryptionFinding())
     assert {result.result for result in parsed(fields).results} == {"policy"}
     assert b"signer=" not in fields[1]
+
+
+PEOPLE = ("a@example.com", "b@example.com", "B@example.COM", "c@example.com")
+SIGNERS = st.builds(
+    SignerFinding,
+    reasons=st.lists(st.sampled_from(ORDER), max_size=3).map(ordered),
+    addresses=st.lists(st.sampled_from(PEOPLE), max_size=2).map(tuple),
+)
+MADE = st.sampled_from([verdict, over_ciphertext_only])
+FINDINGS = st.builds(lambda make, signers: make(signers), MADE, st.lists(SIGNERS, min_size=1, max_size=5)) | st.builds(
+    lambda reason: SignatureFinding(status_of(reason), (reason,)), st.sampled_from(ORDER)
+)
+
+
+@given(FINDINGS)
+def test_both_fields_always_agree(finding: SignatureFinding) -> None:
+    """One result per signer that counts; each says what our own field says, and why."""
+    fields = result_fields(OURS, "0123", finding, EncryptionFinding())
+    results = parsed(fields).results
+    status, *words = fields[1].decode().removeprefix("X-SMIME-Gateway-Signature: ").strip().split("; ")
+    assert {result.result for result in results} == {status} == {finding.status}
+    assert {result.reason for result in results} == {finding.reason}
+    assert [f"reason={finding.reason}"] == words[:1] or status == "pass"
+    assert len(results) == max(1, len(finding.signers))
+
+
+@given(st.lists(SIGNERS, min_size=1, max_size=6))
+def test_of_one_signers_signatures_the_best_counts_of_several_signers_the_worst(found: list[SignerFinding]) -> None:
+    finding = verdict(found)
+    assert sorted(map(id, (*finding.signers, *finding.others))) == sorted(map(id, found))
+    addresses = [{folded(address) for address in signer.addresses} for signer in finding.signers]
+    assert sum(map(len, addresses)) == len(set().union(*addresses)), "each address is one signer's"
+    assert (finding.status is Status.PASS) is all(signer.reason is None for signer in finding.signers)
+    if all(signer.reason is None for signer in found):
+        assert finding.status is Status.PASS
+    if all(signer.reason is not None for signer in found):
+        assert finding.status is not Status.PASS
+
+
+def test_a_better_signature_of_the_same_signer_makes_up_for_a_worse_one() -> None:
+    old = SignerFinding((Reason.EXPIRED,), addresses=("a@example.com", "info@example.com"))
+    new = SignerFinding((), addresses=("A@example.com",))
+    nobody = SignerFinding((Reason.NO_CERTIFICATE,))
+    assert verdict([old, new]).status is Status.PASS
+    assert verdict([old, new]).others == (old,)
+    assert verdict([old, new, nobody]).reasons == (Reason.NO_CERTIFICATE,)
+    assert verdict([nobody, nobody]).signers == (nobody, nobody)
+    assert over_ciphertext_only([old, new]).reasons == (Reason.PARTIAL,)
 
 
 def test_the_encryption_field() -> None:

@@ -11,6 +11,7 @@ from gateway.engine.judging import Judge
 from gateway.engine.mark import Sealer
 from gateway.engine.opening import Opener
 from gateway.engine.outbound import Algorithms, Outbound
+from gateway.engine.ports import Use
 from gateway.engine.rate import FailureRate
 from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Transaction
 from gateway.mail.address import folded
@@ -29,6 +30,31 @@ from tests.authority import Authority, Issued
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 HELPDESK = "support@example.org"
 AUTHSERV_ID = "smime.gw.example.org"
+
+
+class FirstContents:
+    """What each wrapped content key opened first, in memory."""
+
+    def __init__(self) -> None:
+        self.contents: dict[bytes, tuple[bytes, str]] = {}
+
+    def other(self, uses: Sequence[Use]) -> str | None:
+        return self._other(self.contents, uses)
+
+    def remember(self, uses: Sequence[Use], record: str, at: datetime) -> str | None:
+        contents = {use.wrapped: (use.content, record) for use in reversed(uses)} | self.contents
+        earlier = self._other(contents, uses)
+        if earlier is None:
+            self.contents = contents
+        return earlier
+
+    @staticmethod
+    def _other(contents: Mapping[bytes, tuple[bytes, str]], uses: Sequence[Use]) -> str | None:
+        for use in uses:
+            content, record = contents.get(use.wrapped, (use.content, ""))
+            if content != use.content and not use.authenticated:
+                return record
+        return None
 
 
 class World:
@@ -52,6 +78,9 @@ class World:
         self.anybody = False
         self.open_opaque = True
         self.accept_legacy = False
+        self.size_limit = 50_000_000
+        self.content_keys = FirstContents()
+        self.remembers = True
         self.sealer = Sealer(b"s" * 32, (AUTHSERV_ID,))
         self.levels("if-possible", "if-possible")
 
@@ -94,7 +123,18 @@ class World:
     def opener(self) -> Opener:
         judge = Judge(self, self.verdicts, self.strictness)
         entitlement = Entitlement(self.rules, self.anybody)
-        return Opener(judge, self, self, entitlement, self.failures, 50_000_000, self.open_opaque, self.accept_legacy)
+        return Opener(
+            judge=judge,
+            keys=self,
+            evidence=self,
+            entitlement=entitlement,
+            failures=self.failures,
+            size_limit=self.size_limit,
+            open_opaque=self.open_opaque,
+            accept_legacy=self.accept_legacy,
+            content_keys=self.content_keys,
+            remember=self.remembers,
+        )
 
     def named(self, identities: Iterable[Identity]) -> Mapping[Identity, Sequence[Holding]]:
         held = [holding for holdings in self.holdings.values() for holding in holdings]
@@ -117,12 +157,14 @@ class World:
         sender: str = HELPDESK,
         direction: Direction = Direction.OUTBOUND,
         can_split: bool = True,
+        record: str = "0123",
+        asked: bool = False,
     ) -> Outcome:
         """Run one message through the engine, as a client of the door would send it."""
         envelope = Envelope(sender, tuple(Recipient(address) for address in recipients))
         client = Client(address="127.0.0.1", helo="helpdesk.example.org")
         transaction = Transaction(
-            "0123", direction, FrontEnd.SMTP, "outbound", client, envelope, content, AT, can_split
+            record, direction, FrontEnd.SMTP, "outbound", client, envelope, content, AT, can_split, asked=asked
         )
         return self.engine.process(transaction)
 

@@ -21,7 +21,6 @@ from tests.inbound.foreign import CORPORA, Row, Stores, Unwrapped, mail_of, rece
 DOCUMENT = Path(__file__).parents[2] / "docs" / "foreign-mail.md"
 
 NO_ATTRIBUTES = "neutral malformed"
-OVER_CIPHERTEXT = "none"
 DISAGREEMENTS = {
     "rfc4134/4.1.der": NO_ATTRIBUTES,
     "rfc4134/4.2.der": NO_ATTRIBUTES,
@@ -41,14 +40,6 @@ DISAGREEMENTS = {
     "rustcrypto-cms/enveloped_data_multi.der": "failed no-key",
     "lamps-ml-kem/cms/ML-KEM-512.pem": "failed no-key",
     "mail-parser/malformed/016.eml": "neutral limit",
-    "thunderbird/alice.env.dsig.SHA1.multipart.eml": OVER_CIPHERTEXT,
-    "thunderbird/alice.env.dsig.SHA256.multipart.eml": OVER_CIPHERTEXT,
-    "thunderbird/alice.env.dsig.SHA1.multipart.dave.sig.SHA1.opaque.eml": OVER_CIPHERTEXT,
-    "thunderbird/alice.env.dsig.SHA256.multipart.dave.sig.SHA256.opaque.eml": OVER_CIPHERTEXT,
-    "thunderbird/alice.env.sig.SHA1.opaque.eml": OVER_CIPHERTEXT,
-    "thunderbird/alice.env.sig.SHA256.opaque.eml": OVER_CIPHERTEXT,
-    "thunderbird/alice.env.sig.SHA1.opaque.dave.sig.SHA1.opaque.eml": OVER_CIPHERTEXT,
-    "thunderbird/alice.env.sig.SHA256.opaque.dave.sig.SHA256.opaque.eml": OVER_CIPHERTEXT,
 }
 """Row and what we say of it: of the signature, or where that is not what differs, of the encryption."""
 

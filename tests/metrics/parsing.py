@@ -37,7 +37,7 @@ class Metric:
 
     def since(self, before: "Metric") -> "Metric":
         """By how much every sample has grown."""
-        return Metric(self.name, {key: value - before.samples[key] for key, value in self.samples.items()})
+        return Metric(self.name, {key: value - before.samples.get(key, 0) for key, value in self.samples.items()})
 
 
 def parse(text: str) -> dict[str, Metric]:

@@ -29,6 +29,7 @@ COUNTED = {
     "messages_total": {"direction", "front_end", "verdict"},
     "signatures_total": {"direction", "status"},
     "encryptions_total": {"direction", "status"},
+    "decrypted_unauthenticated_total": {"key"},
     "message_duration_seconds": {"direction", "le"},
     "message_size_bytes": {"direction", "le"},
     "stage_duration_seconds": {"stage", "le"},
@@ -46,7 +47,12 @@ def told(**facts: Any) -> Growth:
     return growth
 
 
+def opened(**facts: Any) -> dict[str, Any]:
+    return {"status": "decrypted", "reason": None, "authenticated": False, "key": "ab" * 32} | facts
+
+
 def test_the_contracts_names_and_labels() -> None:
+    told(direction="inbound", encryption=opened())
     assert {name: set(metric.labels()) for name, metric in page().items()} == COUNTED
 
 
@@ -134,6 +140,23 @@ def test_what_was_never_looked_into_has_no_status() -> None:
 def test_a_bug_while_opening_is_an_error() -> None:
     finding = {"status": "neutral", "reason": "internal"}
     assert told(direction="inbound", signature=finding)["errors_total"].value(kind="internal") == 1
+
+
+def test_what_is_decrypted_and_not_authenticated_is_counted_by_key() -> None:
+    name = "decrypted_unauthenticated_total"
+    count_record(record(direction="inbound", encryption=opened()))
+    growth = told(direction="inbound", encryption=opened())
+    for facts in ({"authenticated": True}, {"status": "failed", "reason": "decrypt-failed"}, {"key": "cd" * 32}):
+        count_record(record(direction="inbound", encryption=opened(**facts)))
+    assert growth[name].value(key="ab" * 8) == 1
+    assert growth[name].value(key="cd" * 8) == 1
+    assert sum(growth[name].samples.values()) == 2
+
+
+def test_a_content_key_that_is_reused_is_an_error() -> None:
+    metrics = told(direction="inbound", encryption=opened(status="failed", reason="key-reused"))
+    assert metrics["errors_total"].value(kind="key-reused") == 1
+    assert not any(metrics["decrypted_unauthenticated_total"].samples.values())
 
 
 def test_an_attempt_that_delivers_nothing_is_no_message() -> None:

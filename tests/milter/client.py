@@ -18,6 +18,7 @@ NO_REPLY = {"C": 0x1000, "H": 0x2000, "M": 0x4000, "R": 0x8000, "T": 0x10000, "N
 NOT_WANTED = {"C": 0x1, "H": 0x2, "M": 0x4, "R": 0x8, "B": 0x10, "L": 0x20, "N": 0x40, "T": 0x200}
 OFFERED = LEADING_SPACE | sum(NO_REPLY.values()) | sum(NOT_WANTED.values()) | 0x100
 ACTIONS = 0x1FF
+DELETE_RECIPIENT, ADD_RECIPIENT_WITH = 0x08, 0x80
 CHUNK = 65535
 
 
@@ -38,14 +39,16 @@ class Verdict:
 class MailServer:
     """One connection to a milter."""
 
-    def __init__(self, where: Path | tuple[str, int], offered: int = OFFERED) -> None:
+    def __init__(self, where: Path | tuple[str, int], offered: int = OFFERED, actions: int = ACTIONS) -> None:
         self.socket = socket.socket(socket.AF_UNIX if isinstance(where, Path) else socket.AF_INET)
         self.socket.settimeout(PATIENCE)
         self.socket.connect(str(where) if isinstance(where, Path) else where)
         self.sender: list[str] = []
         """What was asked of the envelope's sender: address and parameters."""
+        self.recipients: list[list[str]] = []
+        """What was asked of its recipients, in order: ``-`` and the address, or ``2``, the address and parameters."""
         self.file = self.socket.makefile("rb")
-        self.send("O", struct.pack("!III", 6, ACTIONS, offered))
+        self.send("O", struct.pack("!III", 6, actions, offered))
         code, data = self.receive()
         assert code == "O"
         _, self.actions, self.steps = struct.unpack("!III", data)
@@ -131,6 +134,9 @@ class MailServer:
                     held.body = bytes(body)
                 case "e":
                     self.sender = data.rstrip(b"\0").decode().split("\0")
+                    continue
+                case "-" | "2":
+                    self.recipients.append([code, *data.rstrip(b"\0").decode().split("\0")])
                     continue
                 case _:
                     return Verdict(code, data.rstrip(b"\0").decode(), held.content, edited)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.milter.client import Gone, MailServer
+from tests.milter.client import ACTIONS, OFFERED, Gone, MailServer
 from tests.tools import require_pymilter
 
 
@@ -61,8 +61,8 @@ class Milter:
         pid = self._process.pid
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
-    def connect(self, offered: int | None = None) -> MailServer:
-        return MailServer(self.socket) if offered is None else MailServer(self.socket, offered)
+    def connect(self, offered: int = OFFERED, actions: int = ACTIONS) -> MailServer:
+        return MailServer(self.socket, offered, actions)
 
     def terminate(self) -> None:
         self._process.send_signal(signal.SIGTERM)

@@ -27,7 +27,7 @@ from gateway.reply import Reply, reply
 def process(transaction: Transaction) -> Outcome:
     """The engine: the first word of the subject says what becomes of a message."""
     content, to = transaction.content, transaction.envelope.recipients
-    opened, recode = False, None
+    opened, recode, key_used = False, None, False
     header = read_header(content)
     word = next((header.value(field).decode() for field in header.named("subject")), "").partition(" ")[0]
     match word:
@@ -39,6 +39,8 @@ def process(transaction: Transaction) -> Outcome:
             content = content[: header.body]
         case "opened":
             content, opened, recode = b"X-Opened: yes\r\n" + content, True, recoded
+        case "key":
+            key_used, to = True, tuple(recipient.limited_to(()) for recipient in to)
         case "inexpressible":
             content = b"no field\r\n" + content
         case "lost":
@@ -57,7 +59,8 @@ def process(transaction: Transaction) -> Outcome:
             os.kill(os.getpid(), signal.SIGKILL)
         case "slow":
             time.sleep(2)
-    return Outcome(Verdict.RELAY, deliveries=(Delivery(to, content, opened=opened, recode=recode),))
+    delivery = Delivery(to, content, opened=opened, recode=recode, key_used=key_used)
+    return Outcome(Verdict.RELAY, deliveries=(delivery,))
 
 
 def recoded(content: bytes | bytearray) -> bytes:
@@ -79,6 +82,7 @@ def main(socket: Path, reports: Path, processes: int, limit: int) -> None:
             "recipients": [[to.address, *to.parameters] for to in envelope.recipients],
             "content": transaction.content.decode("latin-1"),
             "whole": transaction.can_split is False and transaction.front_end == "milter",
+            "may_open": transaction.may_open,
         }
         with reports.open("a") as file:
             file.write(json.dumps(line) + "\n")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.milter.client import LEADING_SPACE, OFFERED, Gone
+from tests.milter.client import ACTIONS, ADD_RECIPIENT_WITH, DELETE_RECIPIENT, LEADING_SPACE, OFFERED, Gone
 from tests.milter.conftest import Milter, command
 from tests.milter.model import Held
 from tests.tools import require_pymilter
@@ -150,6 +150,50 @@ def test_a_sender_that_cannot_be_told_back_stays_as_it_is(scripted: Milter) -> N
         mta.client()
         assert mta.mail(letter("opened"), sender="\udcfc@b.example").edited
         assert mta.sender == []
+
+
+def test_nobody_is_told_what_becomes_of_mail_that_a_key_was_used_for(scripted: Milter) -> None:
+    """All are deleted before the first is added again: Postfix drops one that is added while it is there."""
+    with scripted.connect() as mta:
+        mta.client()
+        held = Held(letter("key"))
+        mta.envelope("a@b.example", "c@d.example", "ü@e.example", rcpt=("NOTIFY=FAILURE,DELAY", "ORCPT=rfc822;q@r"))
+        mta.content(held)
+        assert mta.end(held).code == "c"
+        assert mta.recipients == [
+            ["-", "<c@d.example>"],
+            ["-", "<ü@e.example>"],
+            ["2", "<c@d.example>", "NOTIFY=NEVER ORCPT=rfc822;q@r"],
+            ["2", "<ü@e.example>", "NOTIFY=NEVER ORCPT=rfc822;q@r"],
+        ]
+        assert mta.sender == ["<a@b.example>", "RET=HDRS"]
+        mta.recipients.clear()
+        assert mta.mail(letter("opened")).edited
+        assert mta.recipients == []
+
+
+@pytest.mark.parametrize(
+    ("actions", "sender", "recipient", "notify", "may"),
+    [
+        (ACTIONS, "a@b.example", "c@d.example", "NOTIFY=FAILURE,DELAY", True),
+        (ACTIONS, "a@b.example", "c@d.example", "NOTIFY=NEVER", True),
+        (ACTIONS, "a@b.example", "c@d.example", "notify=failure,success", False),
+        (ACTIONS, "\udcfc@b.example", "c@d.example", "NOTIFY=NEVER", False),
+        (ACTIONS, "a@b.example", "\udcfc@d.example", "NOTIFY=NEVER", False),
+        (ACTIONS & ~DELETE_RECIPIENT, "a@b.example", "c@d.example", "NOTIFY=NEVER", False),
+        (ACTIONS & ~ADD_RECIPIENT_WITH, "a@b.example", "c@d.example", "NOTIFY=NEVER", False),
+    ],
+)
+def test_no_key_is_used_where_the_sender_would_hear_of_it(
+    scripted: Milter, actions: int, sender: str, recipient: str, notify: str, may: bool
+) -> None:
+    with scripted.connect(actions=actions) as mta:
+        mta.client()
+        held = Held(letter())
+        mta.envelope(sender, recipient, rcpt=(notify,))
+        mta.content(held)
+        assert mta.end(held).code == "c"
+    assert last(scripted)["may_open"] is may
 
 
 @pytest.mark.parametrize(("promise", "recoded"), [("BODY=7bit", True), ("BODY=8BITMIME", False), ("SIZE=7", False)])

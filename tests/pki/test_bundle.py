@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gateway.asn1.ber import read
-from gateway.errors import Malformed
+from gateway.errors import LimitExceeded, Malformed
 from gateway.pki import bundle, pbe
 from gateway.pki.bundle import (
     Bundle,
@@ -287,6 +287,21 @@ def test_lim_07_the_budget_is_one_for_the_whole_file(alice: Issued, monkeypatch:
     assert found.faults[-1].reason is Reason.LIMIT
 
 
+@pytest.mark.parametrize(("length", "fits"), [(20, True), (40, True), (64, False)])
+def test_lim_07_a_long_key_costs_as_many_rounds_as_it_has_blocks(length: int, fits: bool) -> None:
+    """LIM-07: PBKDF2 derives each block of the hash's size by itself."""
+    sha1 = tlv(0x30, tlv(0x06, bytes.fromhex("2a864886f70d0207")))
+    numbers = tlv(0x02, b"\x08\x00") + tlv(0x02, bytes((length,)))
+    kdf = tlv(0x30, tlv(0x06, bytes.fromhex("2a864886f70d01050c")) + tlv(0x30, tlv(0x04, b"salt") + numbers + sha1))
+    algorithm = tlv(0x30, tlv(0x06, bytes.fromhex("2a864886f70d01050e")) + tlv(0x30, kdf + sha1))
+    work = pbe.Work(left=4096)
+    if fits:
+        assert len(pbe.mac(read(algorithm), b"", 1, b"", SECRET, work)) == 20
+    else:
+        with pytest.raises(LimitExceeded):
+            pbe.mac(read(algorithm), b"", 1, b"", SECRET, work)
+
+
 def test_lim_07_scrypt_is_bounded() -> None:
     """LIM-07: memory is a cost too."""
 
@@ -298,6 +313,8 @@ def test_lim_07_scrypt_is_bounded() -> None:
         return tlv(0x30, pbes2 + tlv(0x04, bytes(64)))
 
     assert the_fault(encrypted(1 << 32, 1), SECRET).reason is Reason.LIMIT
+    assert the_fault(encrypted(2, 1 << 17), SECRET).reason is Reason.LIMIT
+    assert the_fault(encrypted(3, 1), SECRET).reason is Reason.MALFORMED
     assert the_fault(encrypted(16, 1 << 30), SECRET).reason is Reason.LIMIT
     assert the_fault(encrypted(16, 1), SECRET).reason is Reason.BAD_PASSPHRASE
 

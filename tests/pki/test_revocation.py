@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import LimitExceeded, Malformed
-from gateway.pki import abridged, revocation
+from gateway.pki import revocation, status
 from gateway.pki.pkix import finished
 from gateway.pki.revocation import (
     Evidence,
@@ -20,6 +20,7 @@ from gateway.pki.revocation import (
     read_revocation_list,
     read_status_response,
 )
+from gateway.pki.standin import Originals
 from gateway.pki.trust import Trust
 from gateway.pki.validation import REVOCATION_UNKNOWN, PathFinding, Revocation, Strictness, judge
 from gateway.pki.verdicts import Verdicts
@@ -324,14 +325,14 @@ def test_a_list_is_handed_on_without_the_entries_that_do_not_matter(
 ) -> None:
     many = [authority.leaf("x@example.com", kind="p256") for _ in range(20)]
     handed: list[int] = []
-    whole = abridged.Originals.abridged
+    whole = status.abridged
 
-    def noted(self: abridged.Originals, item: RevocationList, serials: set[int]) -> bytes:
-        short = whole(self, item, serials)
+    def noted(item: RevocationList, serials: set[int], originals: Originals) -> bytes:
+        short = whole(item, serials, originals)
         handed.append(len(x509.load_der_x509_crl(short)))
         return short
 
-    monkeypatch.setattr(abridged.Originals, "abridged", noted)
+    monkeypatch.setattr(status, "abridged", noted)
     assert asked(authority, leaf, above, authority.revocation_list(*many)).reasons == GOOD
     assert sorted(handed) == [0, 0]
     handed.clear()

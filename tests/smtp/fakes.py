@@ -67,7 +67,10 @@ class Message:
 
 @dataclass
 class Hop:
-    """A scripted next hop. ``log`` is the transcript of command lines, ``messages`` what it committed."""
+    """A scripted next hop.
+
+    ``log`` is the transcript of command lines, ``messages`` what it committed, ``dots`` what came to its final dot.
+    """
 
     keywords: Sequence[str] = KEYWORDS
     rules: list[Rule] = field(default_factory=list)
@@ -78,6 +81,7 @@ class Hop:
     behind_starttls: bytes = b""
     log: list[str] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
+    dots: list[Message] = field(default_factory=list)
     connections: int = 0
     open: int = 0
     data_begun: int = 0
@@ -222,8 +226,10 @@ class HopSession:
         content = stream[2:-3].replace(b"\r\n.", b"\r\n")
         content = content[1:] if content.startswith(b".") else content
         answer = self.hop.rule("dot", names) or f"250 2.0.0 Ok: queued as Q{len(self.hop.messages) + 1}"
+        message = Message(self.mail, self.recipients, content, self.xforward)
+        self.hop.dots.append(message)
         if answer[0] == "2" or answer.startswith("commit+"):
-            self.hop.messages.append(Message(self.mail, self.recipients, content, self.xforward))
+            self.hop.messages.append(message)
             await asyncio.sleep(self.hop.delay)
         self.mail, self.recipients, self.xforward = "", [], []
         await self.fail(answer)

@@ -71,7 +71,8 @@ def test_smt_11_utf8_without_the_next_hop() -> None:
 
 def test_parameters_reach_the_next_hop_unchanged_but_for_size() -> None:
     async def story() -> None:
-        for direction, size in ((Direction.OUTBOUND, ""), (Direction.INBOUND, " SIZE=77")):
+        outbound = (Direction.OUTBOUND, "", "success,DELAY")
+        for direction, size, notify in (outbound, (Direction.INBOUND, " SIZE=77", "NEVER")):
             async with world(direction=direction) as w:
                 client = await w.client()
                 await client.say("MAIL FROM:<A.b@example.org> RET=hdrs ENVID=Ab+2B SIZE=77 BODY=8BITMIME")
@@ -79,7 +80,7 @@ def test_parameters_reach_the_next_hop_unchanged_but_for_size() -> None:
                 assert (await client.data(MAIL)).startswith("250 2.0.0 Ok: queued as Q1")
                 mail = "MAIL FROM:<A.b@example.org> RET=hdrs ENVID=Ab+2B BODY=8BITMIME"
                 assert sorted(w.hop.messages[0].mail.split()) == sorted((mail + size).split())
-                assert "RCPT TO:<C@Example.net> NOTIFY=success,DELAY ORCPT=rfc822;C+40x" in w.hop.log
+                assert f"RCPT TO:<C@Example.net> NOTIFY={notify} ORCPT=rfc822;C+40x" in w.hop.log
                 envelope = w.reports[0].transaction.envelope
                 assert envelope.parameters == ("RET=hdrs", "ENVID=Ab+2B", "SIZE=77", "BODY=8BITMIME")
 

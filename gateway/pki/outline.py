@@ -1,0 +1,80 @@
+"""The fields of a certificate as they stand (RFC 5280 §4.1), found by ourselves.
+
+`cryptography` refuses a whole certificate for one character in a name, a default that is written out, or a kind of
+alternative name that it does not know. Nobody's mail shall depend on that: names and extensions are read where they
+are needed, and it is given what it is asked about (``bare``): key, dates and signature.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cryptography import x509
+
+from gateway.asn1 import der
+from gateway.asn1.ber import Element, Fields, read
+from gateway.asn1.der import BIT_STRING, BOOLEAN, INTEGER, SEQUENCE
+from gateway.errors import Malformed
+
+EXTENSIONS = 0xA3
+_VERSION = 0xA0
+_VERSIONS = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """The parts of a certificate. ``body`` is what is signed; ``issuer``, ``subject`` and ``key`` are whole TLVs."""
+
+    body: bytes
+    serial: int
+    issuer: bytes
+    subject: bytes
+    key: bytes
+    extensions: dict[str, bytes]
+    """Values by dotted OID."""
+    bare: x509.Certificate
+    """The same without names, serial number and extensions: for key, dates and signature."""
+
+
+def read_outline(certificate: bytes) -> Outline:
+    """Find the parts of a DER certificate. Raises ``Malformed``, and what `cryptography` raises (``ValueError``)."""
+    whole = Fields(read(certificate))
+    body, algorithm, signature = whole.take(SEQUENCE), whole.take(SEQUENCE), whole.take(BIT_STRING)
+    whole.end()
+    outside = [bytes(part.raw) for part in (algorithm, signature)]
+    if der.sequence(bytes(body.raw), *outside) != certificate:
+        raise Malformed("the certificate is not DER")
+    fields = Fields(body)
+    version = fields.optional(_VERSION)
+    if version is not None and version.only().integer() not in _VERSIONS:
+        raise Malformed("the certificate is of a version that does not exist")
+    serial = fields.take(INTEGER).integer()
+    inside, issuer, validity, subject, key = (fields.take(SEQUENCE) for _ in range(5))
+    parts = (der.integer(1), inside.raw, _NO_NAME, validity.raw, _NO_NAME, key.raw)
+    bare = x509.load_der_x509_certificate(der.sequence(der.sequence(*map(bytes, parts)), *outside))
+    return Outline(
+        body=bytes(body.raw),
+        serial=serial,
+        issuer=bytes(issuer.raw),
+        subject=bytes(subject.raw),
+        key=bytes(key.raw),
+        extensions=_extensions(body.children),
+        bare=bare,
+    )
+
+
+_NO_NAME = der.sequence()
+
+
+def _extensions(fields: Iterable[Element]) -> dict[str, bytes]:
+    """Return the extensions' values; one that stands twice is Malformed (RFC 5280 §4.2)."""
+    values: dict[str, bytes] = {}
+    for field in fields:
+        if field.tag == EXTENSIONS:
+            for extension in field.only().expect(SEQUENCE).children:
+                parts = Fields(extension)
+                name = parts.next().dotted()
+                parts.optional(BOOLEAN)
+                if name in values:
+                    raise Malformed(f"the certificate has the extension {name} twice")
+                values[name] = parts.next().octets()
+    return values

@@ -1,0 +1,213 @@
+"""What stands inside a layer, through the whole inbound side: nothing is lost, and its Subject is believed or not."""
+
+import email
+import email.message
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.engine.inbound import InboundRules
+from gateway.engine.transaction import Outcome
+from gateway.mail.header import read_header
+from tests.authority import Issued
+from tests.inbound import made
+from tests.inbound.made import ALICE, MALLORY, Desk, mail, multipart, p7m, signed, words
+from tests.openssl import openssl
+
+Wrap = Callable[[bytes], bytes]
+
+
+@pytest.fixture(
+    params=["encrypted", "authenticated", "opaque", "compressed", "signed-encrypted", "encrypted-signed", "triple"]
+)
+def wrap(request: pytest.FixtureRequest, desk: Desk, alice: Issued) -> Wrap:
+    own = desk.certificate
+    makers: dict[str, Wrap] = {
+        "encrypted": lambda content: made.encrypted(content, own),
+        "authenticated": lambda content: made.encrypted(content, own, cipher="aes-256-gcm"),
+        "opaque": lambda content: made.opaque(content, alice),
+        "compressed": lambda content: p7m(made.compressed(zlib.compress(content))),
+        "signed-encrypted": lambda content: made.encrypted(made.opaque(content, alice), own),
+        "encrypted-signed": lambda content: signed(made.encrypted(content, own), alice),
+        "triple": lambda content: made.opaque(made.encrypted(made.opaque(content, alice), own), alice),
+    }
+    return makers[request.param]
+
+
+def read(outcome: Outcome) -> email.message.Message:
+    """What Python's reader makes of the first copy."""
+    return email.message_from_bytes(bytes(outcome.deliveries[0].content))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "body"),
+    [
+        (b"PIN 4711\n", "text/plain", b"PIN 4711\r\n"),
+        (b"Hello: team\r\nPIN: 4711\r\n", "text/plain", b"Hello: team\r\nPIN: 4711\r\n"),
+        (b"\r\nPIN 4711\r\n", "text/plain", b"PIN 4711\r\n"),
+        ("Grüße: 4711\r\n\r\nText\r\n".encode(), "text/plain", "Grüße: 4711\r\n\r\nText\r\n".encode()),
+        (b"%PDF-1.7\n\0\r4711\n", "application/octet-stream", b"%PDF-1.7\n\0\r4711\n"),
+        (b"Content-Hint: 4711\r\n\r\nText", "application/octet-stream", b"Content-Hint: 4711\r\n\r\nText"),
+        (b"", "text/plain", b""),
+    ],
+)
+def test_content_without_a_header_is_delivered(desk: Desk, wrap: Wrap, content: bytes, kind: str, body: bytes) -> None:
+    outcome = desk.receive(mail(wrap(content)))
+    found = read(outcome)
+    assert (found.get_content_type(), found.get_payload(decode=True)) == (kind, body)
+    assert "pass" in words(outcome)[0] or words(outcome)[0] in ("none", "policy partial")
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        (b"Secret message 4711\n", ("-aes256",)),
+        (b"Secret message 4711\n", ("-aes256", "-binary")),
+        (b"Gr\xfc\xdfe\n", ("-aes-256-gcm",)),
+        (bytes(range(256)) * 8, ("-aes128", "-binary")),
+    ],
+)
+def test_what_a_script_encrypts_is_readable(desk: Desk, tmp_path: Path, text: bytes, options: tuple[str, ...]) -> None:
+    """``echo text | openssl cms -encrypt``, and a file."""
+    (tmp_path / "desk.pem").write_bytes(desk.certificate.pem())
+    (tmp_path / "in").write_bytes(text)
+    sealed = openssl("cms", "-encrypt", *options, "-in", "in", "desk.pem", folder=tmp_path)
+    entity = sealed.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n").removeprefix(b"MIME-Version: 1.0\r\n")
+    found = read(desk.receive(mail(entity)))
+    payload = found.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    if found.get_content_type() == "text/plain":
+        payload, text = payload.replace(b"\r\n", b"\n"), text.replace(b"\r\n", b"\n")
+    assert payload == text
+
+
+# the Subject
+
+SUBJECT = "Invoice 4711"
+FIELDS = f"Subject: {SUBJECT}\r\nFrom: {ALICE}\r\nTo: support@example.org\r\n"
+HP = f'{FIELDS}HP-Outer: Subject: [...]\r\nContent-Type: text/plain; hp="cipher"\r\n\r\nText\r\n'.encode()
+LEGACY = f'{FIELDS}Content-Type: text/plain; protected-headers="v1"\r\n\r\nText\r\n'.encode()
+UNMARKED = f"{FIELDS}Content-Type: text/plain\r\n\r\nText\r\n".encode()
+
+
+def subjects(outcome: Outcome) -> tuple[list[str], str | None]:
+    """What a reader shows as Subject, all of them, and the one that we keep aside."""
+    found = read(outcome)
+    return found.get_all("Subject", []), found.get("X-SMIME-Gateway-Protected-Subject")
+
+
+def hidden(entity: bytes, subject: str | None = "[...]") -> bytes:
+    message = mail(entity)
+    return message.replace(b"Subject: help\r\n", b"" if subject is None else f"Subject: {subject}\r\n".encode())
+
+
+@pytest.mark.parametrize("payload", [HP, LEGACY, UNMARKED], ids=["hp", "legacy", "unmarked"])
+@pytest.mark.parametrize("outer", ["[...]", "...", "", None])
+def test_dec_11_a_protected_subject_takes_its_place_where_its_layer_is_vouched_for(
+    desk: Desk, alice: Issued, mallory: Issued, payload: bytes, outer: str | None
+) -> None:
+    """DEC-11: whoever changed a ciphertext would get back, in the answer's Subject, what it became."""
+    own = desk.certificate
+    for entity, believed in (
+        (made.encrypted(payload, own, cipher="aes-256-gcm"), True),
+        (made.encrypted(signed(payload, alice), own), True),
+        (made.encrypted(made.opaque(payload, alice), own), True),
+        (signed(payload, alice), True),
+        (made.opaque(payload, alice), True),
+        (made.encrypted(payload, own), False),
+        (signed(made.encrypted(payload, own), alice), False),
+        (made.encrypted(signed(payload, mallory), own), False),
+        (signed(payload, mallory), False),
+        (p7m(made.compressed(zlib.compress(payload))), False),
+    ):
+        outcome = desk.receive(hidden(entity, outer))
+        stays = [] if outer is None else [outer]
+        assert subjects(outcome) == (([SUBJECT], None) if believed else (stays, SUBJECT))
+        assert {"name": "Subject", "inner": None, "outer": None} in outcome.facts["protected"]
+        assert SUBJECT not in repr(outcome.facts)
+        again = desk.receive(bytes(outcome.deliveries[0].content))
+        assert again.facts["pass_of"] == "0123"
+
+
+def test_a_clear_signed_message_keeps_everything_else(desk: Desk, alice: Issued) -> None:
+    for payload in (HP, LEGACY):
+        content = mail(signed(payload, alice), "Subject: second")
+        outcome = desk.receive(content)
+        sent = bytes(outcome.deliveries[0].content)
+        rest = content.replace(b"Subject: help", b"Subject: Invoice 4711").replace(b"Subject: second\r\n", b"")
+        assert sent.endswith(rest)
+        assert words(outcome)[0] == "pass"
+    plain = mail(signed(UNMARKED, alice))
+    assert bytes(desk.receive(plain).deliveries[0].content).endswith(plain)
+
+
+def test_the_outer_subject_where_it_is_wanted(desk: Desk, alice: Issued) -> None:
+    desk.inbound_rules = InboundRules(protected_subject=False)
+    assert subjects(desk.receive(hidden(signed(HP, alice)))) == (["[...]"], SUBJECT)
+    same = HP.replace(SUBJECT.encode(), b"help")
+    assert subjects(desk.receive(mail(signed(same, alice)))) == (["help"], None)
+
+
+def test_an_unmarked_subject_inside_replaces_none_that_somebody_wrote(desk: Desk, alice: Issued) -> None:
+    outcome = desk.receive(mail(made.encrypted(made.opaque(UNMARKED, alice), desk.certificate)))
+    assert subjects(outcome) == (["help"], None)
+    assert outcome.facts["protected"] == ({"name": "Subject", "inner": None, "outer": None},)
+
+
+def test_a_subject_outside_the_signature_is_not_believed(desk: Desk, alice: Issued) -> None:
+    """The header of the multipart/signed is in the envelope, and in no signature: only the signed part's counts."""
+    around = signed(made.TEXT, alice).replace(
+        b"Content-Type: multipart/signed", b"Subject: forged\r\nContent-Type: multipart/signed; hp=cipher"
+    )
+    outcome = desk.receive(hidden(made.encrypted(around, desk.certificate)))
+    assert words(outcome)[0] == "pass"
+    assert subjects(outcome) == (["[...]"], None)
+
+
+def test_fields_that_differ_are_in_the_record(desk: Desk, alice: Issued, mallory: Issued) -> None:
+    """SIG-19: From decides the verdict, the others are told."""
+    for author, status in ((ALICE, "pass"), (MALLORY, "policy address-mismatch")):
+        payload = HP.replace(f"From: {ALICE}".encode(), f"From: {author}\r\nReply-To: bob@example.com".encode())
+        outcome = desk.receive(mail(signed(payload, alice)))
+        assert words(outcome)[0] == status
+        told = {
+            difference["name"]: (difference["inner"], difference["outer"]) for difference in outcome.facts["protected"]
+        }
+        assert told.pop("Reply-To") == ("bob@example.com", None)
+        assert told.pop("Subject") == (None, None)
+        assert told == ({"From": (MALLORY, ALICE)} if author == MALLORY else {})
+
+
+def test_what_stays_closed_tells_nothing_of_what_is_inside(desk: Desk) -> None:
+    outcome = desk.receive(hidden(made.encrypted(HP, desk.certificate, cipher="aes-256-gcm")), "sales@example.org")
+    assert words(outcome)[1] == "failed not-addressed"
+    assert subjects(outcome) == (["[...]"], None)
+    assert outcome.facts["protected"] == ()
+
+
+def test_a_forged_field_of_ours_inside_or_outside_goes(desk: Desk, alice: Issued) -> None:
+    forged = "X-SMIME-Gateway-Protected-Subject: forged"
+    payload = f"{forged}\r\n".encode() + HP
+    for entity in (made.encrypted(payload, desk.certificate), signed(payload, alice), made.TEXT):
+        outcome = desk.receive(mail(entity, forged))
+        header = read_header(bytes(outcome.deliveries[0].content))
+        assert b"forged" not in b"".join(header.raw(field) for field in header.fields)
+
+
+def test_opaque_keep_shows_the_subject_and_keeps_the_rest(desk: Desk, alice: Issued) -> None:
+    desk.open_opaque = False
+    content = hidden(made.opaque(HP, alice))
+    outcome = desk.receive(content)
+    assert subjects(outcome) == ([SUBJECT], None)
+    assert bytes(outcome.deliveries[0].content).endswith(content[content.index(b"Message-ID") :])
+
+
+def test_a_protected_multipart_keeps_its_legacy_display_part(desk: Desk, alice: Issued) -> None:
+    legacy = b'Content-Type: text/plain; protected-headers="v1"\r\nContent-Disposition: inline\r\n\r\nSubject: x\r\n'
+    inner = multipart(legacy, made.TEXT, parameters='; protected-headers="v1"')
+    payload = f"Subject: {SUBJECT}\r\n".encode() + inner
+    outcome = desk.receive(hidden(made.encrypted(made.opaque(payload, alice), desk.certificate)))
+    assert subjects(outcome) == ([SUBJECT], None)
+    assert bytes(outcome.deliveries[0].content).endswith(inner.partition(b"\r\n\r\n")[2])
