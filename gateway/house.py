@@ -106,6 +106,7 @@ def build_inbound(
         verdicts=Verdicts(),
         strictness=Strictness(Revocation(settings.revocation), legacy is True),
         subject_email=options.addresses.subject_email != "never",
+        fold=outbound.rules.fold,
         wants=wants,
     )
     opener = Opener(

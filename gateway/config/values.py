@@ -241,8 +241,8 @@ def printable(text: str) -> str:
 
 def delimiter(text: str) -> str:
     """Check a recipient delimiter: signs of which each separates (as in Postfix), or none."""
-    if not re.fullmatch(r"[!#$%&'*+/=?^_`{|}~.-]{0,8}", text):
-        raise ValueError('must be signs such as "+" or "+-", or "" to switch it off')
+    if not re.fullmatch(r"[#$&'*+/=?^_`{|}~.-]{0,8}", text):
+        raise ValueError('must be signs such as "+" or "+-" (not ! or %, which make routes), or "" to switch it off')
     return text
 
 

@@ -9,6 +9,7 @@ connections brings them to a crawl.
 import select
 import signal
 import socket
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -20,6 +21,7 @@ from gateway.config.options import Milter
 from gateway.daemon.bounds import worker_count
 from gateway.daemon.child import BEAT, Child, Post
 from gateway.daemon.desk import Desk
+from gateway.daemon.pace import rest
 from gateway.daemon.supervisor import MARGIN, Supervisor
 from gateway.daemon.worker import ENGINE_THREADS, return_large_blocks
 from gateway.engine.transaction import FrontEnd, Outcome, Receipt, Transaction, Verdict
@@ -114,11 +116,16 @@ class MilterWorker:
     def _process(self, transaction: Transaction) -> Outcome:
         if looping(transaction.content):
             return Outcome(Verdict.REJECT, LOOP)
+        began = time.monotonic()
         with self._turns:
-            return self._desk.process(transaction)
+            outcome = self._desk.process(transaction)
+        time.sleep(rest(outcome, time.monotonic() - began))
+        return outcome
 
     def _report(
         self, transaction: Transaction, outcome: Outcome, receipts: Sequence[Receipt], reply: Reply, seconds: float
     ) -> None:
+        began = time.monotonic() - seconds
         with self._turns:
             self._desk.report(transaction, outcome, receipts, reply, seconds)
+        time.sleep(rest(outcome, time.monotonic() - began))

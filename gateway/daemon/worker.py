@@ -18,6 +18,7 @@ from gateway.config import Options
 from gateway.daemon.bounds import Shortage
 from gateway.daemon.child import BEAT, Child
 from gateway.daemon.desk import Desk, prune
+from gateway.daemon.pace import rest
 from gateway.daemon.retry import Retry
 from gateway.engine.transaction import FrontEnd, Outcome, Receipt, Transaction
 from gateway.errors import Fault
@@ -154,16 +155,25 @@ class Worker:
         """Run the engine over one message: in a thread, but for what takes less than the way to a thread and back."""
         if self._desk.is_quick(transaction):
             return self._desk.process(transaction)
-        return await self._thread(self._desk.process, transaction)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        outcome = await self._thread(self._desk.process, transaction)
+        await asyncio.sleep(rest(outcome, loop.time() - began))
+        return outcome
 
     async def report(
         self, transaction: Transaction, outcome: Outcome, receipts: tuple[Receipt, ...], reply: Reply, seconds: float
     ) -> None:
-        """Write the record of a message; in a thread where the store is asked, as for one that is held."""
+        """Write the record of a message; in a thread where the store is asked, as for one that is held.
+
+        The reply is sent after it.
+        """
+        began = asyncio.get_running_loop().time() - seconds
         if self._desk.asks_the_store(transaction, outcome):
             await self._thread(self._desk.report, transaction, outcome, receipts, reply, seconds)
         else:
             self._desk.report(transaction, outcome, receipts, reply, seconds)
+        await asyncio.sleep(rest(outcome, asyncio.get_running_loop().time() - began))
 
     async def _prune(self) -> None:
         """Remove what is past its retention, unless the clock was just set: it may be wrong, and nothing comes back."""

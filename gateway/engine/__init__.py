@@ -9,6 +9,7 @@
 ``opening`` ``judging``      layer off layer; the signers of one layer
 ``results`` ``mark``         the fields that say what was found; the seal over them
 ``findings``                 the same as plain values for the record
+``uncovered``                what a signature does not cover, and a reader may believe
 ``rate``                     how often a key may fail
 ``learning``                 the certificate that a good signature teaches
 ``wanting`` ``redelivery``   what would help a message; another attempt at it

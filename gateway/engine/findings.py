@@ -6,7 +6,10 @@ from typing import Any
 
 from gateway.engine.opening import Opened
 from gateway.pki.names import rfc4514
-from gateway.smime.finding import EncryptionFinding, RecipientFinding, SignatureFinding, SignerFinding
+from gateway.smime.finding import EncryptionFinding, RecipientFinding, SignatureFinding, SignerFinding, Uncovered
+
+NOTES = {Uncovered.REPLY_TO: "reply-to", Uncovered.DATE: "signing-time"}
+"""The record's notes on what a signature does not cover."""
 
 
 def facts_of(opened: Opened, author: str | None, message_id: str | None) -> Mapping[str, Any]:
@@ -17,6 +20,7 @@ def facts_of(opened: Opened, author: str | None, message_id: str | None) -> Mapp
         "layers": tuple(layer.value for layer in opened.layers),
         "signature": _signature(opened.signature),
         "encryption": _encryption(opened.encryption),
+        "notes": tuple(NOTES[found] for found in opened.signature.uncovered if found in NOTES),
         "protected": tuple(asdict(difference) for difference in opened.protected.differences),
     }
 

@@ -20,6 +20,7 @@ from gateway.engine.ports import Replies
 from gateway.engine.results import PROTECTED_SUBJECT, cut_forged, forged_fields, result_fields
 from gateway.engine.submission import author_of
 from gateway.engine.transaction import Delivery, Hold, Octets, Outcome, Transaction, Verdict
+from gateway.engine.uncovered import with_uncovered
 from gateway.engine.wanting import hold_of
 from gateway.errors import Fault, LimitExceeded, Malformed
 from gateway.mail.address import folded
@@ -187,7 +188,7 @@ class Inbound:
     ) -> Opened:
         content, recipients, opened = transaction.content, transaction.envelope.addresses, Opened()
         try:
-            return self.opener.open(
+            opened = self.opener.open(
                 content,
                 header,
                 author,
@@ -198,6 +199,9 @@ class Inbound:
                 asked=transaction.asked,
                 opened=opened,
             )
+            named, fold = author is not None, self.opener.judge.fold
+            opened.signature = with_uncovered(opened.signature, header, named=named, at=at, fold=fold)
+            return opened
         except Fault:
             raise
         except Exception:  # noqa: BLE001 - a bug in opening must not cost the message; it is tagged and counted

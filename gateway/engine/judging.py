@@ -13,9 +13,9 @@ from gateway.cms.signed import SignerInfo, Verified, content_digests, verify_sig
 from gateway.engine.ports import Evidence, Wants
 from gateway.errors import LimitExceeded, Malformed
 from gateway.mail.address import same_mailbox
+from gateway.mail.author import read_author
 from gateway.mail.content_type import content_type
 from gateway.mail.header import read_header
-from gateway.mail.mailbox import mailboxes
 from gateway.pki.certificate import Certificate, read_certificate
 from gateway.pki.path import Path
 from gateway.pki.validation import PathFinding, Strictness
@@ -52,6 +52,8 @@ class Judge:
     verdicts: Verdicts
     strictness: Strictness
     subject_email: bool = True
+    fold: bool = True
+    """Whether letter case counts in no local part."""
     wants: Wants | None = None
     """Takes note of unknown revocation; None: nobody looks for it."""
 
@@ -84,7 +86,7 @@ class Judge:
         certificate, verified, fault = _verified(info, digests, candidates, operations)
         path = self._path(certificate, carried, at)
         addresses = self._addresses(certificate)
-        reasons = [*path.reasons, *_address_faults(author, addresses, layer)]
+        reasons = [*path.reasons, *_address_faults(author, addresses, layer, self.fold)]
         reasons += [fault] if fault else []
         reasons += verified.reasons(self.strictness.accept_legacy) if verified else []
         reasons += [Reason.ALTERED] if layer.contradicted else []
@@ -94,7 +96,7 @@ class Judge:
             identity=info.signer,
             certificate=certificate,
             anchor=path.anchor,
-            addresses=_author_first(addresses, author),
+            addresses=_author_first(addresses, author, self.fold),
             digest=verified.digest if verified else None,
             algorithm=verified.algorithm if verified else None,
             signing_time=verified.signing_time if verified else None,
@@ -119,7 +121,7 @@ class Judge:
         if named is None or named.names(own.path[0]):
             return own.path
         for other in carried:
-            if named.names(other) and author and any(same_mailbox(author, address) for address in other.addresses):
+            if named.names(other) and author and _among(author, other.addresses, self.fold):
                 path = self._path(other, carried, at)
                 return path.path if path.holds_for_encryption else ()
         return ()
@@ -168,15 +170,19 @@ def _verified(
     return candidates[0], None, faults[0]
 
 
-def _address_faults(author: str | None, addresses: Sequence[str], layer: SignedLayer) -> list[Reason]:
+def _address_faults(author: str | None, addresses: Sequence[str], layer: SignedLayer, fold: bool) -> list[Reason]:
     if author is None:
         return [Reason.FROM_AMBIGUOUS]
-    if not any(same_mailbox(author, address) for address in addresses):
+    if not _among(author, addresses, fold):
         return [Reason.ADDRESS_MISMATCH]
-    return [] if _inner_author_agrees(layer.content, author) else [Reason.ADDRESS_MISMATCH]
+    return [] if _inner_author_agrees(layer.content, author, fold) else [Reason.ADDRESS_MISMATCH]
 
 
-def _inner_author_agrees(content: bytes | memoryview, author: str) -> bool:
+def _among(author: str, addresses: Sequence[str], fold: bool) -> bool:
+    return any(same_mailbox(author, address, fold=fold) for address in addresses)
+
+
+def _inner_author_agrees(content: bytes | memoryview, author: str, fold: bool) -> bool:
     """Where the payload protects its header (RFC 9788, ``hp=``), its From must be the message's (row SIG-19)."""
     try:
         header = read_header(content)
@@ -184,11 +190,10 @@ def _inner_author_agrees(content: bytes | memoryview, author: str) -> bool:
         kind = header.value(types[0]) if types else b""
         if b"hp" not in kind.lower() or "hp" not in content_type(kind).parameters:
             return True
-        fields = header.named("from")
-        found = mailboxes(header.value(fields[0])) if len(fields) == 1 else ()
     except Malformed:
         return False
-    return len(found) == 1 and same_mailbox(found[0].address, author)
+    inner = read_author(header, fold=fold).address
+    return inner is not None and same_mailbox(inner, author, fold=fold)
 
 
 def _wanted(path: PathFinding) -> tuple[bytes, ...]:
@@ -198,8 +203,8 @@ def _wanted(path: PathFinding) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys(certificate.issuer_der for certificate in path.path))
 
 
-def _author_first(addresses: Sequence[str], author: str | None) -> tuple[str, ...]:
-    mine = [address for address in addresses if author is not None and same_mailbox(author, address)]
+def _author_first(addresses: Sequence[str], author: str | None, fold: bool) -> tuple[str, ...]:
+    mine = [address for address in addresses if author is not None and same_mailbox(author, address, fold=fold)]
     return tuple(dict.fromkeys((*mine, *addresses)))
 
 

@@ -18,8 +18,8 @@ class Certificates(Protocol):
     """The stored certificates."""
 
     def find(self, addresses: Iterable[str], at: datetime) -> Mapping[str, Sequence[Holding]]:
-        """Return, for each address asked for, every leaf that holds it (``mail.address.folded`` on both sides), with
-        what the store's evidence says against it at ``at``.
+        """Return, for each address asked for, every leaf that may hold it (``mail.address.index_key`` on both sides),
+        with what the store's evidence says against it at ``at``.
 
         One round trip for all addresses. An address without any certificate maps to an empty sequence.
         Raises ``Fault`` when the store cannot be asked.

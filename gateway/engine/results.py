@@ -7,6 +7,7 @@ bind it; nothing unverified is reported as fact.
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC
 from functools import lru_cache
 from itertools import pairwise
 
@@ -196,7 +197,9 @@ def _signature_words(finding: SignatureFinding) -> list[str]:
         words.append(f"fingerprint={first.certificate.fingerprint}")
         if first.anchor is not None:
             words.append(f"anchor={_quoted(first.anchor.subject)}")
-    return words
+    if finding.status is Status.PASS and first is not None and first.signing_time is not None:
+        words.append(f"signed-at={first.signing_time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    return [*words, *finding.uncovered]
 
 
 def _encryption_words(finding: EncryptionFinding) -> list[str]:

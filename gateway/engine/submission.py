@@ -13,6 +13,7 @@ from gateway.engine.results import PREFIX, our_fields
 from gateway.engine.transaction import FrontEnd, Transaction
 from gateway.errors import Malformed
 from gateway.mail.address import folded
+from gateway.mail.author import read_author
 from gateway.mail.content_type import content_type
 from gateway.mail.encoded_word import encode_words
 from gateway.mail.entity import read_entity
@@ -33,7 +34,6 @@ ANSWERS = 200
 """Message-IDs that are looked at."""
 _MESSAGE_ID = re.compile(rb"<[^<>\s]{1,998}+>")
 CLAIMING_FIELDS = ("from", "sender", "resent-from")
-_AUTHOR_LINE = re.compile(spelt("from:"))
 _CLAIMING_LINE = re.compile(spelt(*(f"{name}:" for name in CLAIMING_FIELDS)))
 _REQUEST_LINE = re.compile(spelt(f"{SIGN_FIELD}:", f"{ENCRYPT_FIELD}:"))
 
@@ -61,13 +61,15 @@ def read_submission(transaction: Transaction, rules: Rules, sealer: Sealer) -> S
     content = _without(transaction.content, header, tags)
     if content is not transaction.content:
         header = read_header(content)
-    author = author_of(header)
+    read = read_author(header, fold=rules.fold)
+    author = read.address
     layer = root_layer(content, header) if author and rules.group_of(author) else None
     envelope, client = transaction.envelope, transaction.client
     question = Question(
         sender=envelope.sender,
         recipients=tuple(dict.fromkeys(envelope.addresses)),
         author=author,
+        fault=read.fault,
         claimed=() if author else (envelope.sender, *_claimed(header)),
         visible=_visible(header, rules),
         wishes=wishes,
@@ -155,14 +157,7 @@ def _holds(content: bytes, header: Header, types: Collection[str]) -> bool:
 
 def author_of(header: Header) -> str | None:
     """Return the one mailbox of the one From field, or None where that is not what every reader finds."""
-    fields = header.named("from")
-    if len(fields) != 1 or header.taken_for(_AUTHOR_LINE):
-        return None
-    try:
-        found = mailboxes(header.value(fields[0]))
-    except Malformed:
-        return None
-    return found[0].address if len(found) == 1 else None
+    return read_author(header).address
 
 
 def _claimed(header: Header) -> tuple[str, ...]:

@@ -6,6 +6,7 @@
 ``header``        the header block as an index of offsets, and ``edit``, the only way to write it
 ``lexical``       folding and comments, which structured values share
 ``mailbox``       the addresses in a field, read strictly and read broadly
+``author``        the one mailbox in From that every reader finds
 ``content_type``  the Content-Type field, parameters included
 ``encoded_word``  encoded words, read the way mail readers do
 ``entity``        the MIME tree as offsets, within limits

@@ -1,12 +1,14 @@
 """One address: how SMTP writes it, and when two are the same (RFC 5321 §4.1.2, RFC 6531 §3.3, RFC 9598).
 
-Three comparisons, for three purposes. ``folded`` is for our own lists and the store: forgiving in letter case as every
-mail server is. ``same_mailbox`` is for certificates: the local part octet by octet. ``without_detail`` removes what
-follows the recipient delimiter. None of them finds look-alikes equal: nothing is transliterated, and only
-canonical equivalence (NFC) and lower-casing are applied to local parts.
+One comparison, wherever two addresses meet (our lists, recipients, certificates, From): ``folded``, and
+``same_mailbox`` on top of it. Letter case in local parts is that of ASCII alone, and only where the configuration folds
+it; of other letters nobody knows which a mail server takes for the same. Look-alikes are never equal: nothing is
+transliterated, and local parts are composed (NFC) at most. ``without_detail`` removes what follows the recipient
+delimiter, ``is_route`` tells what may lead elsewhere. ``index_key`` compares nothing: the store finds candidates by it.
 """
 
 import re
+import string
 import unicodedata
 
 import idna
@@ -29,6 +31,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _INVISIBLE = re.compile(
     "[\x80-\xa0\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f\u3000\ud800-\udfff\ufeff\ufff9-\uffff]"
 )
+_ASCII_WHEN_COMPOSED = re.compile("[\u037e\u1fef\u212a]")
+_LOWER = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
+_ROUTE = re.compile("[%!@]")
 _NEEDLESS_QUOTES = re.compile(DOT_ATOM)
 _ESCAPE = re.compile(r"\\(.)")
 
@@ -93,19 +98,34 @@ def _complaint(address: str) -> str:
 
 
 def folded(address: str, *, fold: bool = True) -> str:
-    """Return the form in which our own lists and the store compare addresses.
+    """Return the form in which addresses are compared.
 
-    The domain becomes a lower-case A-label, the local part NFC without needless quotes; ``fold`` also lower-cases it.
+    The domain becomes a lower-case A-label, the local part NFC without needless quotes; ``fold`` also lower-cases its
+    ASCII letters.
     """
-    # Lower-casing, not case folding: folding would make "straße" and "strasse" one mailbox. str.lower() knows no
-    # locale, so I becomes i everywhere, and the Turkish dotless ı stays a letter of its own.
     if fold and _PLAIN.fullmatch(address):
         return address.lower()
+    local, at, domain = _parts(address)
+    return _composed(_unquoted(local.translate(_LOWER) if fold else local)) + at + _folded_domain(domain)
+
+
+def index_key(address: str) -> str:
+    """Return the form by which the store finds an address: all letters lower, so more than ``folded`` finds equal."""
+    if _PLAIN.fullmatch(address):
+        return address.lower()
+    local, at, domain = _parts(address)
+    return unicodedata.normalize("NFC", _unquoted(local.lower())) + at + _folded_domain(domain)
+
+
+def _parts(address: str) -> tuple[str, str, str]:
+    """Return local part, ``@`` and domain; what has no ``@`` is a local part."""
     local, at, domain = address.rpartition("@")
-    if not at:
-        local, domain = domain, ""
-    local = _unquoted(local.lower() if fold else local)
-    return unicodedata.normalize("NFC", local) + at + _folded_domain(domain)
+    return (local, at, domain) if at else (domain, "", "")
+
+
+def _composed(local: str) -> str:
+    # NFC makes ASCII of three characters: the Kelvin sign would be a K.
+    return local if _ASCII_WHEN_COMPOSED.search(local) else unicodedata.normalize("NFC", local)
 
 
 def _unquoted(local: str) -> str:
@@ -139,8 +159,11 @@ def without_detail(address: str, delimiter: str) -> str:
     return local[:cut] + at + domain if cut else address
 
 
-def same_mailbox(one: str, other: str) -> bool:
-    """Return whether a certificate's mail name is this address: local part exact, domain as A-label (RFC 9598 §5)."""
-    local, _, domain = one.rpartition("@")
-    other_local, _, other_domain = other.rpartition("@")
-    return local != "" and local == other_local and _folded_domain(domain) == _folded_domain(other_domain)
+def is_route(address: str) -> bool:
+    """Return whether the local part names another host (``a%b``, ``b!a``, ``"a@b"``) that some servers send it to."""
+    return _ROUTE.search(address.rpartition("@")[0]) is not None
+
+
+def same_mailbox(one: str, other: str, *, fold: bool = True) -> bool:
+    """Return whether two whole addresses are the same; ``fold`` as in ``folded`` (RFC 5280 §7.5, RFC 9598 §5)."""
+    return one.find("@") > 0 and folded(one, fold=fold) == folded(other, fold=fold)

@@ -36,11 +36,12 @@ def without_comments(text: str) -> str:
         pieces.append(outside[1])
         if not outside[2]:
             return " ".join(pieces)
-        position = _comment_end(text, outside.end())
+        position = comment_end(text, outside.end())
     raise Malformed("header value: a quoted string does not end")
 
 
-def _comment_end(text: str, position: int) -> int:
+def comment_end(text: str, position: int) -> int:
+    """Return where the comment ends whose parenthesis stands right before ``position``; raises as above."""
     depth = 1
     while depth:
         step = _INSIDE.match(text, position)

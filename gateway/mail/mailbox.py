@@ -1,8 +1,9 @@
 """The addresses in a header field, read twice (RFC 5322 §3.4, RFC 6532; rows SIG-09, LIM-03, LIM-04).
 
 ``mailboxes`` is strict: it answers only where every reader gives the same answer. Of the obsolete forms it takes the
-dot in display names (``John Q. Public <john@example.org>``) alone; comments and blanks may stand around an address but
-not inside it, an address may not be an encoded word, and a list has no empty places.
+dot in display names (``John Q. Public <john@example.org>``) alone, and beyond them the address itself as its display
+name and names in 8 bits. Comments and blanks may stand around an address but not inside it, an address may not be an
+encoded word, and a list has no empty places.
 ``addresses_seen`` is the opposite: whatever some reader might take for an address, for checks that must fail closed.
 Both are one pass per reading and use no recursion.
 """
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from gateway.errors import LimitExceeded, Malformed
-from gateway.mail.address import DOMAIN, LOCAL, check_length, is_visible
+from gateway.mail.address import DOMAIN, LOCAL, check_length, folded, is_visible
 from gateway.mail.encoded_word import decode_raw, decode_words
 from gateway.mail.lexical import QUOTED_STRING, unfold, without_comments
 
@@ -23,7 +24,9 @@ _BLANKS = r"[ \t]*+"
 _WORD = rf"(?:[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~\u0080-\U0010ffff-]++|{QUOTED_STRING})"
 _PHRASE = rf"{_WORD}(?:{_BLANKS}(?:{_WORD}|\.))*+"
 _MAILBOX = re.compile(
-    rf"{_BLANKS}(?:({LOCAL})@({DOMAIN})|(?:{_PHRASE})?+{_BLANKS}<({LOCAL})@({DOMAIN})>){_BLANKS}", re.DOTALL
+    rf"{_BLANKS}(?:(?:({LOCAL}@{DOMAIN}){_BLANKS})?+<{_BLANKS}({LOCAL})@({DOMAIN}){_BLANKS}>"
+    rf"|(?:{_PHRASE})?+{_BLANKS}<{_BLANKS}({LOCAL})@({DOMAIN}){_BLANKS}>|({LOCAL})@({DOMAIN})){_BLANKS}",
+    re.DOTALL,
 )
 _GROUP = re.compile(rf"{_BLANKS}{_PHRASE}{_BLANKS}:{_BLANKS}", re.DOTALL)
 _GROUP_END = re.compile(rf";{_BLANKS}")
@@ -55,17 +58,26 @@ def mailboxes(value: bytes, *, groups: bool = False) -> tuple[Mailbox, ...]:
     """Return the mailboxes of a From, To or Cc value, folded or not; an empty group holds none.
 
     ``groups`` allows ``name: members;``, which To and Cc may hold and a From should not. Raises ``Malformed`` for
-    anything doubtful, ``LimitExceeded`` over 64 KiB.
+    anything doubtful and says what it is, ``LimitExceeded`` over 64 KiB.
     """
     if len(value) > VALUE_LIMIT:
-        raise LimitExceeded(f"address field: more than {VALUE_LIMIT} bytes")
-    try:
-        text = unfold(value).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Malformed("address field: holds bytes that are no UTF-8") from error
+        raise LimitExceeded(f"more than {VALUE_LIMIT} bytes")
+    text = decode_raw(unfold(value))
     if _CONTROL.search(text):
-        raise Malformed("address field: holds a control character")
-    return tuple([_mailbox(match) for match in _matches(without_comments(text), groups)])
+        raise Malformed("a control character")
+    found = [_mailbox(match) for match in _matches(without_comments(text), groups)]
+    if not value.isascii() and any(not mailbox.address.isascii() for mailbox in found) and not is_utf8(value):
+        raise Malformed("an address that is no UTF-8")
+    return tuple(found)
+
+
+def is_utf8(value: bytes) -> bool:
+    """Return whether ``value`` reads in UTF-8."""
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _matches(text: str, groups: bool) -> Iterator[re.Match[str]]:
@@ -77,7 +89,7 @@ def _matches(text: str, groups: bool) -> Iterator[re.Match[str]]:
         if not (opened and text.startswith(";", position)):
             match = _MAILBOX.match(text, position)
             if match is None:
-                raise Malformed("address field: not a list of addresses as RFC 5322 has it")
+                raise Malformed(_complaint(text[position:]))
             yield match
             position = match.end()
         if inside and (closed := _GROUP_END.match(text, position)):
@@ -85,14 +97,36 @@ def _matches(text: str, groups: bool) -> Iterator[re.Match[str]]:
         if position == len(text) and not inside:
             return
         if not text.startswith(",", position):
-            raise Malformed("address field: something stands between or behind the addresses")
+            raise Malformed("something stands behind an address")
         position += 1
 
 
+_COMPLAINTS = (
+    (re.compile(r"\s*+(?:,.*+)?+", re.DOTALL), "an address is missing"),
+    (re.compile(r"[^<>]*+<[^<>]*+(?:<.*+)", re.DOTALL), "angle brackets stand in one another"),
+    (re.compile(r"[^<>]*+<[^<>]*+"), "an angle bracket is not closed"),
+    (re.compile(r"[^<>]*+<\s*+@.*+", re.DOTALL), "a source route stands before the address"),
+    (re.compile(r"[^<>]*+<\s*+mailto:.*+", re.DOTALL | re.IGNORECASE), "mailto: stands before the address"),
+    (re.compile(r"[^<>@,]*+,.*+", re.DOTALL), "a comma stands in a name without quotes"),
+    (re.compile(r"[^<>@:]*+:.*+", re.DOTALL), "a colon stands in a name without quotes, or it is a group"),
+    (re.compile(r"[^<>@\[\]]*+[\[\]].*+", re.DOTALL), "a square bracket stands in a name without quotes"),
+    (re.compile(r"[^<>@]*+@[^<>]*+<.*+", re.DOTALL), "an @ stands in a name without quotes"),
+    (re.compile(r"[^@]*+"), "no address stands there"),
+)
+"""What is wrong with the rest of a list that does not begin with a mailbox; the first that matches all of it."""
+
+
+def _complaint(rest: str) -> str:
+    """Say what is wrong, without repeating what stands there."""
+    return next((text for shape, text in _COMPLAINTS if shape.fullmatch(rest)), "an address that is not well formed")
+
+
 def _mailbox(match: re.Match[str]) -> Mailbox:
-    local, domain = match[1] or match[3], match[2] or match[4]
+    shown, local, domain = match[1], match[2] or match[4] or match[6], match[3] or match[5] or match[7]
     if "=?" in local or not is_visible(local + domain):
-        raise Malformed("address field: an address holds an encoded word or characters that are not seen")
+        raise Malformed("an address holds an encoded word or characters that are not seen")
+    if shown is not None and folded(shown) != folded(f"{local}@{domain}"):
+        raise Malformed("another address stands in a name without quotes")
     check_length(local, domain)
     return Mailbox(local, domain)
 

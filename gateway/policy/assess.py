@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.mail.address import folded, same_mailbox, without_detail
+from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
 from gateway.policy.choose import for_encryption, for_signing
 from gateway.policy.rule import Rules
@@ -127,7 +128,17 @@ def _answer(
 
 def _lookup(address: str, rules: Rules, holdings: Holdings) -> Sequence[Holding]:
     """Certificates of the address itself, else of the mailbox below its detail; learned ones hide no others."""
-    own, mailbox = holdings.get(address, ()), without_detail(address, rules.delimiter)
+    own, mailbox = _of(address, rules, holdings), without_detail(address, rules.delimiter)
     if mailbox == address or not all(holding.learned for holding in own):
         return own
-    return (*own, *holdings.get(mailbox, ()))
+    return (*own, *_of(mailbox, rules, holdings))
+
+
+def _of(address: str, rules: Rules, holdings: Holdings) -> Sequence[Holding]:
+    """Those whose certificate names the address: the store finds more, in any letter case."""
+    return [holding for holding in holdings.get(address, ()) if _names(holding.certificate, address, rules.fold)]
+
+
+def _names(certificate: Certificate, address: str, fold: bool) -> bool:
+    names = (*certificate.addresses, *certificate.subject_addresses)
+    return any(same_mailbox(address, name, fold=fold) for name in names)

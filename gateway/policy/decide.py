@@ -130,8 +130,7 @@ def _early(question: Question, rules: Rules, group: Group | None) -> Decision | 
             return _refuse("enabled: false", "5.7.3", Reason.NOT_ENABLED, "the gateway is switched off")
         return _relay(question, Reason.NOT_ENABLED, "enabled: false")
     if question.author is None and any(rules.group_of(address) for address in question.claimed):
-        text = "exactly one From field with exactly one mailbox is needed"
-        return _refuse("no usable From", "5.7.3", Reason.FROM_AMBIGUOUS, text)
+        return _refuse("no usable From", "5.7.3", Reason.FROM_AMBIGUOUS, question.fault or "no author")
     if group is None:
         return _unknown_sender(question, rules)
     if not question.local and not group.submitters.admit(question.client, question.login):

@@ -33,6 +33,8 @@ class Question:
     sender: str
     recipients: tuple[str, ...]
     author: str | None
+    fault: str | None = None
+    """Why there is no author."""
     claimed: tuple[str, ...] = ()
     visible: frozenset[str] | None = None
     wishes: Wishes = Wishes()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from gateway.mail.address import folded, without_detail
+from gateway.mail.address import folded, is_route, without_detail
 
 Network = IPv4Network | IPv6Network
 
@@ -101,7 +101,10 @@ class Addresses:
         return cls(owners, fold, delimiter)
 
     def owner(self, address: str) -> int | None:
-        """Return the index of the earliest owner of ``address``, itself, without its detail, or by its domain."""
+        """Return the index of the earliest owner of ``address``, itself, without its detail, or by its domain.
+
+        What may lead elsewhere is owned only where it is listed whole.
+        """
         if address not in self._answers:
             if len(self._answers) >= ANSWERS:
                 self._answers.clear()
@@ -110,6 +113,8 @@ class Addresses:
 
     def _look_up(self, address: str) -> int | None:
         key = folded(address, fold=self.fold)
+        if is_route(key):
+            return self.owners.get(key)
         keys = (key, without_detail(key, self.delimiter), "@" + key.rpartition("@")[2])
         found = [self.owners[key] for key in keys if key in self.owners]
         return min(found, default=None)

@@ -120,6 +120,14 @@ class Coverage(StrEnum):
     NONE = "none"
 
 
+class Uncovered(StrEnum):
+    """What a signature does not cover, where a reader may be misled."""
+
+    NAME = "name=other"
+    REPLY_TO = "reply-to=other"
+    DATE = "date=differs"
+
+
 @dataclass(frozen=True, slots=True)
 class SignatureFinding:
     """The verdict on a message's signature, and the ``signers`` that count, the one that decides first.
@@ -134,6 +142,8 @@ class SignatureFinding:
     others: tuple[SignerFinding, ...] = ()
     detail: str | None = None
     """What exactly was malformed, unsupported or over a limit."""
+    uncovered: tuple[Uncovered, ...] = ()
+    """Of one that passes."""
 
     @property
     def reason(self) -> Reason | None:

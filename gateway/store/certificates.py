@@ -1,6 +1,6 @@
 """The stored certificates: leaves found by address, CA certificates above them, and what administrators do with both.
 
-Leaves are indexed by their mail names in folded form (``mail.address.folded``); a CA certificate is in no index, since
+Leaves are indexed by their mail names (``mail.address.index_key``); a CA certificate is in no index, since
 it neither signs nor receives mail. What the engine asks is answered from memory (``generation``).
 Path building is not here (``pki.path``), nor is what may be imported (``pki.acceptance``).
 """
@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Row, Select, delete, func, or_, select, update
 
 from gateway.errors import Refused
-from gateway.mail.address import folded
+from gateway.mail.address import index_key
 from gateway.pki.certificate import Certificate, read_certificate
 from gateway.pki.holding import Holding
 from gateway.pki.path import chain_for
@@ -96,7 +96,7 @@ class StoredCertificates:
 
     def _load(self, wanted: Sequence[str], at: datetime) -> dict[str, _Found]:
         # What is not printable is in no certificate's index, and not every database takes it.
-        by_fold = {address: folded(address) for address in wanted if address.isprintable()}
+        by_fold = {address: index_key(address) for address in wanted if address.isprintable()}
         index = schema.addresses.c
         query = (
             holdings(index.address, schema.certificates.c.path)
@@ -207,7 +207,7 @@ def add(connection: Connection, certificate: Certificate, addresses: Iterable[st
 
 def index(connection: Connection, certificate: Certificate, addresses: Iterable[str]) -> None:
     """Let a stored leaf be found by ``addresses``, too."""
-    names = () if certificate.is_ca else sorted({folded(address) for address in addresses})
+    names = () if certificate.is_ca else sorted({index_key(address) for address in addresses})
     rows = [{"address": name, "fingerprint": certificate.fingerprint} for name in names]
     insert_new(connection, schema.addresses, rows)
 

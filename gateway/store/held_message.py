@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, select
 
 from gateway.engine.transaction import Client, Transaction
 from gateway.errors import Refused
-from gateway.mail.address import folded
+from gateway.mail.address import index_key
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.pki.need import Need
 from gateway.reason import Reason
@@ -99,7 +99,7 @@ def new_row(message: HeldMessage, generation: int) -> dict[str, Any]:
     return {
         "id": message.id,
         "received_at": message.received_at,
-        "sender": _hash(folded(envelope.sender)),
+        "sender": _hash(index_key(envelope.sender)),
         "size": message.size,
         "facts": json.dumps(facts, separators=(",", ":")),
         "reason": message.reason,

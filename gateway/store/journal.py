@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, delete, false, func, insert, or_, select
 
 from gateway.engine.record import Record, as_json
-from gateway.mail.address import folded
+from gateway.mail.address import index_key
 from gateway.store import schema
 from gateway.store.database import Database
 
@@ -122,7 +122,7 @@ def _row(record: Record) -> dict[str, Any]:
 
 def _addresses(record: Record) -> set[str]:
     named = {record.sender, record.from_ or "", *record.recipients} - {""}
-    return {folded(address) for address in named if address.isprintable()}
+    return {index_key(address) for address in named if address.isprintable()}
 
 
 def _conditions(query: Query) -> Iterator[ColumnElement[bool]]:
@@ -143,4 +143,4 @@ def _names(column: Column[str], address: str) -> ColumnElement[bool]:
         return false()  # in no index, and not every database takes it
     if address.startswith("@"):
         return column.endswith(address.lower(), autoescape=True)
-    return column == folded(address)
+    return column == index_key(address)

@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, func, select, update
 
-from gateway.mail.address import folded
+from gateway.mail.address import index_key
 from gateway.pki.certificate import Certificate
 from gateway.pki.path import Path
 from gateway.store import certificates, schema
@@ -80,7 +80,7 @@ class StoredLearned:
             news["capabilities"] = " ".join(dict.fromkeys(capabilities))
         if intermediates:
             news["path"] = packed(intermediates)
-        lesson = _Lesson(folded(address), certificate, news, at, trust)
+        lesson = _Lesson(index_key(address), certificate, news, at, trust)
         with self._database.read() as connection:
             if (known := lesson.answer(connection)) is not None:
                 return known

@@ -1,7 +1,7 @@
 """The tables. Migrations make them (``migrations/``); a test keeps both alike.
 
 Times are microseconds since 1970 in UTC, the same on SQLite and PostgreSQL. Addresses stand in the form of
-``mail.address.folded``. What identifies a copy in the ledger is hashed, so that no odd byte of an envelope matters.
+``mail.address.index_key``. What identifies a copy in the ledger is hashed, so that no odd byte of an envelope matters.
 Other foreign text is kept as ASCII JSON, for not every database takes every character.
 """
 

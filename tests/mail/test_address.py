@@ -1,13 +1,16 @@
 """One address: paths, folding, details, certificates' mail names."""
 
+import string
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.errors import Malformed
-from gateway.mail.address import folded, parse_path, same_mailbox, without_detail
+from gateway.mail.address import folded, index_key, is_route, parse_path, same_mailbox, without_detail
+
+LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +114,7 @@ def test_smt_04_an_accepted_path_can_inject_nothing(path: bytes | str) -> None:
         ("alice@EXÄMPLE.org", "alice@xn--exmple-cua.org"),
         ("alice@ex\u0061\u0308mple.org", "alice@exämple.org"),
         ("J\u00f6rg@x.org", "jo\u0308rg@x.org"),
-        ("ÄÖÜ@x.org", "äöü@x.org"),
+        ("ÄRGER@x.org", "Ärger@x.org"),
         ('"A b"@x.org', '"a b"@x.org'),
         ("postmaster", "Postmaster"),
         ("a@[IPv6:2001:DB8::1]", "a@[ipv6:2001:db8::1]"),
@@ -128,6 +131,10 @@ def test_crt_03_spellings_of_one_mailbox_fold_together(one: str, other: str) -> 
         ("alice@example.org", "alice@ex\u0430mple.org"),
         ("INFO@x.org", "\u0131nfo@x.org"),  # Turkish dotless i
         ("info@x.org", "\u0130nfo@x.org"),  # Turkish dotted I
+        ("ÄÖÜ@x.org", "äöü@x.org"),
+        ("\u212aate@x.org", "kate@x.org"),  # Kelvin sign
+        ("\u212aate@x.org", "Kate@x.org"),
+        ("a\u1fef@x.org", "a`@x.org"),  # Greek varia, canonically a grave accent
         ("straße@x.org", "strasse@x.org"),
         ("a@straße.de", "a@strasse.de"),
         ("alice@example.org", "alice@example.org."),
@@ -138,6 +145,35 @@ def test_crt_03_spellings_of_one_mailbox_fold_together(one: str, other: str) -> 
 )
 def test_crt_03_look_alikes_stay_apart(one: str, other: str) -> None:
     assert folded(one) != folded(other)
+    assert folded(one, fold=False) != folded(other, fold=False)
+
+
+LETTERS = st.sampled_from('aAkKiI\u212a\u0131\u0130äÄ\u0308\u0300ßẞσΣς"\\.@ ') | st.characters()
+
+
+@given(st.text(LETTERS, max_size=8), st.text(LETTERS, max_size=8), st.booleans())
+@example("J\u00f6rg", "Jo\u0308rg", False)
+def test_what_is_the_same_has_one_place_in_the_store(one: str, other: str, fold: bool) -> None:
+    variants = (other, one.swapcase(), unicodedata.normalize("NFD", one), f'"{one}"')
+    for variant in variants:
+        if folded(f"{one}@x.org", fold=fold) == folded(f"{variant}@x.org", fold=fold):
+            assert index_key(f"{one}@x.org") == index_key(f"{variant}@x.org")
+
+
+@given(st.text(LETTERS, max_size=12))
+def test_only_ascii_letters_fold(local: str) -> None:
+    once, never = folded(f"{local}@x.org"), folded(f"{local}@x.org", fold=False)
+    assert once.translate(LOWER) == never.translate(LOWER)
+
+
+@pytest.mark.parametrize("address", ["mallory%evil@x.org", "evil!mallory@x.org", '"mallory@evil"@x.org', "a@b@x.org"])
+def test_a_route_is_told(address: str) -> None:
+    assert is_route(address)
+
+
+@pytest.mark.parametrize("address", ["mallory@x.org", "mallory+evil@x%y", "@x.org", "postmaster", '"a b"@x.org'])
+def test_no_route_is_told(address: str) -> None:
+    assert not is_route(address)
 
 
 def test_the_case_of_local_parts_counts_where_it_is_asked_to() -> None:
@@ -174,7 +210,9 @@ def test_detail(address: str, delimiter: str, expected: str) -> None:
     [
         ("alice@example.org", "alice@EXAMPLE.org", True),
         ("alice@xn--exmple-cua.org", "alice@exämple.org", True),
-        ("Alice@example.org", "alice@example.org", False),
+        ("Alice@example.org", "alice@example.org", True),
+        ('"alice"@example.org', "alice@example.org", True),
+        ("Älice@example.org", "älice@example.org", False),
         ("alice+x@example.org", "alice@example.org", False),
         ("alic.@example.org", "alice@example.org", False),
         ("*@example.org", "alice@example.org", False),
@@ -187,5 +225,10 @@ def test_detail(address: str, delimiter: str, expected: str) -> None:
         ("\u0430lice@example.org", "alice@example.org", False),
     ],
 )
-def test_crt_02_certificates_name_a_mailbox_exactly(name: str, address: str, same: bool) -> None:
+def test_crt_02_certificates_name_one_mailbox(name: str, address: str, same: bool) -> None:
     assert same_mailbox(name, address) is same
+
+
+def test_crt_02_letter_case_counts_where_it_is_asked_to() -> None:
+    assert not same_mailbox("Alice@example.org", "alice@example.org", fold=False)
+    assert same_mailbox("Alice@EXAMPLE.org", "Alice@example.org", fold=False)

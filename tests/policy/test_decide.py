@@ -194,6 +194,46 @@ def test_exact_local_parts_and_no_delimiter(world: World) -> None:
     assert world.ask(author="support+ticket-42@example.org").group is None
 
 
+ROUTES = ["mallory%evil@example.org", "evil!mallory@example.org", '"mallory@evil"@example.org', "x+y%evil@example.org"]
+"""Addresses that some mail servers send on to another host."""
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_route_belongs_to_no_domain_and_to_no_mailbox_below_its_detail(world: World, route: str) -> None:
+    group = replace(world.rules.groups[0], addresses=("@example.org", "x@example.org"))
+    world.rules = replace(world.rules, groups=(group,), internal=("@example.org",))
+    assert not world.rules.is_internal(route)
+    assert world.ask(author=route).group is None
+    decision = world.levels("if-possible", "required").ask(recipients=("alice@example.com", route))
+    assert decision.reply is not None
+    assert route in " ".join(decision.reply.lines)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_route_belongs_where_it_is_listed_whole(world: World, route: str) -> None:
+    world.rules = replace(world.rules, groups=(replace(world.rules.groups[0], addresses=(route.upper(),)),))
+    assert world.rules.is_internal(route)
+    assert world.ask(author=route).group == "support"
+
+
+@pytest.mark.parametrize(("name", "asked"), [("Alice@example.com", "alice@example.com"), ("a@x.org", "A@x.org")])
+def test_letter_case_of_a_certificates_name_counts_where_it_is_asked_to(
+    world: World, make: Make, name: str, asked: str
+) -> None:
+    world.holdings[asked] = [make(name)]
+    assert protection(world.ask(recipients=(asked,))) == (True, True)
+    world.rules = replace(world.rules, fold=False)
+    assert protection(world.ask(recipients=(asked,))) == (True, False)
+
+
+UMLAUT = ["Älice@example.com", "ÄLICE@Example.com", "älice@example.com"]
+
+
+def test_letters_beyond_ascii_never_fold(world: World, make: Make) -> None:
+    world.holdings |= {asked: [make("x@x.org", utf8_addresses=("Älice@example.com",))] for asked in UMLAUT}
+    assert [protection(world.ask(recipients=(asked,)))[1] for asked in UMLAUT] == [True, True, False]
+
+
 # --- reports and protected mail -------------------------------------------------------------------------------------
 
 
