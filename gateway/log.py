@@ -7,20 +7,31 @@ values are escaped, so that nobody writes lines of his own. Subjects, content an
 import json
 import logging
 import sys
+import traceback
+from types import TracebackType
 
 from gateway.engine.record import Record, as_json
+from gateway.errors import GatewayError
 
 logger = logging.getLogger("smime-gateway")
+
+CAUSES = 10
+"""Exceptions in one traceback."""
 
 
 def start_logging(as_json_lines: bool) -> None:
     """Send every log line to standard error, as text or as JSON (``log.format``)."""
     stream = logging.StreamHandler(sys.stderr)
-    stream.setFormatter(_JsonLines() if as_json_lines else logging.Formatter("%(message)s"))
+    stream.setFormatter(_JsonLines() if as_json_lines else _Lines("%(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[stream], force=True)
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    quieten_validator()
+
+
+def quieten_validator() -> None:
+    """Let the path library log nothing: what it says with a traceback and names is a finding of ours."""
     logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
 
 
@@ -69,7 +80,31 @@ def _quoted(value: str) -> str:
     return json.dumps(plain)[1:-1].join('""') if " " in plain or '"' in plain else plain
 
 
-class _JsonLines(logging.Formatter):
+def log_bug(record_id: str, error: Exception) -> None:
+    """Log a bug in opening a message, with its traceback; the message was delivered as it came."""
+    logger.error("%s: a bug while opening; the message is delivered as it came", record_id, exc_info=error)
+
+
+class _Lines(logging.Formatter):
+    """Lines of text. A traceback says where, and what kind of exception; of a foreign one no more.
+
+    Its text may hold what was worked on: octets of a message, of a key. Ours are written not to.
+    """
+
+    def formatException(  # noqa: N802 - logging's name
+        self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+    ) -> str:
+        chain: list[str] = []
+        error = ei[1]
+        while error is not None and len(chain) < CAUSES:
+            told = f": {error}" if isinstance(error, GatewayError | OSError) else ""
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            chain.append(f"Traceback (most recent call last):\n{frames}{type(error).__qualname__}{told}")
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return "\n".join(reversed(chain))
+
+
+class _JsonLines(_Lines):
     """One JSON object per line: the record itself, or ``level`` and ``message``."""
 
     def format(self, entry: logging.LogRecord) -> str:

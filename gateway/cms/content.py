@@ -6,7 +6,7 @@ Content of any size is handed about as slices of the buffers it stands in, and w
 from collections.abc import Iterable, Iterator, Sequence
 
 from gateway.asn1 import der
-from gateway.asn1.ber import Element, Fields, read
+from gateway.asn1.ber import Element, Fields, first
 
 Octets = bytes | bytearray | memoryview
 Content = Octets | Sequence[Octets]
@@ -53,8 +53,11 @@ def windows(pieces: Iterable[memoryview]) -> Iterator[Octets]:
 
 
 def read_content_info(data: Octets) -> tuple[bytes, Element]:
-    """Return content type (content octets of the OID) and content of a ContentInfo. Raises ``Malformed``."""
-    fields = Fields(read(data))
+    """Return content type (content octets of the OID) and content of a ContentInfo. Raises ``Malformed``.
+
+    What stands behind the structure is not looked at: line ends, padding, the footer of a mailing list.
+    """
+    fields = Fields(first(data))
     content_type = fields.next().oid()
     content = fields.take(0xA0).only()
     fields.end()

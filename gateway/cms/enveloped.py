@@ -124,12 +124,10 @@ class Enveloped:
         return made.digest()
 
     def recipient(self, certificate: Certificate) -> Recipient:
-        """Return the one recipient info that names ``certificate``. Raises ``unreadable()``, ``Malformed``."""
+        """Return the first recipient info that names ``certificate``. Raises ``unreadable()``."""
         named = [item for item in self.recipients if item.identity is not None and item.identity.names(certificate)]
         if not named:
             raise self.unreadable()
-        if len(named) > 1:
-            raise Malformed("one certificate is named by several recipient infos")
         return named[0]
 
     def unreadable(self) -> Rejected:

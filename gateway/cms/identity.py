@@ -6,11 +6,15 @@ from functools import lru_cache
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields
 from gateway.pki.certificate import Certificate
+from gateway.pki.names import name_key
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The name of a certificate: ``issuer_der`` (the Name as it stands) and ``serial``, or ``key_id``."""
+    """The name of a certificate: ``issuer_der`` (the Name as it stands) and ``serial``, or ``key_id``.
+
+    Names match by value (RFC 5280 §7.1): writers encode an issuer anew, in another string type.
+    """
 
     issuer_der: bytes | None
     serial: int | None
@@ -20,7 +24,11 @@ class Identity:
         """Whether this is the name of ``certificate``."""
         if self.key_id is not None:
             return self.key_id == certificate.subject_key_id
-        return self.serial == certificate.serial and self.issuer_der == certificate.issuer_der
+        if self.serial != certificate.serial or self.issuer_der is None:
+            return False
+        return self.issuer_der == certificate.issuer_der or name_key(self.issuer_der) == name_key(
+            certificate.issuer_der
+        )
 
 
 @lru_cache(2048)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from gateway.asn1 import der
 from gateway.asn1.ber import Element
 from gateway.cms.compressed import Compressed, compressed_data
 from gateway.cms.content import (
@@ -15,6 +16,9 @@ from gateway.cms.content import (
 )
 from gateway.cms.enveloped import Enveloped, auth_enveloped_data, enveloped_data
 from gateway.cms.signed import SignedData, signed_data
+
+PEEK = 24
+"""Octets that hold the content type of every kind of ContentInfo there is."""
 
 Parsed = SignedData | Enveloped | Compressed
 
@@ -41,6 +45,16 @@ def content_type(data: Octets) -> str | None:
         return None
     read(content)
     return NAMES[kind]
+
+
+def claims(data: Octets) -> str | None:
+    """Return what ``data`` says it is, as ``content_type``, by its first octets alone; for what could not be read."""
+    start = memoryview(data)[:PEEK].tobytes()
+    # SEQUENCE, its length in up to five octets, OBJECT IDENTIFIER.
+    place = 2 + (start[1] & 0x7F if len(start) > 1 and start[1] > 0x80 else 0)
+    if start[:1] != b"\x30" or place > 7:
+        return None
+    return next((name for oid, name in NAMES.items() if start.startswith(der.tlv(der.OID, oid), place)), None)
 
 
 _READERS: Mapping[bytes, Callable[[Element], Parsed]] = {

@@ -226,7 +226,8 @@ class Verified:
     weak: bool
     """SHA-1 or DSA; the size of the key is the certificate's matter."""
     attributes: bool
-    """Whether attributes were signed. RFC 5652 §5.3 lets them be absent, S/MIME does not (RFC 8551 §2.5)."""
+    """Whether attributes were signed; they may be absent (RFC 8551 §2.5). The content must not read as some then:
+    ``attribute.reads_as_attributes``."""
     bound: bool
     """Whether a signed signingCertificate attribute names the certificate; always False for a bare key."""
     _signed: Attributes
@@ -248,8 +249,7 @@ class Verified:
 
     def reasons(self, accept_legacy: bool) -> list[Reason]:
         """Return what keeps such a signature from passing, in the order of the record; none: nothing in CMS does."""
-        malformed = [] if self.attributes else [Reason.MALFORMED]
-        return malformed + ([Reason.WEAK_ALGORITHM] if self.weak and not accept_legacy else [])
+        return [Reason.WEAK_ALGORITHM] if self.weak and not accept_legacy else []
 
 
 def verify(info: SignerInfo, digest: bytes, key: PublicKeyTypes) -> Verified:

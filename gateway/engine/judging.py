@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+from gateway.cms.attribute import reads_as_attributes
 from gateway.cms.rejected import Rejected
 from gateway.cms.signed import SignerInfo, Verified, content_digests, verify_signer
 from gateway.engine.ports import Evidence, Wants
-from gateway.errors import LimitExceeded, Malformed
+from gateway.errors import GatewayError, LimitExceeded, Malformed
 from gateway.mail.address import same_mailbox
 from gateway.mail.author import read_author
 from gateway.mail.content_type import content_type
@@ -84,10 +85,13 @@ class Judge:
         if not candidates:
             return SignerFinding((Reason.NO_CERTIFICATE,), info.signer)
         certificate, verified, fault = _verified(info, digests, candidates, operations)
+        if verified is not None and not verified.attributes and reads_as_attributes(layer.content):
+            verified, fault = None, Malformed("the signed content reads as signed attributes, and there are none")
         path = self._path(certificate, carried, at)
+        certificate = path.path[0]
         addresses = self._addresses(certificate)
         reasons = [*path.reasons, *_address_faults(author, addresses, layer, self.fold)]
-        reasons += [fault] if fault else []
+        reasons += [_reason(fault)] if fault else []
         reasons += verified.reasons(self.strictness.accept_legacy) if verified else []
         reasons += [Reason.ALTERED] if layer.contradicted else []
         self._ask(path, reasons)
@@ -101,6 +105,7 @@ class Judge:
             algorithm=verified.algorithm if verified else None,
             signing_time=verified.signing_time if verified else None,
             notes=path.notes,
+            detail=str(fault) if fault else None,
             issuers_wanted=_wanted(path),
             encrypt_to=self._encrypt_to(verified, path, carried, author, at) if not reasons else (),
             capabilities=verified.capabilities if verified and not reasons else (),
@@ -154,20 +159,22 @@ class Judge:
 
 def _verified(
     info: SignerInfo, digests: dict[str, bytes], candidates: Sequence[Certificate], operations: Operations
-) -> tuple[Certificate, Verified | None, Reason | None]:
+) -> tuple[Certificate, Verified | None, GatewayError | None]:
     """Return the candidate whose key made the signature and what holds of it; else the first and what is wrong."""
-    faults: list[Reason] = []
+    faults: list[GatewayError] = []
     for certificate in candidates:
         try:
             operations.spend()
             return certificate, verify_signer(info, digests[info.digest.name], certificate), None
-        except Rejected as error:
-            faults.append(error.reason)
-        except LimitExceeded:
-            faults.append(Reason.LIMIT)
-        except Malformed:
-            faults.append(Reason.MALFORMED)
+        except (Rejected, Malformed) as error:
+            faults.append(error)
     return candidates[0], None, faults[0]
+
+
+def _reason(fault: GatewayError) -> Reason:
+    if isinstance(fault, Rejected):
+        return fault.reason
+    return Reason.LIMIT if isinstance(fault, LimitExceeded) else Reason.MALFORMED
 
 
 def _address_faults(author: str | None, addresses: Sequence[str], layer: SignedLayer, fold: bool) -> list[Reason]:

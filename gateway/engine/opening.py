@@ -13,6 +13,7 @@ cannot read it, to whoever answers, forwards or bounces it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
@@ -31,7 +32,7 @@ from gateway.mail.header import Header
 from gateway.pki.holding import Holding
 from gateway.policy.entitlement import Entitlement
 from gateway.reason import Reason
-from gateway.smime.content import as_entity
+from gateway.smime.content import as_entity, sole_content
 from gateway.smime.finding import (
     Coverage,
     Encryption,
@@ -44,7 +45,7 @@ from gateway.smime.finding import (
     verdict,
 )
 from gateway.smime.layer import Layer
-from gateway.smime.open import CMS_TYPES, SignedLayer, layer_name, read_layer
+from gateway.smime.open import CMS_TYPES, SignedLayer, claimed_kind, layer_name, read_layer
 from gateway.smime.protected import Protected, read_protected
 
 MAX_LAYERS = 5
@@ -77,6 +78,8 @@ class Opened:
     encryption: EncryptionFinding = field(default_factory=EncryptionFinding)
     layers: list[Layer] = field(default_factory=list)
     inner: bytes | None = None
+    standing: Entity | None = None
+    """The entity that stands in the message's place, its own where ``inner`` is None."""
     protected: Protected = field(default_factory=Protected)
     """What the header of the innermost content says, where all layers came off."""
     entitled: frozenset[str] | None = None
@@ -110,6 +113,7 @@ class Opener:
     size_limit: int
     open_opaque: bool = True
     accept_legacy: bool = False
+    open_clear: bool = False
     content_keys: ContentKeys | None = None
     remember: bool = False
 
@@ -169,7 +173,7 @@ class Opener:
         covered: list[SignedLayer] = []
         operations = Operations()
         try:
-            entity = read_entity(content, header=header)
+            entity = opened.standing = read_entity(content, header=header)
         except LimitExceeded as error:
             return self._unreadable(opened, Reason.LIMIT, str(error))
         try:
@@ -179,7 +183,7 @@ class Opener:
                 opened.layers.append(layer_name(layer))
                 if isinstance(layer, SignedLayer):
                     signed.append(layer)
-                    entity = layer.part or self._carried(layer, opened)
+                    entity = self._signed_alone(entity, opened) or layer.part or self._carried(layer, opened)
                     continue
                 entity = self._unwrapped(layer, opened, recipients, at, access, operations)
                 if isinstance(layer, Enveloped):
@@ -192,14 +196,22 @@ class Opener:
         except Rejected as error:
             return self._unreadable(opened, error.reason, str(error))
         except LimitExceeded as error:
-            return self._unreadable(opened, Reason.LIMIT, str(error))
+            return self._unreadable(opened, Reason.LIMIT, str(error), claimed_kind(entity))
         except Malformed as error:
-            self._unreadable(opened, Reason.MALFORMED, str(error), _label(entity))
+            self._unreadable(opened, Reason.MALFORMED, str(error), claimed_kind(entity))
             _look_for_errant_layers(opened, entity)
+            with suppress(LimitExceeded):
+                alone = self._signed_alone(entity, opened)
+                opened.protected = read_protected(alone, header) if alone else opened.protected
             return opened
         self._sum_up(opened, signed, covered, author, at, operations)
         _look_for_errant_layers(opened, entity)
         return opened
+
+    def _signed_alone(self, entity: Entity, opened: Opened) -> Entity | None:
+        """Put a clear-signed part in the place of ``entity`` where that stands in the message's, and holds no more."""
+        part = sole_content(entity) if self.open_clear and entity is opened.standing else None
+        return None if part is None else _put(opened, as_entity(part))
 
     def _carried(self, layer: SignedLayer, opened: Opened) -> Entity:
         """Return the content of an opaque signature."""
@@ -250,7 +262,9 @@ class Opener:
             plain = self._open(layer, opened, holding, at, operations)
         except Rejected as error:
             if opened.encryption.status is not Encryption.DECRYPTED:
-                opened.encryption = replace(finding, status=Encryption.FAILED, reason=error.reason)
+                # What is wrong is told before a key is used; after that every failure looks the same.
+                detail = None if error.reason is Reason.DECRYPT_FAILED else str(error)
+                opened.encryption = replace(finding, status=Encryption.FAILED, reason=error.reason, detail=detail)
             # Inside an envelope that was opened: what is told of it stays the same, or it were an oracle (row DEC-03).
             if error.reason is Reason.NO_KEY:
                 opened.wanted = identities
@@ -323,9 +337,9 @@ class Opener:
         if opened.encryption.status is Encryption.DECRYPTED and opened.signature.status is Status.PASS:
             opened.encryption = replace(opened.encryption, authenticated=True)
 
-    def _unreadable(self, opened: Opened, reason: Reason, detail: str, label: str = "") -> Opened:
+    def _unreadable(self, opened: Opened, reason: Reason, detail: str, kind: str = "") -> Opened:
         """A layer that is labelled or begins as S/MIME and cannot be read."""
-        if "enveloped" in label and opened.encryption.status is Encryption.NONE:
+        if "enveloped" in kind and opened.encryption.status is Encryption.NONE:
             opened.encryption = EncryptionFinding(Encryption.FAILED, reason, detail=detail)
             return opened
         opened.signature = SignatureFinding(status_of(reason), (reason,), Coverage.NONE, detail=detail)
@@ -334,17 +348,13 @@ class Opener:
 
 def _put(opened: Opened, inner: bytes) -> Entity:
     """Have ``inner`` stand in the message's place, even if it is over a limit. Raises ``LimitExceeded``."""
-    opened.inner = inner
-    return read_entity(inner)
+    opened.inner, opened.standing = inner, None
+    opened.standing = read_entity(inner)
+    return opened.standing
 
 
 class _Closed(Exception):
     """A layer stays closed; why stands in the finding."""
-
-
-def _label(entity: Entity) -> str:
-    """Return the smime-type that an entity claims, lower-case; empty: none."""
-    return entity.content_type.parameters.get("smime-type", "").lower()
 
 
 def _described(layer: Enveloped, held: Mapping[Identity, Sequence[Holding]]) -> EncryptionFinding:

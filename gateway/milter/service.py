@@ -35,6 +35,8 @@ Carry = Callable[[Edits, Delivery], None]
 """Hands edits over to the mail server, with the delivery they make; raises where that fails."""
 
 LEFT = reply(250, "2.0.0", "Ok: left to the mail server")
+KEPT = reply(250, "2.0.0", "Ok: kept and not sent")
+"""The mail server is to drop the message."""
 _logger = logging.getLogger(__name__)
 
 
@@ -88,6 +90,8 @@ class Service:
             return Outcome(Verdict.DEFER, trouble(transaction.id))
 
     def _hand_over(self, transaction: Transaction, outcome: Outcome, carry: Carry) -> tuple[Reply, tuple[Receipt, ...]]:
+        if outcome.withheld:
+            return KEPT, ()
         if outcome.verdict is not Verdict.RELAY:
             return outcome.reply or trouble(transaction.id), ()
         try:

@@ -121,6 +121,14 @@ def _text(value: Element) -> str | None:
         return octets.decode("latin-1") if value.tag in _NARROW else None
 
 
+def _is_utf8(octets: bytes) -> bool:
+    try:
+        octets.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 # ── compared ──
 
 
@@ -156,6 +164,6 @@ def _attribute(element: Element) -> tuple[bytes, bytes | str]:
     fields = Fields(element)
     kind, value = fields.next().oid(), fields.next()
     text = _text(value)
-    if text is None:
+    if text is None or (value.tag == UTF8_STRING and not _is_utf8(value.value)):
         return kind, bytes(value.raw)
     return kind, " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split())

@@ -6,12 +6,13 @@ for an unsigned message. Signed bytes are slices of what came.
 
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.cms.compressed import Compressed
 from gateway.cms.content import Octets
 from gateway.cms.enveloped import Enveloped
-from gateway.cms.probe import read_cms
+from gateway.cms.probe import claims, read_cms
 from gateway.cms.signed import SignedData
 from gateway.errors import Malformed
 from gateway.mail.entity import IDENTITY, Entity, decoded_body, read_entity
@@ -79,6 +80,14 @@ def _octets(entity: Entity) -> Octets:
     return decoded_body(entity)
 
 
+def claimed_kind(entity: Entity) -> str:
+    """Return what an entity that could not be read is by its first octets, else by its smime-type; empty: nothing."""
+    with suppress(Malformed):
+        if found := claims(_octets(entity)):
+            return found
+    return entity.content_type.parameters.get("smime-type", "").lower()
+
+
 def layer_name(layer: AnyLayer) -> Layer:
     """Return the word of the record."""
     if isinstance(layer, SignedLayer):
@@ -111,7 +120,7 @@ def _may_be_layer(content: bytes, header: Header) -> bool:
 
 def _clear_signed(entity: Entity) -> SignedLayer | None:
     """multipart/signed with a CMS signature (RFC 8551 §3.5.3); another protocol's is content to us."""
-    if not _is_ours(entity):
+    if not is_smime(entity):
         return None
     check_frame(entity)
     part, signature = entity.children
@@ -123,8 +132,8 @@ def _clear_signed(entity: Entity) -> SignedLayer | None:
     return SignedLayer(data, content, part, contradicted=carried is not None and carried != content)
 
 
-def _is_ours(entity: Entity) -> bool:
-    """Whether a multipart/signed is S/MIME by its label or that of a part behind the first, in whatever spelling."""
+def is_smime(entity: Entity) -> bool:
+    """Return whether a multipart/signed is S/MIME by its label or a later part's, in whatever spelling."""
     labels = [(entity.header, "content-type")]
     labels += [(part.header, name) for part in entity.children[1:] for name in ("content-type", "content-disposition")]
     return any(_SIGNATURE.search(header.raw(field)) for header, name in labels for field in header.named(name))

@@ -126,7 +126,7 @@ class Service:
     async def _hand_over(
         self, transaction: Transaction, outcome: Outcome, pool: Pool, hop: HopTransaction
     ) -> tuple[Outcome, Handover]:
-        if outcome.verdict is Verdict.RELAY:
+        if outcome.verdict is Verdict.RELAY and not outcome.withheld:
             try:
                 return outcome, await Relay(pool, self.books, self.copies).hand_over(transaction, outcome, hop)
             except Exception:

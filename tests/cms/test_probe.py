@@ -8,7 +8,7 @@ from gateway.asn1 import der
 from gateway.cms.compressed import Compressed
 from gateway.cms.content import COMPRESSED_DATA, DATA, ENVELOPED_DATA, SIGNED_DATA
 from gateway.cms.enveloped import Enveloped, decrypt, encrypt
-from gateway.cms.probe import content_type, read_cms
+from gateway.cms.probe import claims, content_type, read_cms
 from gateway.cms.signed import SignedData, Signer, sign_detached, sign_opaque
 from gateway.errors import Malformed
 from gateway.pki.key import SoftwareKey
@@ -98,3 +98,16 @@ def test_every_cut_is_noticed(samples: dict[str, list[bytes]], kind: str) -> Non
 def test_a_missing_version_is_noticed(samples: dict[str, list[bytes]], kind: str) -> None:
     with pytest.raises(Malformed):
         content_type(put(samples[kind][0], (*BODY, 0)))
+
+
+@pytest.mark.parametrize("kind", ["signed-data", "enveloped-data", "authenveloped-data", "compressed-data"])
+def test_what_it_claims_is_told_however_broken_the_rest_is(samples: dict[str, list[bytes]], kind: str) -> None:
+    for data in samples[kind]:
+        for form in (data, streamed(data)):
+            assert claims(form) == kind
+            assert claims(memoryview(form)[:30]) == kind
+
+
+@pytest.mark.parametrize("data", [b"", b"0", b"0\x80", b"0\x89", b"0\xff" + b"\x06" * 40, b"Hello", b"0\x03\x06\x01*"])
+def test_what_claims_nothing(data: bytes) -> None:
+    assert claims(data) is None

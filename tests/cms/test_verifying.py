@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.asn1 import der
 from gateway.cms import attribute
-from gateway.cms.algorithm import DIGEST_BY_OID, DIGESTS
+from gateway.cms.algorithm import DIGEST_BY_OID, DIGESTS, scheme_for
+from gateway.cms.attribute import reads_as_attributes
 from gateway.cms.content import DATA, SIGNED_DATA
 from gateway.cms.identity import Identity, issuer_and_serial
 from gateway.cms.rejected import Rejected
@@ -27,7 +28,7 @@ from gateway.cms.signed import (
     verify_signer,
 )
 from gateway.errors import LimitExceeded, Malformed
-from gateway.pki.key import HASHES
+from gateway.pki.key import HASHES, SoftwareKey
 from gateway.reason import Reason
 from tests.authority import Authority, Issued, issue
 from tests.cms.conftest import AT
@@ -335,12 +336,12 @@ def test_crt_05_what_to_encrypt_to(signers: dict[str, Issued], value: bytes, exp
 
 
 def test_sig_14_without_signed_attributes(signers: dict[str, Issued]) -> None:
-    """RFC 5652 lets them be absent, S/MIME does not: the mathematics is told, and what is missing."""
+    """They may be absent (RFC 8551 §2.5): the mathematics is told, and that there were none."""
     for kind, algorithm in (("rsa", der.sequence(der.oid(f"{PKCS1}.1"), NULL)), ("p256", ALGORITHM)):
         who = signers[kind]
         found = checked(signed(who, "sha256", algorithm), who)
         assert (found.attributes, found.bound, found.signing_time) == (False, False, None)
-        assert found.reasons(accept_legacy=True) == [Reason.MALFORMED]
+        assert found.reasons(accept_legacy=False) == []
         with pytest.raises(Rejected) as refused:
             checked(signed(who, "sha256", algorithm), who, CONTENT + b" ")
         assert refused.value.reason is Reason.BAD_SIGNATURE
@@ -353,8 +354,39 @@ def test_attributes_mistaken_for_content_never_pass(signers: dict[str, Issued]) 
     who = signers["p256"]
     attributes = usual("sha256")
     data = put(signed(who, "sha256", ALGORITHM, attributes), (*INFO, 3))
-    found = checked(data, who, der.tlv(der.SET, *attributes))
-    assert found.reasons(accept_legacy=True) == [Reason.MALFORMED]
+    content = der.tlv(der.SET, *attributes)
+    assert checked(data, who, content).attributes is False
+    assert reads_as_attributes(content)
+
+
+def test_content_mistaken_for_attributes_is_never_made(signers: dict[str, Issued]) -> None:
+    """The other direction: content that reads as attributes is signed under attributes of its own, never bare."""
+    who = signers["p256"]
+    content = der.tlv(der.SET, *usual("sha256"))
+    signer = Signer(who.certificate, SoftwareKey(who.private_key), scheme_for(who.certificate, "sha256", "pkcs1v15"))
+    (info,) = read_signed(b"".join(sign_opaque(content, signer, [], AT))).signers
+    assert info.attributes is not None
+    bare = replace(info, attributes=None)
+    with pytest.raises(Rejected):
+        verify(bare, hashlib.sha256(content).digest(), who.certificate.public_key)
+
+
+@pytest.mark.parametrize(
+    ("content", "reads"),
+    [
+        (b"", False),
+        (b"1", False),
+        (b"1 apple\r\n", False),
+        (b"Content-Type: text/plain\r\n\r\n", False),
+        (der.tlv(der.SET), False),
+        (der.tlv(der.SET, der.sequence(der.oid("1.2.3"), der.tlv(der.SET))), True),
+        (der.tlv(der.SET, der.sequence(der.oid("1.2.3"), der.tlv(der.SET))) + b"x", False),
+        (der.tlv(der.SET, der.sequence(der.integer(1))), False),
+        (der.tlv(der.SET, der.sequence()), False),
+    ],
+)
+def test_what_reads_as_attributes(content: bytes, reads: bool) -> None:
+    assert reads_as_attributes(content) is reads
 
 
 def test_signature_over_sorted_attributes_that_came_unsorted(signers: dict[str, Issued]) -> None:

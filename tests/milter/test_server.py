@@ -32,6 +32,15 @@ def test_what_needs_no_change_is_not_changed(scripted: Milter) -> None:
     assert last(scripted)["receipts"] == 1
 
 
+def test_what_is_kept_and_not_sent_is_dropped_by_the_mail_server(scripted: Milter) -> None:
+    with scripted.connect() as mta:
+        mta.client()
+        verdict = mta.mail(letter("withheld"))
+    assert (verdict.code, verdict.edited) == ("d", False)
+    assert last(scripted)["reply"].startswith("250")
+    assert last(scripted)["receipts"] == 0
+
+
 ODD = (
     b"Subject:no blank\r\n"
     b"x-CASE:  two blanks\r\n"
