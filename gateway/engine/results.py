@@ -30,6 +30,8 @@ PROTECTED_SUBJECT = "X-SMIME-Gateway-Protected-Subject"
 
 VALUE_LIMIT = 200
 """Characters of one value from a certificate."""
+RESULTS_LIMIT = 6000
+"""Characters of all results: our fields together are to stay below 16 kB."""
 CUT = "..."
 LINE = 78
 
@@ -110,7 +112,7 @@ def result_fields(
     """
     again = () if retry_of is None else (_field("X-SMIME-Gateway-Retry-Of", [retry_of]),)
     return (
-        _field("Authentication-Results", [authserv_id, *_results(signature)]),
+        _field("Authentication-Results", [authserv_id, *_fitting(_results(signature))]),
         _field("X-SMIME-Gateway-Signature", _signature_words(signature)),
         _field("X-SMIME-Gateway-Encryption", _encryption_words(encryption)),
         _field("X-SMIME-Gateway-Id", [record_id]),
@@ -127,6 +129,16 @@ def _results(finding: SignatureFinding) -> Iterable[str]:
         yield _result(finding.status, weightier(finding.reason, signer.reason), signer)
 
 
+def _fitting(results: Iterable[str]) -> Iterable[str]:
+    """The first result, and as many as there is room for: all say the same status, and a stranger makes them many."""
+    room = RESULTS_LIMIT
+    for number, result in enumerate(results):
+        room -= len(result)
+        if number and room < 0:
+            return
+        yield result
+
+
 def _result(status: Status, reason: str | None, signer: SignerFinding | None) -> str:
     words = [f"smime={status}"]
     if reason is not None:
@@ -136,7 +148,7 @@ def _result(status: Status, reason: str | None, signer: SignerFinding | None) ->
     if signer is not None and certificate is not None and signer.digest and not MATHEMATICS & set(signer.reasons):
         if signer.addresses:
             words.append(f"body.smime-identifier={_mailbox(signer.addresses[0])}")
-        words.append(f"body.smime-serial={certificate.serial:x}")
+        words.append(f"body.smime-serial={certificate.serial:x}"[:VALUE_LIMIT])
         words.append(f"body.smime-issuer={_quoted(certificate.issuer)}")
     return " ".join(words)
 

@@ -175,6 +175,23 @@ def test_a_better_signature_of_the_same_signer_makes_up_for_a_worse_one() -> Non
     assert over_ciphertext_only([old, new]).reasons == (Reason.PARTIAL,)
 
 
+def test_many_signers_make_no_endless_field() -> None:
+    """All results say the same, so those that fit say it all."""
+    many = [SignerFinding((Reason.NO_CERTIFICATE,)) for _ in range(5000)]
+    fields = result_fields(OURS, "0123", verdict(many), EncryptionFinding())
+    assert 100 < len(parsed(fields).results) < 5000
+    assert sum(map(len, fields)) < 8000
+
+
+def test_signers_are_told_apart_however_many_they_are() -> None:
+    """One certificate that holds everybody's address makes them one; the work stays proportional to the addresses."""
+    names = tuple(f"{number}@example.com" for number in range(1000))
+    apart = [SignerFinding((Reason.EXPIRED,), addresses=(name,)) for name in names]
+    assert len(verdict([*apart, *apart]).signers) == 1000
+    finding = verdict([*apart, SignerFinding((), addresses=names), *apart])
+    assert (finding.status, len(finding.signers), len(finding.others)) == (Status.PASS, 1, 2000)
+
+
 def test_the_encryption_field() -> None:
     def words(finding: EncryptionFinding) -> bytes:
         return result_fields(OURS, "0", SignatureFinding(), finding)[2]
