@@ -34,6 +34,8 @@ VALUE_LIMIT = 200
 """Characters of one value from a certificate."""
 CUT = "..."
 LINE = 78
+RESULTS_LIMIT = 6000
+"""Characters of all results together: of a message with more signers, the last ones are left out."""
 
 _PARENTHESIS = re.compile(r"[^()\\]*+(?:\\.[^()\\]*+)*+([()])", re.DOTALL)
 _TOKEN = re.compile(r"[^;\s(]*+")
@@ -155,7 +157,7 @@ def result_fields(
     """
     again = () if retry_of is None else (_field("X-SMIME-Gateway-Retry-Of", [retry_of]),)
     return (
-        _field("Authentication-Results", [authserv_id, *_results(signature)]),
+        _field("Authentication-Results", [authserv_id, *_fitting(_results(signature))]),
         _field("X-SMIME-Gateway-Signature", _signature_words(signature)),
         _field("X-SMIME-Gateway-Encryption", _encryption_words(encryption)),
         _field("X-SMIME-Gateway-Id", [record_id]),
@@ -172,6 +174,16 @@ def _results(finding: SignatureFinding) -> Iterable[str]:
         yield _result(finding.status, weightier(finding.reason, signer.reason), signer)
 
 
+def _fitting(results: Iterable[str]) -> Iterator[str]:
+    """Yield the results that fit, from the first."""
+    room = RESULTS_LIMIT
+    for result in results:
+        room -= len(result)
+        if room < 0:
+            return
+        yield result
+
+
 def _result(status: Status, reason: str | None, signer: SignerFinding | None) -> str:
     words = [f"smime={status}"]
     if reason is not None:
@@ -181,7 +193,7 @@ def _result(status: Status, reason: str | None, signer: SignerFinding | None) ->
     if signer is not None and certificate is not None and signer.digest and not MATHEMATICS & set(signer.reasons):
         if signer.addresses:
             words.append(f"body.smime-identifier={_mailbox(signer.addresses[0])}")
-        words.append(f"body.smime-serial={certificate.serial:x}")
+        words.append(f"body.smime-serial={certificate.serial:x}"[:VALUE_LIMIT])
         words.append(f"body.smime-issuer={_quoted(certificate.issuer)}")
     return " ".join(words)
 
