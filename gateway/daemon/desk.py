@@ -21,6 +21,7 @@ from gateway.house import build_engine, store_options
 from gateway.log import log_record, logger
 from gateway.lookup import Fetch
 from gateway.metrics import ERRORS, STAGES, Kind, Stage, count_record
+from gateway.pki.need import LEGACY
 from gateway.reply import Reply
 from gateway.store import Store, open_store
 from gateway.store.replies import Sighting
@@ -50,6 +51,8 @@ class Desk:
         self.engine: Engine = engine
         self._options = options
         self._fetching.renew(options)
+        if options.algorithms.accept_legacy:
+            self.store.held.wake(LEGACY)
         self._keeper = Keeper(options, self.store)
         self._learner = Learner(options, self.store)
 
