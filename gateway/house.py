@@ -23,6 +23,9 @@ from gateway.policy.rule import Group, Level, Replies, Rules, Submitters, Tags
 from gateway.smtp.door import Auth, Credentials, Door, HopTls, Limits, NextHop, TlsMode
 from gateway.store import Store, StoreOptions, open_store
 
+LEGACY_RULES = (False, "open", True)
+"""The strictest first."""
+
 
 class House:
     """One configuration and what is built from it, each part made when it is first asked for."""
@@ -65,7 +68,13 @@ def build_engine(
     ``wants`` takes note of certificates whose revocation is unknown.
     """
     algorithms = options.algorithms
-    sealer = Sealer(store.wrapping.mac_key("seal"), (options.authserv_id, *options.authserv_ids_removed))
+    sealer = Sealer(
+        key=store.wrapping.mac_key("seal"),
+        authserv_ids=(options.authserv_id, *options.authserv_ids_removed),
+        withdrawals=store.generation.withdrawals,
+        good_for=options.retention.ledger,
+        legacy=LEGACY_RULES.index(algorithms.accept_legacy),
+    )
     outbound = Outbound(
         rules=build_rules(options),
         algorithms=build_algorithms(algorithms, None),
@@ -118,6 +127,7 @@ def build_inbound(
         failures=FailureRate(settings.failed_decrypts_per_hour, store.failures if remember else FailuresHere()),
         size_limit=options.limits.message_size,
         open_opaque=settings.opaque == "open",
+        open_clear=settings.clear == "open",
         accept_legacy=bool(legacy),
         content_keys=store.content_keys,
         remember=remember,
@@ -158,6 +168,7 @@ def build_rules(options: Options) -> Rules:
         enabled=options.enabled,
         reject_unknown_sender=options.unknown_sender == "reject",
         internal=options.internal.addresses,
+        domains=tuple(options.inbound.domains),
         encrypt_internal=options.internal.encrypt == "if-possible",
         honour_headers=options.overrides.headers,
         tags=Tags(options.overrides.subject.sign, options.overrides.subject.encrypt, options.overrides.subject.plain),

@@ -27,6 +27,11 @@ def start_logging(as_json_lines: bool) -> None:
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    quieten_validator()
+
+
+def quieten_validator() -> None:
+    """Let the path library log nothing: what it says with a traceback and names is a finding of ours."""
     logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
 
 

@@ -42,6 +42,8 @@ class Kind(StrEnum):
     """A record is in the log and not in the journal."""
     HOLD = "hold"
     """A message was delivered as it came and could not be kept for another attempt."""
+    WITHHELD = "withheld"
+    """An answer to encrypted mail was taken and not sent: a refusal would have returned it to a stranger."""
     RETRY = "retry"
     """An attempt at held mail failed for our reasons."""
     KEY_REUSED = "key-reused"

@@ -73,8 +73,8 @@ def _show(result: Answer) -> None:
         )
         for recipient in result.recipients
     ]
-    print_table(("recipient", "encrypt", "certificate"), rows)
     click.echo(visible(_outcome(result)))
+    print_table(("recipient", "encrypt", "certificate"), rows)
 
 
 def _outcome(result: Answer) -> str:

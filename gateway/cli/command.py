@@ -25,6 +25,7 @@ from gateway.cli.serve import serve
 from gateway.config import ConfigError
 from gateway.errors import Fault, GatewayError
 from gateway.house import House
+from gateway.log import quieten_validator
 from gateway.store import Misconfigured, NotPermitted
 
 USAGE, BAD_INPUT, NO_INPUT, INTERNAL, TEMPORARY, NOT_PERMITTED, BAD_CONFIGURATION = 64, 65, 66, 70, 75, 77, 78
@@ -64,6 +65,7 @@ def main() -> NoReturn:
     """Run the command and leave with its exit code."""
     # What `cryptography` finds odd in a certificate that it reads all the same, an operator can do nothing about.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"gateway\.")
+    quieten_validator()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -9,6 +9,7 @@ from gateway.cli.passphrase import passphrase_option, read_passphrases
 from gateway.cli.printing import SHORT, json_option, print_json, visible
 from gateway.house import House
 from gateway.pki.bundle import MAX_SIZE
+from gateway.pki.self_issued import Whose
 from gateway.store.importing import Imported, ImportOptions, import_file
 
 BAD_INPUT = 65
@@ -21,6 +22,12 @@ NO_INPUT = 66
 @click.option("--dry-run", is_flag=True, help="Say what would be imported, and store nothing.")
 @click.option("--no-trust", is_flag=True, help="Trust nothing of it yet.")
 @click.option("--trust-cas", is_flag=True, help="Make the CA certificates trust anchors, even beside a leaf.")
+@click.option(
+    "--as",
+    "whose",
+    type=click.Choice([*Whose]),
+    help="Take self-issued CA certificates that hold a mail address for a person's or for an authority's.",
+)
 @json_option
 @click.pass_obj
 def import_command(
@@ -30,6 +37,7 @@ def import_command(
     dry_run: bool,
     no_trust: bool,
     trust_cas: bool,
+    whose: Whose | None,
     as_json: bool,
 ) -> None:
     """Import what FILEs hold: PEM, DER, PKCS#7, PKCS#12; keys, certificates and CRLs in any order."""
@@ -40,6 +48,7 @@ def import_command(
         accept_legacy=bool(house.options.algorithms.accept_legacy),
         trust=not no_trust,
         trust_cas=trust_cas,
+        whose=whose,
         dry_run=dry_run,
     )
     # All files are read before the store is opened: run as root, opening it gives up the right to read them.

@@ -20,6 +20,7 @@ from gateway.errors import Fault
 from gateway.house import build_engine, store_options
 from gateway.log import log_record, logger
 from gateway.lookup import Fetch
+from gateway.mail.message_id import names
 from gateway.metrics import ERRORS, STAGES, Kind, Stage, count_record
 from gateway.pki.need import LEGACY
 from gateway.reply import Reply
@@ -71,12 +72,20 @@ class Desk:
 
     def _process(self, transaction: Transaction) -> Outcome:
         if transaction.direction is Direction.OUTBOUND:
-            return self.judge(transaction)
+            outcome = self.judge(transaction)
+            return self._withheld(transaction, outcome) if outcome.withheld else outcome
         generation = self.store.generation.current()
         outcome = self.judge(transaction)
         if outcome.hold is None:
             return outcome
         return replace(outcome, hold=replace(outcome.hold, judged_under=generation))
+
+    def _withheld(self, transaction: Transaction, outcome: Outcome) -> Outcome:
+        """Keep a message that is taken and does not leave, before anybody is told so. Raises ``Fault``."""
+        held = self._keeper.withhold(transaction, outcome)
+        ERRORS[Kind.WITHHELD].inc()
+        logger.warning("%s: not sent, kept as held message %s: %s", transaction.id, held[:16], outcome.reply)
+        return replace(outcome, hold=None, facts={**outcome.facts, "held": held})
 
     def judge(self, transaction: Transaction) -> Outcome:
         """Run the engine with all caution, and nothing else. Raises as ``process`` does."""
@@ -134,11 +143,11 @@ class Desk:
             return None
 
     def _write_down(self, records: Sequence[Record]) -> None:
-        """Write records, and which Message-IDs plain mail had: they are never taken for encrypted mail's later."""
+        """Write records, and which Message-IDs plain mail had: mail with one of them is not taken for opened mail."""
         with STAGES[Stage.JOURNAL].time():
             self.store.journal.write(records)
         plain = [
-            Sighting(record.message_id, False, record.received_at)
+            Sighting(frozenset(names([record.message_id.encode("utf-8", "surrogatepass")])), record.received_at)
             for record in records
             if record.direction == Direction.INBOUND and record.message_id and record.encryption.get("status") == "none"
         ]

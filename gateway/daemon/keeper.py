@@ -1,11 +1,18 @@
-"""Keeps what was delivered as it came because it could not be opened or judged, as ``inbound.hold`` says."""
+"""Keeps mail: what was delivered as it came because it could not be opened or judged, as ``inbound.hold`` says.
+
+And what may neither leave nor go back to its sender.
+"""
+
+import sys
+from dataclasses import replace
 
 from gateway.config import Options
-from gateway.engine.transaction import Hold, Transaction
+from gateway.engine.transaction import Hold, Outcome, Transaction
+from gateway.errors import Fault
 from gateway.log import logger
 from gateway.store import Store
 from gateway.store.held import HoldLimits
-from gateway.store.held_message import to_hold
+from gateway.store.held_message import State, to_hold
 
 
 class Keeper:
@@ -16,6 +23,7 @@ class Keeper:
         self._enabled = hold.enabled
         self._everything = hold.keep == "all"
         self._limits = HoldLimits(hold.max_size, hold.max_total, hold.max_per_sender)
+        self._without_sender = HoldLimits(sys.maxsize, hold.max_total, sys.maxsize)
         self._store = store
 
     def keep(self, transaction: Transaction, hold: Hold, message_id: str | None) -> str | None:
@@ -26,4 +34,15 @@ class Keeper:
         done = self._store.held.hold(message, transaction.content, self._limits, hold.judged_under)
         if done.why_not is not None:
             logger.warning("%s: not held: inbound.hold.%s is reached", transaction.id, done.why_not)
+        return done.id
+
+    def withhold(self, transaction: Transaction, outcome: Outcome) -> str:
+        """Keep an outbound message that goes to nobody; return the id under which it is held. Raises ``Fault``."""
+        assert outcome.hold is not None
+        message_id = outcome.facts.get("message_id")
+        message = to_hold(transaction, outcome.hold.reason, frozenset(), unreadable=False, message_id=message_id)
+        kept = replace(message, state=State.WITHHELD, note="never sent: an answer to encrypted mail, in clear")
+        done = self._store.held.hold(kept, transaction.content, self._without_sender, 0)
+        if done.id is None:
+            raise Fault(f"a message that may not be sent cannot be kept: inbound.hold.{done.why_not} is reached")
         return done.id

@@ -156,14 +156,12 @@ class Retry:
             content=as_answer(content, name, auto_submitted=hold.auto_submitted),
             received_at=now(),
             retry_of=message.record_id,
+            arrived_at=message.received_at,
             asked=message.asked,
         )
         outcome = self._desk.judge(transaction)
         rule = self._redeliver.of(message.envelope)
         step = next_step(outcome, rule, unreadable=message.unreadable, asked=message.asked)
-        if step is Step.DELIVER and message.unreadable and message.message_id:
-            # An answer may name the message as it came first: that is one to encrypted mail, too (row DEC-13).
-            self._store.replies.remember(message.message_id, transaction.received_at)
         return _Result(transaction, outcome, step, generation)
 
     def _succeeded(self, message: HeldMessage, content: bytes, result: _Result) -> None:

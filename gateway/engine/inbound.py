@@ -5,16 +5,17 @@ of the surroundings defers; a bug while opening delivers the original with ``neu
 only for findings that tell an attacker nothing: none that a key was used for.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
+from gateway.engine.answers import names_of
 from gateway.engine.findings import facts_of
 from gateway.engine.learning import lesson_of
-from gateway.engine.mark import SEAL, Sealer
+from gateway.engine.mark import SEAL, Mark, Sealer, Stamp
 from gateway.engine.opening import Access, Opened, Opener
 from gateway.engine.ports import Bugs, Replies
 from gateway.engine.results import PROTECTED_SUBJECT, cut_forged, forged_fields, result_fields
@@ -25,7 +26,8 @@ from gateway.engine.wanting import hold_of
 from gateway.errors import Fault, LimitExceeded, Malformed
 from gateway.mail.address import folded
 from gateway.mail.envelope import FAILURE, Recipient
-from gateway.mail.header import Field, Header, edit, read_header
+from gateway.mail.header import Header, edit, read_header
+from gateway.mail.message_id import plain_id, under
 from gateway.mail.transport import seven_bit
 from gateway.reason import Reason
 from gateway.reply import reply
@@ -97,17 +99,22 @@ class Inbound:
         # Of a header that ends here for some and there for others nobody knows which From a reader will see (SIG-09).
         author = author_of(header) if header.reads_one_way else None
         message_id = _message_id(header)
-        earlier = self.sealer.judged_as(content, header)
-        if earlier is not None:
-            facts = {**_untouched(None), "from_": author, "message_id": message_id, "pass_of": earlier}
+        mark = self.sealer.read(content, header, transaction.received_at)
+        if mark is not None and mark.fault is None:
+            facts = {**_untouched(None), "from_": author, "message_id": message_id, "pass_of": mark.id}
             return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, content),), facts=facts)
         forged = forged_fields(header, self.sealer.authserv_ids)
         reason = self._not_ours(transaction)
         if reason is not None:
             plain = edit(content, header, drop=forged) if forged else content
             facts = {**_untouched(reason), "from_": author, "message_id": message_id}
-            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, plain),), facts=facts)
-        return self._judged(transaction, header, forged, author, message_id, at)
+            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, plain),), facts=_noted(facts, mark))
+        try:
+            renamed = None if plain_id(header) else under(header, f"<{transaction.id}@{self.authserv_id}>".encode())
+        except LimitExceeded:
+            return self._unread(transaction, Reason.LIMIT)
+        outcome = self._judged(transaction, header, renamed, author, message_id, at)
+        return replace(outcome, facts=_noted(outcome.facts, mark))
 
     def give_up(self, transaction: Transaction) -> Outcome:
         """Deliver a message as it came, without reading it; what claims to be ours is cut out."""
@@ -139,17 +146,23 @@ class Inbound:
         self,
         transaction: Transaction,
         header: Header,
-        forged: list[Field],
+        renamed: Header | None,
         author: str | None,
         message_id: str | None,
         at: datetime,
     ) -> Outcome:
+        """``renamed``: the header under a Message-ID of ours, used if a key was; None: its own will do."""
+        stamp = self.sealer.stamp(transaction.received_at)
         opened = self._open(transaction, header, author, at, _access(transaction))
-        facts = facts_of(opened, author, message_id)
-        if self.replies is not None and message_id and opened.encryption.status is Encryption.DECRYPTED:
+        # Whatever the key produced: nothing that gets back to a sender may tell.
+        head = renamed if renamed is not None and opened.key_used else header
+        facts = facts_of(opened, author, message_id or _message_id(head))
+        if self.replies is not None and opened.encryption.status is Encryption.DECRYPTED:
             # Before anybody can read it: an answer may come at once (row DEC-13).
-            self.replies.remember(message_id, transaction.received_at)
-        made = partial(self._tagged, transaction, header, forged)
+            names = names_of(transaction.id, header, head, again=transaction.retry_of is not None)
+            setting = self.opener.entitlement.rules.on_answers(opened.entitled or ())
+            self.replies.remember(names, author, setting, transaction.received_at)
+        made = partial(self._tagged, transaction, header, head, stamp)
         refused = self._refusal(opened)
         if refused is not None:
             return Outcome(Verdict.REJECT, reply(550, "5.7.1", refused), facts=facts)
@@ -200,8 +213,8 @@ class Inbound:
                 asked=transaction.asked,
                 opened=opened,
             )
-            named, fold = author is not None, self.opener.judge.fold
-            opened.signature = with_uncovered(opened.signature, header, named=named, at=at, fold=fold)
+            arrived, named, fold = transaction.arrived_at or at, author is not None, self.opener.judge.fold
+            opened.signature = with_uncovered(opened.signature, header, named=named, arrived=arrived, fold=fold)
             return opened
         except Fault:
             raise
@@ -229,36 +242,39 @@ class Inbound:
         self,
         transaction: Transaction,
         header: Header,
-        forged: Collection[Field],
+        head: Header,
+        stamp: Stamp,
         opened: Opened,
         recipients: tuple[Recipient, ...],
     ) -> Delivery:
-        """Return one copy with our results on top, sealed."""
+        """Return one copy with our results on top, sealed; ``head`` takes the place of the message's ``header``."""
+        forged = forged_fields(head, self.sealer.authserv_ids)
         inside = opened.protected.subject
         shown = inside if self.rules.protected_subject and opened.vouched else None
         subject = None if shown is None else subject_field("Subject", shown)
         if opened.inner is None:
-            head, text = left_in_place(header, forged, subject), memoryview(transaction.content)[header.body :]
+            block, text = left_in_place(head, forged, subject), memoryview(transaction.content)[header.body :]
         else:
-            head, text = put_in_place(header, forged, opened.inner, subject)
+            block, text = put_in_place(head, forged, opened.inner, subject)
         fields = self._fields(transaction, opened, inside if shown is None else None)
-        made = self._sealed(b"".join((*fields, head)), text)
+        made = self._sealed(stamp, b"".join((*fields, block)), text)
         changed = opened.inner is not None
-        return Delivery(recipients, made, opened=changed, recode=self._seven_bit if changed else None)
+        return Delivery(recipients, made, opened=changed, recode=partial(self._seven_bit, stamp) if changed else None)
 
-    def _sealed(self, head: bytes, text: memoryview) -> bytes:
+    def _sealed(self, stamp: Stamp, head: bytes, text: memoryview) -> bytes:
         """Return a finished message with its seal; ``head`` is its header, ``text`` what stands below."""
         seal = b""
         with suppress(Malformed):  # a header that our fields bring over its limits would not be recognised either
-            seal = self.sealer.seal(read_header(head), text)
+            seal = self.sealer.seal(read_header(head), text, stamp)
         return b"".join((seal, head, text))
 
-    def _seven_bit(self, content: Octets) -> Octets:
+    def _seven_bit(self, stamp: Stamp, content: Octets) -> Octets:
         """Return the content of a delivery in 7 bits, sealed anew."""
         made = seven_bit(bytes(content))
         with suppress(Malformed):
             header = read_header(made)
-            return self._sealed(without_fields(header, header.named(SEAL.lower())), memoryview(made)[header.body :])
+            block = without_fields(header, header.named(SEAL.lower()))
+            return self._sealed(stamp, block, memoryview(made)[header.body :])
         return made
 
 
@@ -287,6 +303,11 @@ def _not_judged(reason: Reason) -> SignatureFinding:
 def _message_id(header: Header) -> str | None:
     fields = header.named("message-id")
     return header.value(fields[0]).decode("utf-8", "replace") if fields else None
+
+
+def _noted(facts: Mapping[str, Any], mark: Mark | None) -> Mapping[str, Any]:
+    """Return what the record says, with why a seal was not believed."""
+    return facts if mark is None else {**facts, "notes": (*facts.get("notes", ()), f"seal: {mark.fault}")}
 
 
 def _untouched(reason: Reason | None) -> dict[str, Any]:

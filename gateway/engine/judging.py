@@ -88,6 +88,7 @@ class Judge:
         if verified is not None and not verified.attributes and reads_as_attributes(layer.content):
             verified, fault = None, Malformed("the signed content reads as signed attributes, and there are none")
         path = self._path(certificate, carried, at)
+        certificate = path.path[0]
         addresses = self._addresses(certificate)
         reasons = [*path.reasons, *_address_faults(author, addresses, layer, self.fold)]
         reasons += [_reason(fault)] if fault else []

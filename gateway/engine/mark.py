@@ -1,63 +1,187 @@
 """The seal: a MAC by which a gateway knows a message that it, or another gateway of the same store, already judged.
 
-It covers our own fields (all that claim to be), From, Message-ID, the Content-* fields and the body, in DKIM's relaxed
-manner (RFC 6376 §3.4.2: field values unfolded, blanks collapsed; §3.4.3: empty lines at the end do not count), so that
-a mail server in between may fold and trace, but nobody may change what we vouched for. A message with a valid seal
-keeps its results.
+It is for the next door of the same path. It covers the body, the time, what was withdrawn so far (trust, certificates,
+keys), and, name by name, number, order and values of the fields that say who wrote what (``COVERED``), of the
+Content-* fields and of our own, all that claim to be. Values count exactly but for folding, and for blanks right
+behind the colon; empty lines at the end of the body do not count. So a mail server in between may fold, trace and add
+a Date that was missing, but nobody may change what we vouched for, and no message stays vouched for when somebody who
+vouched for it is no longer believed.
+
+The seal also holds a few bits of every part by themselves. They prove nothing; they tell which part was changed.
 """
 
 import hmac
 import re
 from base64 import b64encode
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from gateway.engine.results import PREFIX, forged_fields
-from gateway.mail.header import Header
+from gateway.mail.header import Field, Header
 
 SEAL = "X-SMIME-Gateway-Seal"
-COVERED = ("from", "message-id")
-_VERSION = "v1"
-_BLANKS = re.compile(rb"[ \t\r\n]{2,}|[\t\r\n]")
+COVERED = ("From", "Sender", "Reply-To", "Subject", "Date", "Message-ID", "MIME-Version")
+CONTENT = ("Content-Type", "Content-Transfer-Encoding", "Content-Disposition")
+OTHER_CONTENT = "Content-*"
+OURS = "X-SMIME-Gateway-*"
+RESULTS = "Authentication-Results"
+BODY = "body"
+PARTS = (*COVERED, *CONTENT, OTHER_CONTENT, RESULTS, OURS, BODY)
+"""What is told apart when a seal does not hold, in this order."""
+LINES = "line"
+EXPIRED = "expired"
+_VERSION = "v2"
+_BY_NAME = {name.lower(): name for name in (*COVERED, *CONTENT)}
+_FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _EMPTY_LINES = tuple(b"\r\n" * count for count in (32_768, 128, 1))
+_LINE = 78
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When a message was judged (seconds since 1970) and under what: withdrawals so far, and the legacy rule, 0 the
+    strictest."""
+
+    at: int
+    withdrawals: int
+    legacy: int
+
+    def words(self) -> str:
+        """Return it as it stands in a seal."""
+        return f"{_VERSION} t={self.at} w={self.withdrawals} l={self.legacy}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a message's seal says. ``fault``: the part that was changed, ``line`` or ``expired``; None: it holds.
+
+    ``id``: the record under which the message was judged, ``decrypted``: it was opened then; both only where the MAC
+    is right, which it may be though the seal expired.
+    """
+
+    fault: str | None
+    id: str | None = None
+    decrypted: bool = False
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the message is one that was judged, whenever that was."""
+        return self.id is not None
+
+
+def _nothing_withdrawn() -> int:
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
 class Sealer:
-    """Makes and checks seals under one key, which is derived from the key-encryption key.
+    """Makes and reads seals under one MAC key of the store.
 
     ``authserv_ids``: the ids whose Authentication-Results only we write; they are ours to vouch for.
+    ``withdrawals`` tells how many there were; it may raise ``Fault``. ``legacy``: the rule on legacy algorithms now.
     """
 
     key: bytes = field(repr=False)
     authserv_ids: Collection[str]
+    withdrawals: Callable[[], int] = _nothing_withdrawn
+    good_for: timedelta = timedelta(days=5)
+    legacy: int = 0
 
-    def seal(self, header: Header, text: memoryview) -> bytes:
+    def stamp(self, at: datetime) -> Stamp:
+        """Return the stamp of a message that is about to be judged. Raises ``Fault``."""
+        return Stamp(int(at.timestamp()), self.withdrawals(), self.legacy)
+
+    def seal(self, header: Header, text: memoryview, stamp: Stamp) -> bytes:
         """Return the seal field for a finished message that has none: its ``header`` and what stands below it."""
-        return f"{SEAL}: {_VERSION} {self._mac(header, text)}\r\n".encode()
+        parts = self._parts(header, text)
+        words = [*stamp.words().split(), *self._hints(parts), f"mac={self._mac(stamp, parts)}"]
+        lines = [f"{SEAL}:"]
+        for word in words:
+            if len(lines[-1]) + 1 + len(word) > _LINE:
+                lines.append("       ")
+            lines[-1] += f" {word}"
+        return "\r\n".join(lines).encode() + b"\r\n"
 
-    def judged_as(self, content: bytes | bytearray, header: Header) -> str | None:
-        """Return the record id under which a message with a valid seal was judged; None: it has no valid one."""
-        seals = header.named(SEAL.lower())
-        ids = header.named(f"{PREFIX}id")
-        if len(seals) != 1 or len(ids) != 1:
+    def read(self, content: bytes | bytearray, header: Header, at: datetime) -> Mark | None:
+        """Return what the seal of a message says that came at this time; None: it has none. Raises ``Fault``."""
+        seals, ids = header.named(SEAL.lower()), header.named(f"{PREFIX}id")
+        if not seals:
             return None
-        expected = f"{_VERSION} {self._mac(header, memoryview(content)[header.body :])}".encode()
-        if not hmac.compare_digest(header.value(seals[0]), expected):
-            return None
-        return header.value(ids[0]).decode("ascii", "replace")
+        if len(seals) > 1:
+            return Mark(SEAL)
+        if not header.reads_one_way:
+            return Mark(LINES)
+        said = dict(word.partition("=")[::2] for word in header.value(seals[0]).decode("ascii", "replace").split())
+        try:
+            stamp = Stamp(int(said["t"]), int(said["w"]), int(said["l"]))
+        except (KeyError, ValueError):
+            return Mark(SEAL)
+        parts = self._parts(header, memoryview(content)[header.body :])
+        if "Date" not in said and len(header.named("date")) == 1:
+            del parts["Date"]
+        if not hmac.compare_digest(said.get("mac", "").encode(), self._mac(stamp, parts).encode()) or len(ids) != 1:
+            return Mark(self._changed(said, parts))
+        told = header.named(f"{PREFIX}encryption")
+        decrypted = any(header.value(each).startswith(b"decrypted") for each in told)
+        fault = None if self._holds(stamp, at) else EXPIRED
+        return Mark(fault, header.value(ids[0]).decode("ascii", "replace"), decrypted)
 
-    def _mac(self, header: Header, text: memoryview) -> str:
-        ours = {found.start for found in forged_fields(header, self.authserv_ids) if found.name != SEAL.lower()}
-        lines = []
+    def _holds(self, stamp: Stamp, at: datetime) -> bool:
+        age = abs(at.timestamp() - stamp.at)
+        return age <= self.good_for.total_seconds() and stamp.legacy <= self.legacy and self._same(stamp)
+
+    def _same(self, stamp: Stamp) -> bool:
+        return stamp.withdrawals == self.withdrawals()
+
+    def _changed(self, said: Mapping[str, str], parts: Mapping[str, bytes]) -> str:
+        hints = dict(hint.partition("=")[::2] for hint in self._hints(parts))
+        return next((part for part in PARTS if hints.get(part) != said.get(part)), SEAL)
+
+    def _parts(self, header: Header, text: memoryview) -> dict[str, bytes]:
+        """Return what is covered of each part that is there."""
+        ours = {found.start for found in forged_fields(header, self.authserv_ids)}
+        by_name: dict[str, list[Field]] = {}
         for found in header.fields:
-            if found.start in ours or found.name in COVERED or found.name.startswith("content-"):
-                value = _BLANKS.sub(b" ", header.value(found)).strip()
-                lines.append(b"%s:%d:%s\n" % (found.name.encode(), len(value), value))
-        mac = hmac.new(self.key, b"".join((*lines, b"\n")), sha256)
-        mac.update(text[: _end(text)])
-        return b64encode(mac.digest()).decode()
+            if found.name != SEAL.lower():
+                by_name.setdefault(found.name, []).append(found)
+        parts: dict[str, bytes] = {}
+        for name in sorted(by_name):
+            for found in by_name[name]:
+                part = _part(name, found.start in ours)
+                if part is not None:
+                    value = _exact(header, found)
+                    parts[part] = parts.get(part, b"") + b"%s:%d:%s\n" % (name.encode(), len(value), value)
+        return {**parts, BODY: sha256(text[: _end(text)]).digest()}
+
+    def _hints(self, parts: Mapping[str, bytes]) -> Iterator[str]:
+        for part in PARTS:
+            if part in parts:
+                yield f"{part}={_text(hmac.digest(self.key, b'hint' + parts[part], 'sha256')[:6])}"
+
+    def _mac(self, stamp: Stamp, parts: Mapping[str, bytes]) -> str:
+        covered = b"".join(b"%d:%s\n" % (len(parts[part]), parts[part]) for part in PARTS if part in parts)
+        return _text(hmac.digest(self.key, b"%s\n%s" % (stamp.words().encode(), covered), "sha256"))
+
+
+def _part(name: str, ours: bool) -> str | None:
+    """Return the part to which a field belongs; None: it may change."""
+    if ours:
+        return OURS if name.startswith(PREFIX) else RESULTS
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    return OTHER_CONTENT if name.startswith("content-") and name != "content-length" else None
+
+
+def _exact(header: Header, found: Field) -> bytes:
+    """Return a field's value with its lines joined (RFC 5322 §2.2.3), without the blanks right behind the colon."""
+    value = bytes(header.content[found.value_start : found.end])
+    return _FOLD.sub(b"", value.removesuffix(b"\n").removesuffix(b"\r")).lstrip(b" \t")
+
+
+def _text(octets: bytes) -> str:
+    return b64encode(octets).decode()
 
 
 def _end(text: memoryview) -> int:

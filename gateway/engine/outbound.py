@@ -10,10 +10,11 @@ from typing import Any
 
 from gateway.cms.algorithm import raised, scheme_for
 from gateway.cms.signed import Signer
+from gateway.engine.answers import setting_for
 from gateway.engine.mark import SEAL, Sealer
 from gateway.engine.ports import Certificates, Keys, Replies
 from gateway.engine.submission import Submission, author_of, read_submission
-from gateway.engine.transaction import Delivery, Outcome, Transaction, Verdict
+from gateway.engine.transaction import Delivery, Hold, Outcome, Transaction, Verdict
 from gateway.errors import Fault, Malformed
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.mail.header import read_header
@@ -21,12 +22,13 @@ from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
 from gateway.pki.key import PrivateKey
 from gateway.policy.decide import Copy, Decision, addresses_needed, decide
-from gateway.policy.rule import Replies as ReplyRule
+from gateway.policy.question import Question
 from gateway.policy.rule import Rules
 from gateway.reason import Reason
 from gateway.reply import reply
 from gateway.smime import seal
 from gateway.smime.layer import Layer
+from gateway.smime.open import root_layer
 
 QUICK = 20_000
 """Bytes of a message that is read in well under ten milliseconds, whatever it holds (row LIM-05)."""
@@ -58,8 +60,10 @@ class Outbound:
     """Of the groups that have algorithms of their own, by the group's name."""
 
     def is_quick(self, transaction: Transaction) -> bool:
-        """Whether ``process`` takes a moment and asks no port: a small message of nobody's group, without a seal."""
-        if len(transaction.content) > QUICK:
+        """Whether ``process`` takes a moment and asks no port: a small message of nobody's group, without a seal, while
+        nothing was ever opened that it could be.
+        """
+        if len(transaction.content) > QUICK or not self.replies.empty:
             return False
         try:
             header = read_header(transaction.content)
@@ -83,6 +87,8 @@ class Outbound:
         decision = self._decide(submission, at)
         algorithms = self.of_groups.get(decision.group or "", self.algorithms)
         facts = _facts(submission, decision, algorithms)
+        if decision.withheld:
+            return _withheld(transaction, facts)
         if decision.reply is not None:
             return Outcome(Verdict.REJECT, decision.reply, facts=facts)
         deliveries = self._deliveries(transaction.envelope, submission, decision, algorithms, at)
@@ -96,18 +102,18 @@ class Outbound:
         return Outcome(Verdict.REJECT, reply(554, "5.3.0", text), facts=facts)
 
     def _decide(self, submission: Submission, at: datetime) -> Decision:
-        question = replace(submission.question, answers_encrypted=self._answers_encrypted(submission))
+        question = self._question(submission)
         needed = addresses_needed(question, self.rules)
         holdings = self.certificates.find(needed, at) if needed else {}
         return decide(question, self.rules, holdings, at)
 
-    def _answers_encrypted(self, submission: Submission) -> bool:
-        """Whether the group cares, and what is answered arrived encrypted (row DEC-13)."""
-        author = submission.question.author
-        group = self.rules.group_of(author) if author is not None else None
-        if group is None or group.replies is ReplyRule.IGNORE or not submission.answers:
-            return False
-        return bool(self.replies.known(submission.answers))
+    def _question(self, submission: Submission) -> Question:
+        """Return the question with what the message answers (row DEC-13)."""
+        answers = setting_for(submission, self.rules, self.replies)
+        if answers is None:
+            return submission.question
+        encrypted = root_layer(submission.content, submission.header) is Layer.ENCRYPTED
+        return replace(submission.question, answers=answers, encrypted=encrypted)
 
     def _deliveries(
         self, envelope: Envelope, submission: Submission, decision: Decision, algorithms: Algorithms, at: datetime
@@ -156,6 +162,13 @@ class Outbound:
         if key is None:
             raise Fault(f"the private key of certificate {certificate.fingerprint[:16]} is gone from the store")
         return key
+
+
+def _withheld(transaction: Transaction, facts: dict[str, Any]) -> Outcome:
+    """Take a message that may not leave, for the mail server would return it to a sender who is not ours."""
+    text = f"{Reason.REPLY_TO_ENCRYPTED}: kept and not sent (record {transaction.id})"
+    hold = Hold(Reason.REPLY_TO_ENCRYPTED, frozenset(), unreadable=False)
+    return Outcome(Verdict.RELAY, reply(250, "2.0.0", text), hold=hold, facts=facts)
 
 
 def _recipients(envelope: Envelope, copy: Copy) -> tuple[Recipient, ...]:

@@ -12,6 +12,7 @@ from gateway.pki.key import PrivateKey
 from gateway.pki.path import Path
 from gateway.pki.revocation import Evidence as RevocationEvidence
 from gateway.pki.trust import Trust
+from gateway.policy.rule import Replies as Setting
 
 
 class Certificates(Protocol):
@@ -57,13 +58,20 @@ class Bugs(Protocol):
 
 
 class Replies(Protocol):
-    """The Message-IDs of mail that arrived encrypted. All methods raise ``Fault``."""
+    """Mail that was opened, by the names an answer may give it (``mail.message_id``). All methods raise ``Fault``."""
 
-    def remember(self, message_id: str, at: datetime) -> None:
-        """Note mail that arrived encrypted, unless it was seen on plain mail before."""
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was ever opened, as known a moment ago; the one thing that is told without asking."""
 
-    def known(self, message_ids: Iterable[str]) -> frozenset[str]:
-        """Return those that are remembered."""
+    def remember(self, names: Iterable[str], author: str | None, setting: Setting, at: datetime) -> None:
+        """Note opened mail, its author, and the setting for answers to it; durable when this returns."""
+
+    def answered(self, names: Iterable[str]) -> Setting | None:
+        """Return the strictest setting of the mail that was opened under any of these names; None: none was."""
+
+    def sent_on(self, names: Iterable[str], author: str | None) -> Setting | None:
+        """Return the same of mail that this author wrote, under names that never came in plain."""
 
 
 class Keys(Protocol):

@@ -6,17 +6,13 @@ message is processed again: results and seal then stand over the fields as they 
 processing alone, where a protected one is opened.
 """
 
-import re
 from enum import StrEnum
 
 from gateway.engine.transaction import Outcome, Verdict
-from gateway.mail.header import Field, Header, edit, read_header
+from gateway.mail.header import Field, edit, read_header
+from gateway.mail.message_id import cited_ids, thread
 from gateway.reason import Reason
 from gateway.smime.finding import Encryption
-
-MAX_REFERENCES = 100
-"""Message-IDs in References; of more, the first and the last stay."""
-_MESSAGE_ID = re.compile(rb"<[^<>\s]+>")
 
 
 class Redeliver(StrEnum):
@@ -62,24 +58,10 @@ def as_answer(content: bytes, message_id: str | None, *, auto_submitted: bool) -
     if message_id is not None:
         drop = header.named("message-id")
         fields = [b"Message-ID: %s\r\n" % message_id.encode()]
-        original = _MESSAGE_ID.search(header.value(drop[0])) if drop else None
-        if original is not None:
-            references = (*_thread(header), original[0])
+        if originals := cited_ids(header):
+            references = (*thread(header), *originals)
             drop += (*header.named("in-reply-to"), *header.named("references"))
-            fields += [b"In-Reply-To: %s\r\n" % original[0], b"References: %s\r\n" % b"\r\n ".join(references)]
+            fields += [b"In-Reply-To: %s\r\n" % originals[0], b"References: %s\r\n" % b"\r\n ".join(references)]
     if auto_submitted and not header.named("auto-submitted"):
         fields.append(b"Auto-Submitted: auto-generated\r\n")
     return edit(content, header, drop=drop, prepend=b"".join(fields))
-
-
-def _thread(header: Header) -> list[bytes]:
-    """Return the Message-IDs above a message: its References, else the one it answers."""
-    ids = _ids(header, "references")
-    if not ids:
-        answered = _ids(header, "in-reply-to")
-        ids = answered if len(answered) == 1 else []
-    return ids if len(ids) < MAX_REFERENCES else [ids[0], *ids[2 - MAX_REFERENCES :]]
-
-
-def _ids(header: Header, name: str) -> list[bytes]:
-    return [found for field in header.named(name) for found in _MESSAGE_ID.findall(header.value(field))]

@@ -6,10 +6,9 @@ Our own fields (requests and forged results alike) and subject tags are taken ou
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import islice
 
-from gateway.engine.mark import Sealer
-from gateway.engine.results import PREFIX
+from gateway.engine.mark import Mark, Sealer
+from gateway.engine.results import PREFIX, our_fields
 from gateway.engine.transaction import FrontEnd, Transaction
 from gateway.errors import Malformed
 from gateway.mail.address import folded
@@ -17,7 +16,7 @@ from gateway.mail.author import read_author
 from gateway.mail.content_type import content_type
 from gateway.mail.encoded_word import encode_words
 from gateway.mail.entity import read_entity
-from gateway.mail.header import Field, Header, edit, read_header
+from gateway.mail.header import Field, Header, edit, read_header, spelt
 from gateway.mail.mailbox import Mailbox, addresses_seen, mailboxes
 from gateway.policy.question import Question, Wishes
 from gateway.policy.rule import Level, Rules, strictest
@@ -28,12 +27,11 @@ SIGN_FIELD = PREFIX + "sign"
 ENCRYPT_FIELD = PREFIX + "encrypt"
 REPORT_TYPES = frozenset({"delivery-status", "disposition-notification"})
 """report-type of multipart/report (RFC 3464, RFC 8098)."""
+ANSWERING = ("in-reply-to", "references")
 VISIBLE_FIELDS = ("to", "cc", "resent-to", "resent-cc")
-ANSWER_FIELDS = ("in-reply-to", "references", "message-id")
-ANSWERS = 200
-"""Message-IDs that are looked at."""
-_MESSAGE_ID = re.compile(rb"<[^<>\s]{1,998}>")
 CLAIMING_FIELDS = ("from", "sender", "resent-from")
+_CLAIMING_LINE = re.compile(spelt(*(f"{name}:" for name in CLAIMING_FIELDS)))
+_REQUEST_LINE = re.compile(spelt(f"{SIGN_FIELD}:", f"{ENCRYPT_FIELD}:"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +42,20 @@ class Submission:
     header: Header
     question: Question
     layer: Layer | None
-    answers: frozenset[str]
-    """Message-IDs of what it answers, and its own (the same mail may be sent on)."""
+    mark: Mark | None
+    """What its seal said."""
+    records: frozenset[str]
+    """The records of ours that it named."""
 
 
 def read_submission(transaction: Transaction, rules: Rules, sealer: Sealer) -> Submission:
-    """Read an outbound message; a valid seal of ``sealer`` says that it once arrived.
+    """Read an outbound message; a seal of ``sealer``, valid or expired, says that it once arrived.
 
-    Raises ``Malformed`` or ``LimitExceeded`` for a header block that cannot be read.
+    Raises ``Malformed`` or ``LimitExceeded`` for a header block that cannot be read, ``Fault``.
     """
     header = read_header(transaction.content)
-    arrived = sealer.judged_as(transaction.content, header) is not None
+    mark = sealer.read(transaction.content, header, transaction.received_at)
+    records = frozenset(header.value(field).decode("ascii", "replace") for field in header.named(PREFIX + "id"))
     wishes, tags = _wishes(header, rules)
     content = _without(transaction.content, header, tags)
     if content is not transaction.content:
@@ -75,13 +76,13 @@ def read_submission(transaction: Transaction, rules: Rules, sealer: Sealer) -> S
         exempt=bool(author and rules.exempt) and _holds(content, header, rules.exempt),
         signed=layer is Layer.SIGNED,
         encrypted=layer is Layer.ENCRYPTED,
-        arrived=arrived,
+        arrived=mark is not None and mark.arrived,
         client=client.address,
         login=client.login,
         local=transaction.front_end is FrontEnd.CLI,
         can_split=transaction.can_split,
     )
-    return Submission(content, header, question, layer, _message_ids(header))
+    return Submission(content, header, question, layer, mark, records)
 
 
 def _wishes(header: Header, rules: Rules) -> tuple[Wishes, dict[Field, bytes]]:
@@ -98,6 +99,8 @@ def _wishes(header: Header, rules: Rules) -> tuple[Wishes, dict[Field, bytes]]:
                     unknown = "X-SMIME-Gateway-Sign" if field.name == SIGN_FIELD else "X-SMIME-Gateway-Encrypt"
                 else:
                     (signs if field.name == SIGN_FIELD else encrypts).append(level)
+        if header.taken_for(_REQUEST_LINE):
+            unknown = "a request in a line that is no header field"
     replaced = _tagged(header, rules, signs, encrypts)
     return Wishes(strictest(signs), strictest(encrypts), unknown), replaced
 
@@ -111,20 +114,29 @@ def _tagged(header: Header, rules: Rules, signs: list[Level], encrypts: list[Lev
     replaced: dict[Field, bytes] = {}
     if not any(tag for tag, _, _ in tags):
         return replaced
+    # A customer wrote the subject of an answer, or the answer to it: that asks for no less protection.
+    answers = any(header.named(name) for name in ANSWERING)
     for field in header.named("subject"):
         text = raw = header.text(field)
         for tag, sign, encrypt in tags:
             if tag and tag.lower() in text.lower():
-                text = re.sub(rf"\s*{re.escape(tag)}\s*", " ", text, flags=re.IGNORECASE).strip()
-                signs += [sign] if sign else []
-                encrypts += [encrypt] if encrypt else []
+                text = _without_tag(text, tag)
+                weakens = Level.NEVER in (sign, encrypt)
+                signs += [sign] if sign and not (weakens and answers) else []
+                encrypts += [encrypt] if encrypt and not (weakens and answers) else []
         if text != raw:
             replaced[field] = b"Subject: " + encode_words(text) + b"\r\n"
     return replaced
 
 
+def _without_tag(text: str, tag: str) -> str:
+    """Return ``text`` with one blank in the place of each ``tag``, in any case, and of the blanks around it."""
+    pieces = re.split(re.escape(tag), text, flags=re.IGNORECASE)
+    return " ".join([piece.strip() for piece in pieces]).strip()
+
+
 def _without(content: bytes, header: Header, replaced: dict[Field, bytes]) -> bytes:
-    ours = [field for field in header.fields if field.name.startswith(PREFIX)]
+    ours = our_fields(header)
     if not ours and not replaced:
         return content
     return edit(content, header, drop=ours, replace=replaced)
@@ -152,7 +164,8 @@ def author_of(header: Header) -> str | None:
 
 def _claimed(header: Header) -> tuple[str, ...]:
     fields = [field for name in CLAIMING_FIELDS for field in header.named(name)]
-    return tuple(address for field in fields for address in addresses_seen(header.value(field)))
+    values = [*map(header.value, fields), *map(header.raw, header.taken_for(_CLAIMING_LINE))]
+    return tuple(address for value in values for address in addresses_seen(value))
 
 
 def _visible(header: Header, rules: Rules) -> frozenset[str]:
@@ -167,12 +180,6 @@ def _recipients(value: bytes) -> tuple[Mailbox, ...]:
         return mailboxes(value, groups=True)
     except Malformed:
         return ()
-
-
-def _message_ids(header: Header) -> frozenset[str]:
-    fields = [field for name in ANSWER_FIELDS for field in header.named(name)]
-    found = (each for field in fields for each in _MESSAGE_ID.findall(header.value(field)))
-    return frozenset(each.decode("utf-8", "replace") for each in islice(found, ANSWERS))
 
 
 def _is_report(header: Header) -> bool:

@@ -82,6 +82,8 @@ class Transaction:
     """Bytes that came, where the content was not kept because it is refused; None: those of ``content``."""
     retry_of: str | None = None
     """The record of the message's arrival, where this is another attempt at one that was held."""
+    arrived_at: datetime | None = None
+    """When it arrived, then."""
     may_open: bool = True
     """Whether a private key may be used now; else what needs one stays closed, and is held."""
     asked: bool = False
@@ -144,6 +146,11 @@ class Outcome:
     learn: Lesson | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the record says of the message, by the record's field names (``engine.record``)."""
+
+    @property
+    def withheld(self) -> bool:
+        """Whether the message is taken, with ``reply``, and kept (``hold``), and goes to nobody."""
+        return self.verdict is Verdict.RELAY and self.reply is not None and not self.deliveries
 
 
 @dataclass(frozen=True, slots=True)

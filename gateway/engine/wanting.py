@@ -1,4 +1,4 @@
-"""What would help a message that could not be opened or judged: something that is imported, a setting, or a human's decision."""
+"""What would help a message that could not be opened or judged: an import, a setting, or a human's decision."""
 
 from collections.abc import Iterable, Iterator
 

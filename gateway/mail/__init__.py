@@ -8,6 +8,7 @@
 ``mailbox``       the addresses in a field, read strictly and read broadly
 ``author``        the one mailbox in From that every reader finds
 ``content_type``  the Content-Type field, parameters included
+``message_id``    which Message-ID is plain, and by which names an answer knows a mail
 ``encoded_word``  encoded words, read the way mail readers do
 ``entity``        the MIME tree as offsets, within limits
 ``transfer``      base64 and quoted-printable, both ways

@@ -22,9 +22,10 @@ from gateway.engine.transaction import (
     Verdict,
 )
 from gateway.errors import Fault
+from gateway.mail.recoding import BARE_RETURN
 from gateway.milter.edits import Edits, edits
 from gateway.milter.message import Message
-from gateway.reply import Reply, reply, trouble
+from gateway.reply import BARE, Reply, reply, trouble
 
 Process = Callable[[Transaction], Outcome]
 """The engine: what is to become of a message."""
@@ -34,6 +35,8 @@ Carry = Callable[[Edits, Delivery], None]
 """Hands edits over to the mail server, with the delivery they make; raises where that fails."""
 
 LEFT = reply(250, "2.0.0", "Ok: left to the mail server")
+KEPT = reply(250, "2.0.0", "Ok: kept and not sent")
+"""The mail server is to drop the message."""
 _logger = logging.getLogger(__name__)
 
 
@@ -55,7 +58,8 @@ class Service:
         ``may_open``: whether the mail server can be kept from telling the sender what became of an opened one.
         """
         started = time.monotonic()
-        refusal = _refusal(message)
+        content = message.take()
+        refusal = _refusal(message, content)
         transaction = Transaction(
             id=self.new_id(),
             direction=self.direction,
@@ -63,7 +67,7 @@ class Service:
             door=self.name,
             client=client,
             envelope=message.envelope,
-            content=b"" if refusal else message.take(),
+            content=b"" if refusal else content,
             received_at=self.now(),
             can_split=False,
             size=message.size if refusal else None,
@@ -86,6 +90,8 @@ class Service:
             return Outcome(Verdict.DEFER, trouble(transaction.id))
 
     def _hand_over(self, transaction: Transaction, outcome: Outcome, carry: Carry) -> tuple[Reply, tuple[Receipt, ...]]:
+        if outcome.withheld:
+            return KEPT, ()
         if outcome.verdict is not Verdict.RELAY:
             return outcome.reply or trouble(transaction.id), ()
         try:
@@ -114,7 +120,7 @@ def _suited(delivery: Delivery, transaction: Transaction) -> Delivery:
     return replace(delivery, content=delivery.recode(delivery.content), recode=None)
 
 
-def _refusal(message: Message) -> Reply | None:
+def _refusal(message: Message, content: bytes) -> Reply | None:
     if message.too_large:
         return reply(552, "5.3.4", f"Message too large: {message.size} bytes; the limit is {message.limit}")
-    return None
+    return BARE if BARE_RETURN.search(content) else None

@@ -9,7 +9,7 @@ from gateway.engine.transaction import Client, Delivery
 from gateway.mail.envelope import SUCCESS, Envelope
 from gateway.milter.edits import Change, Edits
 from gateway.milter.message import Message
-from gateway.milter.service import Service
+from gateway.milter.service import KEPT, Service
 from gateway.reply import Reply, trouble
 
 PIECE = 1 << 20
@@ -137,6 +137,8 @@ def carry(context: Any, edits: Edits, delivery: Delivery, sender: str) -> None:
 
 def answer(context: Any, reply: Reply) -> int:
     """Say a reply; return libmilter's code for it."""
+    if reply is KEPT:
+        return int(milter.DISCARD)
     if reply.positive:
         return int(milter.CONTINUE)
     enhanced, _, text = reply.lines[0].partition(" ")

@@ -58,7 +58,8 @@ class Strictness:
 class PathFinding:
     """What was found about a signer's certificate; no reasons: it may be believed.
 
-    ``path``: leaf first, as far as it goes. ``anchor``: the trusted end of a path that holds, else None.
+    ``path``: leaf first, as it is read in the store, as far as it goes. ``anchor``: the trusted end of a path that
+    holds, else None.
     ``notes``: words (``revocation=unknown``) and short texts in printable ASCII for the record.
     ``since``, ``until``: for every time strictly between them the finding is the same.
     ``unknown``: of a path that holds, from each certificate whose revocation status is unknown up to the anchor.
@@ -103,9 +104,9 @@ class _Case:
         evidence: Evidence,
         strictness: Strictness,
     ) -> None:
-        self._carried, self._trust, self._at = carried, trust, at
+        self._carried, self._trust, self._at = tuple(map(trust.as_stored, carried)), trust, at
         self._evidence, self._strictness = evidence, strictness
-        self._paths = build_paths(leaf, carried, trust, at)
+        self._paths = build_paths(trust.as_stored(leaf), self._carried, trust, at)
 
     def finding(self) -> PathFinding:
         judged: list[_Judged] = []

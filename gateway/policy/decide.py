@@ -11,7 +11,7 @@ from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
 from gateway.policy.assess import Assessment, Holdings, RecipientAnswer, addresses_to_ask, assess
 from gateway.policy.question import Question
-from gateway.policy.rule import Group, Level, Replies, Rules
+from gateway.policy.rule import Group, Level, Replies, Rules, strictest_on_answers
 from gateway.reason import Reason
 from gateway.reply import Reply, reply
 
@@ -45,6 +45,8 @@ class Decision:
     sign_reason: Reason | None = None
     encrypt_reason: Reason | None = None
     missing: tuple[RecipientAnswer, ...] = ()
+    withheld: bool = False
+    """The refusal may not be told: it would return what was opened to a stranger. The message is taken and kept."""
     capabilities: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
@@ -82,15 +84,33 @@ def addresses_needed(question: Question, rules: Rules) -> frozenset[str]:
 def decide(question: Question, rules: Rules, holdings: Holdings, at: datetime) -> Decision:
     """Decide over one message; ``holdings`` covers ``addresses_needed``, ``at`` is the time certificates must serve."""
     group = _group(question, rules)
+    decision = _decided(question, rules, group, holdings, at)
+    refused = decision.reply is not None and _on_answer(question, group) is Replies.REQUIRE
+    return replace(decision, withheld=refused and question.sender != "" and not rules.is_ours(question.sender))
+
+
+def _on_answer(question: Question, group: Group | None) -> Replies | None:
+    """Return what holds for a message that answers opened mail: the stricter of that mail's setting and its group's."""
+    if question.answers is None or group is None:
+        return question.answers
+    return strictest_on_answers((question.answers, group.replies))
+
+
+def _decided(question: Question, rules: Rules, group: Group | None, holdings: Holdings, at: datetime) -> Decision:
     early = _early(question, rules, group)
-    if early is not None or group is None or question.author is None:
-        return early or _relay(question, Reason.UNKNOWN_SENDER, "unknown_sender: relay")
+    if early is not None:
+        return early
+    if group is None or question.author is None:
+        return _sent_on(question, rules)
     sign, encrypt = demands(question, group)
     rule = f"group {group.name}: sign {sign.level} ({sign.origin}), encrypt {encrypt.level} ({encrypt.origin})"
     if question.encrypted:
         return _already_encrypted(question, group, sign, rule)
     assessment = assess(question.author, question.recipients, question.visible, rules, holdings, at)
-    return _protect(question, group, sign, encrypt, assessment, rule)
+    made = _protect(question, group, sign, encrypt, assessment, rule)
+    if not made.encrypted and made.reply is None and _on_answer(question, group) is Replies.WARN:
+        return replace(made, encrypt_reason=Reason.REPLY_TO_ENCRYPTED)
+    return made
 
 
 def demands(question: Question, group: Group) -> tuple[Demand, Demand]:
@@ -98,7 +118,7 @@ def demands(question: Question, group: Group) -> tuple[Demand, Demand]:
     wishes = question.wishes
     sign = _demand(group.sign, wishes.sign, group, question)
     encrypt = _demand(group.encrypt, wishes.encrypt, group, question)
-    if question.answers_encrypted and group.replies is Replies.REQUIRE and encrypt.level is not Level.REQUIRED:
+    if _on_answer(question, group) is Replies.REQUIRE and encrypt.level is not Level.REQUIRED:
         encrypt = Demand(Level.REQUIRED, "reply to encrypted mail", Reason.REPLY_TO_ENCRYPTED)
     return sign, encrypt
 
@@ -148,6 +168,18 @@ def _unknown_sender(question: Question, rules: Rules) -> Decision | None:
     return None
 
 
+def _sent_on(question: Question, rules: Rules) -> Decision:
+    """Decide over mail of nobody's group: it goes on as it is, unless that would give away what was opened here."""
+    stays = question.encrypted or all(map(rules.is_internal, question.recipients))
+    if stays or question.answers in (None, Replies.IGNORE):
+        return _relay(question, Reason.UNKNOWN_SENDER, "unknown_sender: relay")
+    if question.answers is Replies.WARN:
+        made = _relay(question, Reason.UNKNOWN_SENDER, "opened mail sent on: warn")
+        return replace(made, encrypt_reason=Reason.REPLY_TO_ENCRYPTED)
+    text = "it was encrypted when it came, and mail whose From is in no group is never encrypted"
+    return _refuse("opened mail sent on: require", "5.7.3", Reason.REPLY_TO_ENCRYPTED, text)
+
+
 def _already_encrypted(question: Question, group: Group, sign: Demand, rule: str) -> Decision:
     if sign.level is Level.REQUIRED:
         text = "signing is required and the message is already encrypted"
@@ -175,8 +207,6 @@ def _protect(
         text = _impossible(missing, encrypt_reason)
         refused = _refuse(rule, "5.7.3", encrypt.reason or encrypt_reason, text, group, missing)
         return replace(refused, sign_reason=None)
-    if copies is None and question.answers_encrypted and group.replies is Replies.WARN:
-        encrypt_reason = Reason.REPLY_TO_ENCRYPTED
     return Decision(
         rule=rule,
         copies=copies or (Copy(question.recipients),),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.policy.rule import Level
+from gateway.policy.rule import Level, Replies
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,9 @@ class Question:
     signed: bool = False
     encrypted: bool = False
     arrived: bool = False
-    answers_encrypted: bool = False
-    """It answers, or is, mail that arrived encrypted."""
+    answers: Replies | None = None
+    """The strictest setting of the opened mail that it answers, holds or is; of somebody in no group: that it holds or
+    is. None: there is none."""
     client: str | None = None
     login: str | None = None
     local: bool = False

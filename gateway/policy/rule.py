@@ -40,6 +40,14 @@ class Replies(StrEnum):
     IGNORE = "ignore"
 
 
+ON_ANSWERS = (Replies.IGNORE, Replies.WARN, Replies.REQUIRE)
+
+
+def strictest_on_answers(settings: Iterable[Replies]) -> Replies | None:
+    """Return the strictest of some settings for answers, or None of none."""
+    return max(settings, key=ON_ANSWERS.index, default=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Submitters:
     """Who may send as a group; both empty: every client of the door."""
@@ -134,6 +142,8 @@ class Rules:
     enabled: bool = True
     reject_unknown_sender: bool = False
     internal: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    """Recipients' domains that are known to be ours (``inbound.domains``)."""
     encrypt_internal: bool = False
     honour_headers: bool = True
     tags: Tags = Tags()
@@ -143,12 +153,18 @@ class Rules:
     delimiter: str = "+"
     _groups: Addresses = field(init=False, repr=False, compare=False)
     _internal: Addresses = field(init=False, repr=False, compare=False)
+    _ours: Addresses = field(init=False, repr=False, compare=False)
+    _mailboxes: tuple[Addresses, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         own = [group.addresses for group in self.groups]
         object.__setattr__(self, "_groups", Addresses.of(own, self.fold, self.delimiter))
         everyone = [address for addresses in (*own, self.internal) for address in addresses]
         object.__setattr__(self, "_internal", Addresses.of([everyone], self.fold, self.delimiter))
+        domains = [f"@{domain}" for domain in self.domains]
+        object.__setattr__(self, "_ours", Addresses.of([[*everyone, *domains]], self.fold, self.delimiter))
+        boxes = [Addresses.of([(*each.addresses, *each.recipients)], self.fold, self.delimiter) for each in self.groups]
+        object.__setattr__(self, "_mailboxes", tuple(boxes))
 
     def group_of(self, address: str) -> Group | None:
         """Return the first group that holds this From address."""
@@ -158,3 +174,17 @@ class Rules:
     def is_internal(self, address: str) -> bool:
         """Whether a recipient needs no encryption: a listed address or one of the groups' own."""
         return self._internal.owner(address) is not None
+
+    def is_ours(self, address: str) -> bool:
+        """Whether what comes back to this address stays here: it is internal, or of one of our domains."""
+        return self._ours.owner(address) is not None
+
+    def on_answers(self, recipients: Iterable[str]) -> Replies:
+        """Return the strictest setting for answers to mail that was opened for these recipients."""
+        readers = tuple(recipients)
+        settings = (
+            group.replies
+            for group, mailboxes in zip(self.groups, self._mailboxes, strict=True)
+            if any(mailboxes.owner(address) is not None for address in readers)
+        )
+        return strictest_on_answers(settings) or Replies.IGNORE

@@ -14,9 +14,11 @@ from collections.abc import Collection
 
 from gateway.errors import LimitExceeded
 from gateway.mail.canonical import has_long_line
+from gateway.mail.entity import Entity
 from gateway.mail.header import HEADER_LIMIT, Content, Field, Header, edit, read_header
-from gateway.mail.transfer import Buffer, encode_base64, encode_quoted_printable
+from gateway.mail.transfer import Buffer, encode_base64, encode_quoted_printable, is_exact_base64
 from gateway.mail.transport import fit, with_crlf
+from gateway.smime.open import is_smime
 
 PROMOTED = frozenset(
     f"content-{name}"
@@ -24,12 +26,16 @@ PROMOTED = frozenset(
 )
 """The fields of the entity that become the message's; no others, whatever they are called (row DEC-11)."""
 
+NOTICE_LIMIT = 400
+"""Octets of what tells readers without MIME what they see."""
+
 _EMPTY_LINE = re.compile(rb"\A\r?\n")
 _END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
 _CONTENT_FIELD = re.compile(rb"^content-", re.IGNORECASE | re.MULTILINE)
 _CONTROL_IN_FIELD = re.compile("(?!\r\n)[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _BLANK_LINE = re.compile(rb"(?<=\n)[ \t]++\r?\n")
+_NOTICE = re.compile(rb"mime|signed", re.IGNORECASE)
 _ATTACHED = (
     b"Content-Type: application/octet-stream\r\n"
     b"Content-Disposition: attachment\r\n"
@@ -133,3 +139,25 @@ def _fields(header: Header, drop: set[Field], subject: bytes | None) -> bytes:
 def _plain(field: bytes) -> bytes:
     """Return a field without continuations of blanks only, at which some readers end the header."""
     return _BLANK_LINE.sub(b"", field)
+
+
+def sole_content(entity: Entity) -> memoryview | None:
+    """Return the signed part of a clear-signed ``entity`` that holds a signature and no other text; else None.
+
+    What tells readers without MIME what they see, before the first delimiter (RFC 2046 §5.1.1), is no text. Whether the
+    signature is good is not asked, only that it is none that some reader shows.
+    """
+    if entity.content_type.type != "multipart/signed" or len(entity.children) != 2 or not is_smime(entity):
+        return None
+    content, (part, signature) = entity.content, entity.children
+    before, _, _ = content[entity.body : part.start].rstrip(b"\r\n").rpartition(b"\n")
+    _, _, behind = content[signature.end : entity.end].lstrip(b"\r\n").partition(b"\n")
+    if behind.strip() or not _is_notice(before.strip()) or not is_exact_base64(content[signature.body : signature.end]):
+        return None
+    return memoryview(content)[part.start : part.end]
+
+
+def _is_notice(text: bytes) -> bool:
+    """Whether a preamble is nothing, or one short paragraph about the form of the message."""
+    lines = text.split(b"\n")
+    return not text or (len(text) <= NOTICE_LIMIT and all(map(bytes.strip, lines)) and bool(_NOTICE.search(text)))

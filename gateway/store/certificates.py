@@ -19,11 +19,13 @@ from gateway.errors import Refused
 from gateway.mail.address import index_key
 from gateway.pki.certificate import Certificate, read_certificate
 from gateway.pki.holding import Holding
+from gateway.pki.need import name_id
 from gateway.pki.path import chain_for
+from gateway.pki.self_issued import read_as
 from gateway.reason import Reason
 from gateway.store import identities, needs, schema
 from gateway.store.database import Database, insert_new
-from gateway.store.generation import Cache, Generation
+from gateway.store.generation import Cache, Generation, withdraw
 from gateway.store.path import unpacked
 from gateway.store.standing import ALWAYS, Standings
 
@@ -161,6 +163,8 @@ class StoredCertificates:
         """Trust or distrust a certificate; return it as it stands now. Raises ``Refused``."""
         with self._database.change() as connection:
             mark(connection, _one(connection, name).certificate, trust)
+            if trust is not Trust.TRUSTED:
+                withdraw(connection)
             changed = _one(connection, name)
         self._generation.expire()
         return changed
@@ -171,6 +175,7 @@ class StoredCertificates:
         with self._database.change() as connection:
             gone = _one(connection, name).certificate
             connection.execute(delete(schema.certificates).where(table.fingerprint == gone.fingerprint))
+            withdraw(connection)
             served = select(table.fingerprint).where(table.public_key_id == gone.public_key_id)
             orphan = delete(schema.keys).where(keys.public_key_id == gone.public_key_id, ~served.exists())
             with_key = connection.execute(orphan).rowcount > 0
@@ -189,7 +194,7 @@ def add(connection: Connection, certificate: Certificate, addresses: Iterable[st
         "fingerprint": certificate.fingerprint,
         "der": certificate.der,
         "public_key_id": certificate.public_key_id,
-        "subject_id": _name_id(certificate.subject_der),
+        "subject_id": name_id(certificate.subject_der),
         "subject": _text(certificate.subject),
         "issuer": _text(certificate.issuer),
         "not_after": certificate.not_after,
@@ -219,6 +224,22 @@ def trust_of(connection: Connection, certificate: Certificate) -> Trust | None:
     return None if found is None else Trust(found)
 
 
+def is_authority(connection: Connection, certificate: Certificate) -> bool:
+    """Return whether a certificate that is stored is read as an authority's there."""
+    table = schema.certificates.c
+    return bool(connection.scalar(select(table.is_ca).where(table.fingerprint == certificate.fingerprint)))
+
+
+def reread(connection: Connection, certificate: Certificate, addresses: Iterable[str], trust: Trust) -> None:
+    """Have a stored certificate read as it is now, as a person's or as an authority's."""
+    table, found_by = schema.certificates, schema.addresses
+    name = certificate.fingerprint
+    connection.execute(update(table).where(table.c.fingerprint == name).values(is_ca=certificate.is_ca, trust=trust))
+    connection.execute(delete(found_by).where(found_by.c.fingerprint == name))
+    index(connection, certificate, addresses)
+    _wake(connection, certificate)
+
+
 def mark(connection: Connection, certificate: Certificate, trust: Trust) -> None:
     """Say of a stored certificate whether it is trusted."""
     table = schema.certificates
@@ -232,9 +253,8 @@ def mark(connection: Connection, certificate: Certificate, trust: Trust) -> None
 def with_key(connection: Connection, public_key_id: str) -> list[Certificate]:
     """Return the certificates with that public key."""
     table = schema.certificates.c
-    return list(
-        map(read_certificate, connection.scalars(select(table.der).where(table.public_key_id == public_key_id)))
-    )
+    rows = connection.execute(select(table.der, table.is_ca).where(table.public_key_id == public_key_id))
+    return [read_as(row.der, is_ca=row.is_ca) for row in rows]
 
 
 def holdings(*columns: Column[Any]) -> Select[Any]:
@@ -242,13 +262,14 @@ def holdings(*columns: Column[Any]) -> Select[Any]:
     table, keys = schema.certificates, schema.keys
     has_key = keys.c.public_key_id.is_not(None).label("has_key")
     joined = table.outerjoin(keys, keys.c.public_key_id == table.c.public_key_id)
-    return select(table.c.der, table.c.trust, table.c.capabilities, has_key, *columns).select_from(joined)
+    facts = table.c.der, table.c.is_ca, table.c.trust, table.c.capabilities
+    return select(*facts, has_key, *columns).select_from(joined)
 
 
 def holding(row: Row[Any]) -> Holding:
     """Return what a row of ``holdings`` says."""
     return Holding(
-        certificate=read_certificate(row.der),
+        certificate=read_as(row.der, is_ca=row.is_ca),
         trusted=row.trust in (Trust.TRUSTED, Trust.LEARNED),
         has_key=bool(row.has_key),
         distrusted=row.trust == Trust.DISTRUSTED,
@@ -285,12 +306,13 @@ def _one(connection: Connection, name: str) -> Holding:
 
 def _issuers(connection: Connection, level: Iterable[Certificate]) -> list[Certificate]:
     table = schema.certificates.c
-    names = {_name_id(certificate.issuer_der) for certificate in level}
+    names = {each(certificate.issuer_der) for certificate in level for each in (name_id, _name_as_it_stands)}
     query = select(table.der).where(table.subject_id.in_(names), table.is_ca, table.trust != Trust.DISTRUSTED)
     return [read_certificate(der) for der in connection.scalars(query.order_by(table.fingerprint).limit(MAX_ISSUERS))]
 
 
-def _name_id(name: bytes) -> str:
+def _name_as_it_stands(name: bytes) -> str:
+    """What older rows have as ``subject_id``."""
     return sha256(name).hexdigest()
 
 

@@ -2,7 +2,8 @@
 
 Every change of certificates and keys raises one number in the store. It is looked up at most twice a second; what was
 kept under another number is dropped. So a look-up in the hot path is a dictionary look-up, and an import, deletion or
-distrust reaches all workers without a signal. Safe for threads.
+distrust reaches all workers without a signal. Beside it stands how often something was withdrawn (trust, certificates,
+keys, by revocation, too): what was vouched for before a withdrawal is not vouched for any more. Safe for threads.
 """
 
 import time
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Generic, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select, update
 
 from gateway.errors import Fault
 from gateway.store import schema
@@ -31,23 +32,37 @@ class Generation:
     def __init__(self, database: Database, clock: Clock = time.monotonic) -> None:
         self._database = database
         self._clock = clock
-        self._number = 0
+        self._seen = (0, 0)
         self._look_at = clock()
 
     def current(self) -> int:
         """Return the number, at most half a second old. Raises ``Fault``."""
+        return self._look()[0]
+
+    def withdrawals(self) -> int:
+        """Return how often something was withdrawn, at most half a second old. Raises ``Fault``."""
+        return self._look()[1]
+
+    def _look(self) -> tuple[int, int]:
         if self._clock() >= self._look_at:
+            columns = schema.condition.c
             with self._database.read() as connection:
-                number = connection.scalar(select(schema.condition.c.generation))
-            if number is None:
+                row = connection.execute(select(columns.generation, columns.withdrawals)).first()
+            if row is None:
                 raise Fault("the store cannot be used: its condition row is missing; restore a backup")
-            self._number = number
+            self._seen = (row.generation, row.withdrawals)
             self._look_at = self._clock() + LOOK_EVERY
-        return self._number
+        return self._seen
 
     def expire(self) -> None:
         """Look again next time: this process changed something itself."""
         self._look_at = self._clock()
+
+
+def withdraw(connection: Connection) -> None:
+    """Note, in a transaction that changes the store, that something is withdrawn by it."""
+    condition = schema.condition
+    connection.execute(update(condition).values(withdrawals=condition.c.withdrawals + 1))
 
 
 class Cache(Generic[K, V]):

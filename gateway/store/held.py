@@ -2,7 +2,8 @@
 
 An entry is *waiting* until an import brings what it needs (``needs``), then *ready*, and *trying* while one process
 has it. What the attempt gave ends it, or leaves it ``ready`` for a later hour, ``waiting`` for something else,
-*judged* (readable now, to be delivered again only when asked for) or *failed* (refused for good). Only one process
+*judged* (readable now, to be delivered again only when asked for) or *failed* (refused for good). One that may not
+leave is *withheld* from the first: it is there to be seen, and never tried. Only one process
 tries an entry at a time: it is leased, and free again when the lease is over or the process is dead. One whose
 attempts end so three times is failed, so that no message stops the gateway for ever.
 
@@ -110,7 +111,8 @@ class StoredHeld:
             held_content.write(connection, key, message.id, name, content)
             needs.replace(connection, message.id, message.needs)
             overtaken = _line_up(connection) != judged_under
-            if message.reason is not BY_HAND and (overtaken or not message.needs):
+            woken = message.state is State.WAITING and message.reason is not BY_HAND
+            if woken and (overtaken or not message.needs):
                 due = message.received_at + (timedelta() if message.needs else AFTER_THE_ORIGINAL)
                 connection.execute(update(_TABLE).where(_TABLE.c.id == message.id).values(state=State.READY, due=due))
         return Held(message.id, new=True)
@@ -225,7 +227,7 @@ class StoredHeld:
         """
         with self._database.write() as connection:
             _line_up(connection)
-            wanted = [_TABLE.c.state != State.TRYING]
+            wanted = [_TABLE.c.state != State.TRYING, _TABLE.c.state != State.WITHHELD]
             if names:
                 wanted.append(_TABLE.c.id.in_([_idle(connection, name).id for name in names]))
             else:
@@ -290,4 +292,6 @@ def _idle(connection: Connection, name: str) -> HeldMessage:
     found = one_message(connection, name)
     if found.state is State.TRYING:
         raise Refused(f"held message {found.id} is being tried at this moment")
+    if found.state is State.WITHHELD:
+        raise Refused(f"held message {found.id} may not be sent; it can only be deleted")
     return found

@@ -31,6 +31,7 @@ class State(StrEnum):
     TRYING = "trying"
     JUDGED = "judged"
     FAILED = "failed"
+    WITHHELD = "withheld"
 
 
 @dataclass(frozen=True, slots=True)

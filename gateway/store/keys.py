@@ -29,7 +29,7 @@ from gateway.reason import Reason
 from gateway.store import needs, schema
 from gateway.store.certificates import plain_name, with_key
 from gateway.store.database import Database, insert_new
-from gateway.store.generation import Cache, Generation
+from gateway.store.generation import Cache, Generation, withdraw
 from gateway.store.refusal import Misconfigured, NotPermitted
 from gateway.store.wrapping import KeyEncryptionKey, Wrapping
 
@@ -113,6 +113,7 @@ class StoredKeys:
         with self._database.change() as connection:
             gone = _one(connection, name)
             connection.execute(delete(table).where(table.c.public_key_id == gone.public_key_id))
+            withdraw(connection)
         self._generation.expire()
         return gone
 

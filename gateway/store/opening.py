@@ -52,7 +52,7 @@ class Store:
         self.journal = Journal(database)
         self.ledger = StoredLedger(database, owner)
         self.held = StoredHeld(database, generation, wrapping, owner)
-        self.replies = StoredReplies(database, clock)
+        self.replies = StoredReplies(database, wrapping, clock)
         self.content_keys = StoredContentKeys(database, wrapping)
         self.failures = StoredFailures(database)
         self.revocation_lists = StoredRevocationLists(database, generation)

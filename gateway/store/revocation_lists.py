@@ -21,7 +21,7 @@ from gateway.pki.sources import Source
 from gateway.store import schema
 from gateway.store.certificates import plain_name
 from gateway.store.database import Database, insert_new
-from gateway.store.generation import Generation
+from gateway.store.generation import Generation, withdraw
 
 _TABLE = schema.revocation_lists
 _SERIES = (x509.AuthorityKeyIdentifier, x509.IssuingDistributionPoint)
@@ -65,6 +65,7 @@ class StoredRevocationLists:
             scope = select(_TABLE.c.scope).where(_TABLE.c.fingerprint == gone.fingerprint).scalar_subquery()
             connection.execute(delete(sources).where(sources.c.id == scope))
             connection.execute(delete(_TABLE).where(_TABLE.c.fingerprint == gone.fingerprint))
+            withdraw(connection)
         self._generation.expire()
         return gone
 
@@ -81,6 +82,7 @@ def add(connection: Connection, item: RevocationList) -> Filed:
         return Filed(False, other)
     connection.execute(delete(_TABLE).where(or_(_TABLE.c.scope == scope, _TABLE.c.fingerprint == item.fingerprint)))
     insert_new(connection, _TABLE, [{"fingerprint": item.fingerprint, "scope": scope, "der": item.der}])
+    _withdraw_if_any(connection, item)
     return Filed(True, other)
 
 
@@ -99,6 +101,13 @@ def add_fetched(connection: Connection, source: Source, item: RevocationList, at
         _TABLE,
         [{"fingerprint": item.fingerprint, "scope": source.id, "der": item.der, "url": source.url}],
     )
+    _withdraw_if_any(connection, item)
+
+
+def _withdraw_if_any(connection: Connection, item: RevocationList) -> None:
+    """A new list may revoke what the last one did not; to compare them would take seconds."""
+    if item.size:
+        withdraw(connection)
 
 
 def delete_fetched(connection: Connection, source: Source) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration: what ``alembic_version`` says in a store that is up to date."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,9 +73,11 @@ condition = Table(
     Column("generation", BigInteger, nullable=False),
     Column("kek_check", String(64)),
     Column("secret", LargeBinary),
+    Column("withdrawals", BigInteger, nullable=False, server_default="0"),
 )
 """One row. ``generation`` grows with every change of certificates and keys; ``kek_check`` recognises the right key.
-``secret``: what MAC keys are derived from, under the key-encryption key."""
+``secret``: what MAC keys are derived from, under the key-encryption key. ``withdrawals`` grows with every distrust,
+deletion and revocation."""
 
 certificates = Table(
     "certificates",
@@ -93,8 +95,9 @@ certificates = Table(
     Column("path", LargeBinary),
     Index("ix_certificates_is_ca", "is_ca", "subject_id"),
 )
-"""``subject_id``: SHA-256 of the subject's DER, which issuers are looked up by. ``capabilities``: names of the content
-ciphers that the owner announced in a signature, with blanks between them; None: he never did. ``path``: the
+"""``subject_id``: SHA-256 of the subject by value (``pki.need.name_id``), which issuers are looked up by. ``is_ca``:
+false, too, where a CA certificate is a person's (``pki.self_issued``). ``capabilities``: names of the content ciphers
+that the owner announced in a signature, with blanks between them; None: he never did. ``path``: the
 intermediates above one that was learned, nearest first, in a SEQUENCE; None: none were shown."""
 
 learned = Table(
@@ -215,16 +218,26 @@ held_needs = Table(
 )
 """What would help each (``pki.need``)."""
 
-message_ids = Table(
-    "message_ids",
+opened_mail = Table(
+    "opened_mail",
     metadata,
-    Column("id", LargeBinary(16), primary_key=True),
-    Column("encrypted", Boolean, nullable=False),
-    Column("at", Moment, nullable=False),
-    Index("ix_message_ids_at", "encrypted", "at"),
+    Column("name", LargeBinary(16), primary_key=True),
+    Column("author", LargeBinary(16), primary_key=True),
+    Column("setting", String(16), primary_key=True),
+    Column("at", Moment, nullable=False, index=True),
     sqlite_with_rowid=False,
 )
-"""Hashes of Message-IDs, each with how it was first seen."""
+"""Hashes of the names of mail that was opened, by which an answer may know it, and of its author. ``setting``: the
+strictest ``replies_to_encrypted`` of the groups it was opened for."""
+
+plain_mail = Table(
+    "plain_mail",
+    metadata,
+    Column("name", LargeBinary(16), primary_key=True),
+    Column("at", Moment, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+"""Hashes of the names of mail that came in plain."""
 
 content_keys = Table(
     "content_keys",

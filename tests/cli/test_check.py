@@ -80,7 +80,7 @@ def test_for_people(command: Command) -> None:
     assert any(re.fullmatch("sign:    possible, by [0-9a-f]{16}", line) for line in result.lines)
     assert "encrypt: not possible: no-certificate" in result.lines
     assert any(line.startswith("nobody@example.com") and "no-certificate" in line for line in result.lines)
-    assert result.lines[-1] == "leaves signed, not encrypted, for all 2"
+    assert "leaves signed, not encrypted, for all 2" in result.lines
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_the_outcome(command: Command, groups: str, sender: str, outcome: tuple[
     (command.folder / "gateway.yaml").write_text(text.replace("encrypt: never", groups or "encrypt: never"))
     found = command("check", "--json", sender, "nobody@example.com").json
     assert (found["outcome"], found["signed"], found["encrypted"]) == outcome
-    assert command("check", sender, "nobody@example.com").lines[-1].startswith(line)
+    assert any(said.startswith(line) for said in command("check", sender, "nobody@example.com").lines)
 
 
 def test_an_address_that_the_certificate_does_not_hold_is_said(command: Command) -> None:

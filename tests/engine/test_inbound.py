@@ -535,4 +535,4 @@ def test_dec_13_plain_mail_is_not_remembered(world: World, customer: Customer) -
     """DEC-13: only what was decrypted."""
     receive(world, customer.seal())
     receive(world, PLAIN)
-    assert world.encrypted_ids == set()
+    assert world.opened_mail == []

@@ -9,6 +9,7 @@ from gateway.engine.mark import SEAL
 from gateway.engine.outbound import QUICK
 from gateway.engine.transaction import Client, Direction, FrontEnd, Transaction, Verdict
 from gateway.mail.envelope import Envelope, Recipient
+from gateway.policy.rule import Replies
 from tests.authority import Authority
 from tests.engine.world import AT, HELPDESK, World
 
@@ -21,7 +22,7 @@ class Silent(World):
     def _asked(self, *_: object) -> None:
         raise AssertionError("a port was asked")
 
-    find = chain = key = known = _asked  # type: ignore[assignment]
+    find = chain = key = answered = sent_on = _asked  # type: ignore[assignment]
 
 
 @pytest.fixture
@@ -52,6 +53,12 @@ def test_lim_05_mail_of_nobodys_group_is_quick_and_asks_no_port(engine: Engine, 
     outcome = engine.process(given)
     assert outcome.verdict is Verdict.RELAY
     assert b"X-SMIME-Gateway" not in outcome.deliveries[0].content
+
+
+def test_lim_05_once_mail_was_opened_all_may_be_that(authority: Authority) -> None:
+    world = World(authority)
+    world.remember({"1@x"}, None, Replies.REQUIRE, AT)
+    assert not world.engine.is_quick(transaction())
 
 
 @pytest.mark.parametrize(

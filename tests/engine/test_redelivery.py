@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from gateway.engine.redelivery import MAX_REFERENCES, Redeliver, Step, as_answer, next_step
+from gateway.engine.redelivery import Redeliver, Step, as_answer, next_step
 from gateway.engine.transaction import Hold, Outcome, Verdict
 from gateway.mail.header import read_header
+from gateway.mail.message_id import REFERENCES_LIMIT
 from gateway.reason import Reason
 
 NEW = "<held.1@gw.example.org>"
@@ -67,13 +68,13 @@ def test_a_mail_program_reads_the_same_thread() -> None:
 
 
 def test_long_threads_keep_root_and_end_in_short_lines() -> None:
-    ids = [b"<%d@x>" % number for number in range(5 * MAX_REFERENCES)]
+    ids = [b"<%d@x>" % number for number in range(5 * REFERENCES_LIMIT)]
     made = answer(b"References: " + b"\r\n ".join(ids) + b"\r\n")
     (found,) = values(made, "references")
     kept = found.split()
-    assert len(kept) == MAX_REFERENCES
+    assert len(kept) == REFERENCES_LIMIT
     assert kept[0] == ids[0]
-    assert kept[1:] == [*ids[-(MAX_REFERENCES - 2) :], b"<m@x>"]
+    assert kept[1:] == [*ids[-(REFERENCES_LIMIT - 2) :], b"<m@x>"]
     assert max(map(len, made.split(b"\r\n"))) < 78
 
 
@@ -83,7 +84,7 @@ def test_of_two_message_ids_the_first_counts_and_none_is_left() -> None:
     assert values(made, "in-reply-to") == [b"<m@x>"]
 
 
-@pytest.mark.parametrize("line", [b"", b"Message-ID: rubbish\r\n"])
+@pytest.mark.parametrize("line", [b"", b"Message-ID: <>\r\n"])
 def test_without_a_message_id_there_is_nothing_to_answer(line: bytes) -> None:
     made = answer(b"In-Reply-To: <c@x>\r\n", message_id=line)
     assert values(made, "message-id") == [NEW.encode()]

@@ -24,7 +24,7 @@ from gateway.pki.trust import Trust
 from gateway.pki.validation import Strictness
 from gateway.pki.verdicts import Verdicts
 from gateway.policy.entitlement import Entitlement
-from gateway.policy.rule import Group, Level, Rules
+from gateway.policy.rule import Group, Level, Replies, Rules, strictest_on_answers
 from tests.authority import Authority, Issued
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -69,7 +69,8 @@ class World:
         self.algorithms = Algorithms()
         self.of_groups: dict[str, Algorithms] = {}
         self.lookups = 0
-        self.encrypted_ids: set[str] = set()
+        self.opened_mail: list[tuple[frozenset[str], str | None, Replies]] = []
+        self.plain_names: set[str] = set()
         self.anchors = [authority.root]
         self.inbound_rules = InboundRules()
         self.strictness = Strictness()
@@ -77,6 +78,7 @@ class World:
         self.failures = FailureRate(100)
         self.anybody = False
         self.open_opaque = True
+        self.open_clear = False
         self.accept_legacy = False
         self.size_limit = 50_000_000
         self.content_keys = FirstContents()
@@ -113,15 +115,27 @@ class World:
         outbound = Outbound(self.rules, self.algorithms, self, self, self, self.sealer, self.of_groups)
         return Engine(outbound, Inbound(self.inbound_rules, self.opener, self.sealer, AUTHSERV_ID, self))
 
-    def remember(self, message_id: str, at: datetime) -> None:
-        self.encrypted_ids.add(message_id)
+    @property
+    def empty(self) -> bool:
+        return not self.opened_mail
 
-    def known(self, message_ids: Iterable[str]) -> frozenset[str]:
-        return self.encrypted_ids & frozenset(message_ids)
+    def remember(self, names: Iterable[str], author: str | None, setting: Replies, at: datetime) -> None:
+        self.opened_mail.append((frozenset(names), author, setting))
+
+    def answered(self, names: Iterable[str]) -> Replies | None:
+        self.lookups += 1
+        wanted = frozenset(names)
+        return strictest_on_answers(setting for known, _, setting in self.opened_mail if known & wanted)
+
+    def sent_on(self, names: Iterable[str], author: str | None) -> Replies | None:
+        wanted = frozenset(names) - self.plain_names
+        return strictest_on_answers(
+            setting for known, by, setting in self.opened_mail if known & wanted and by == author
+        )
 
     @property
     def opener(self) -> Opener:
-        judge = Judge(self, self.verdicts, self.strictness)
+        judge = Judge(self, self.verdicts, self.strictness, fold=self.rules.fold)
         entitlement = Entitlement(self.rules, self.anybody)
         return Opener(
             judge=judge,
@@ -131,6 +145,7 @@ class World:
             failures=self.failures,
             size_limit=self.size_limit,
             open_opaque=self.open_opaque,
+            open_clear=self.open_clear,
             accept_legacy=self.accept_legacy,
             content_keys=self.content_keys,
             remember=self.remembers,

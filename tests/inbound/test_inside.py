@@ -211,3 +211,116 @@ def test_a_protected_multipart_keeps_its_legacy_display_part(desk: Desk, alice: 
     outcome = desk.receive(hidden(made.encrypted(made.opaque(payload, alice), desk.certificate)))
     assert subjects(outcome) == ([SUBJECT], None)
     assert bytes(outcome.deliveries[0].content).endswith(inner.partition(b"\r\n\r\n")[2])
+
+
+# clear: open
+
+
+@pytest.fixture
+def plain_desk(desk: Desk) -> Desk:
+    """A helpdesk that wants no smime.p7s in its tickets."""
+    desk.open_clear = True
+    return desk
+
+
+NOTICES = (
+    b"This is an S/MIME signed message\r\n",
+    b"This is a cryptographically signed message in MIME format.\r\n",
+    b"Dies ist eine kryptografisch unterzeichnete Nachricht im MIME-Format.\r\n",
+    b"",
+)
+
+
+def framed(entity: bytes, *, before: bytes = b"", behind: bytes = b"") -> bytes:
+    """A clear-signed entity of ``made`` with something before its first and behind its last delimiter."""
+    return entity.replace(b"\r\n\r\n", b"\r\n\r\n" + before, 1) + behind
+
+
+@pytest.mark.parametrize("notice", NOTICES)
+def test_a_clear_signed_root_is_replaced_by_its_content_whatever_its_status(
+    plain_desk: Desk, alice: Issued, mallory: Issued, notice: bytes
+) -> None:
+    good = signed(made.TEXT, alice)
+    broken = made.signed_data([made.signer_info(alice, made.attributes(made.TEXT), key=mallory.private_key)], [alice])
+    for entity, status in (
+        (good, "pass"),
+        (signed(made.TEXT, mallory), "policy address-mismatch"),
+        (made.clear(made.TEXT, broken), "fail bad-signature"),
+        (made.clear(made.TEXT, b"no CMS"), "neutral malformed"),
+        (b"Content-Type: text/plain\r\n" + good, "none"),
+        (good.replace(b"boundary=s", b"boundary=s; boundary=t"), "neutral malformed"),
+    ):
+        content = mail(framed(entity, before=notice))
+        outcome = plain_desk.receive(content)
+        assert words(outcome)[0] == status
+        if status == "none":
+            assert bytes(outcome.deliveries[0].content).endswith(content), "to no reader it is clear-signed"
+            continue
+        assert read(outcome)["Content-Type"] == "text/plain; charset=utf-8"
+        assert bytes(outcome.deliveries[0].content).endswith(b"\r\n\r\n" + made.CANARY + b"\r\n")
+        assert plain_desk.receive(bytes(outcome.deliveries[0].content)).facts["pass_of"] == "0123"
+
+
+def test_a_clear_signed_root_with_anything_else_in_it_stays(plain_desk: Desk, alice: Issued) -> None:
+    good = signed(made.TEXT, alice)
+    signature = made.p7m(made.signature(made.TEXT, alice), "application/pkcs7-signature")
+    for entity in (
+        framed(good, before=b"Call me: 4711\r\n"),
+        framed(good, before=b"This message is signed.\r\n\r\nCall me: 4711\r\n"),
+        framed(good, behind=b"Call me: 4711\r\n"),
+        multipart(
+            made.TEXT, made.TEXT, signature, kind="signed", parameters='; protocol="application/pkcs7-signature"'
+        ),
+        good.replace(b"--s--", b"Call me: 4711\r\n--s--"),
+        multipart(made.TEXT, b"Content-Type: application/pgp-signature\r\n\r\nMIIB\r\n", kind="signed"),
+        multipart(good, made.TEXT, boundary="t"),
+    ):
+        content = mail(entity)
+        outcome = plain_desk.receive(content)
+        assert bytes(outcome.deliveries[0].content).endswith(content)
+
+
+def test_what_is_signed_clear_inside_a_layer_is_opened_where_the_layer_is(plain_desk: Desk, alice: Issued) -> None:
+    inside = signed(made.TEXT, alice)
+    for entity in (
+        made.encrypted(inside, plain_desk.certificate),
+        made.opaque(inside, alice),
+        signed(inside, alice, boundary="t"),
+        signed(made.encrypted(inside, plain_desk.certificate), alice, boundary="t"),
+    ):
+        outcome = plain_desk.receive(mail(entity))
+        assert words(outcome)[0] == "pass"
+        assert bytes(outcome.deliveries[0].content).endswith(b"\r\n\r\n" + made.CANARY + b"\r\n")
+    plain_desk.open_opaque = False
+    content = mail(made.opaque(inside, alice))
+    assert bytes(plain_desk.receive(content).deliveries[0].content).endswith(content)
+
+
+@pytest.mark.parametrize(
+    ("part", "kind", "body"),
+    [
+        (b"\r\nPIN 4711\r\n", "text/plain", b"PIN 4711\r\n"),
+        (b"PIN 4711", "text/plain", b"PIN 4711"),
+        (b"Content-Type: application/pdf\r\n\r\na\0b", "application/pdf", b"a\0b"),
+        (b"Content-Type: text/html\r\nrubbish\r\n\r\n4711", "application/octet-stream", None),
+    ],
+)
+def test_nothing_of_a_signed_part_is_lost(
+    plain_desk: Desk, alice: Issued, part: bytes, kind: str, body: bytes | None
+) -> None:
+    found = read(plain_desk.receive(mail(signed(part, alice))))
+    assert (found.get_content_type(), found.get_payload(decode=True)) == (kind, body or part)
+
+
+@pytest.mark.parametrize("layer", ["encrypted", "compressed", "opaque"])
+def test_a_layer_inside_a_clear_signature_is_replaced_by_the_innermost_content(
+    desk: Desk, alice: Issued, layer: str
+) -> None:
+    """With ``clear: keep``: else the helpdesk could not read it."""
+    inner = {
+        "encrypted": lambda: made.encrypted(made.TEXT, desk.certificate),
+        "compressed": lambda: p7m(made.compressed(zlib.compress(made.TEXT))),
+        "opaque": lambda: made.opaque(made.TEXT, alice),
+    }[layer]()
+    outcome = desk.receive(mail(signed(inner, alice)))
+    assert bytes(outcome.deliveries[0].content).endswith(b"\r\n\r\n" + made.CANARY + b"\r\n")

@@ -49,6 +49,8 @@ def process(transaction: Transaction) -> Outcome:
             raise RuntimeError("secret text")
         case "reject":
             return Outcome(Verdict.REJECT, reply(550, "5.7.3", "no-certificate: 100% of <x%y@example.org> grüßt"))
+        case "withheld":
+            return Outcome(Verdict.RELAY, reply(250, "2.0.0", "kept"))
         case "long":
             return Outcome(Verdict.REJECT, reply(550, "5.7.3", "long " * 400))
         case "split":

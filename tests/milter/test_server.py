@@ -32,6 +32,15 @@ def test_what_needs_no_change_is_not_changed(scripted: Milter) -> None:
     assert last(scripted)["receipts"] == 1
 
 
+def test_what_is_kept_and_not_sent_is_dropped_by_the_mail_server(scripted: Milter) -> None:
+    with scripted.connect() as mta:
+        mta.client()
+        verdict = mta.mail(letter("withheld"))
+    assert (verdict.code, verdict.edited) == ("d", False)
+    assert last(scripted)["reply"].startswith("250")
+    assert last(scripted)["receipts"] == 0
+
+
 ODD = (
     b"Subject:no blank\r\n"
     b"x-CASE:  two blanks\r\n"
@@ -225,6 +234,21 @@ def test_too_large_is_refused_and_not_kept(scripted: Milter) -> None:
         assert verdict.reply == "552 5.3.4 Message too large: 1000001 bytes; the limit is 1000000"
         assert (last(scripted)["size"], last(scripted)["content"]) == (1_000_001, "")
         assert mta.mail(letter()).code == "c"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        letter(body=b"one\rtwo\r\n"),
+        letter(body=b"x").replace(b"Subject:", b"X-A: b\rX-SMIME-Gateway-Signature: pass\r\nSubject:"),
+    ],
+)
+def test_smt_02_a_bare_cr_is_refused_as_at_the_doors(scripted: Milter, content: bytes) -> None:
+    """SMT-02: some reader ends a line there."""
+    with scripted.connect() as mta:
+        mta.client()
+        assert mta.mail(content).reply == "550 5.6.11 Bare CR or LF in the message; lines end in CR LF"
+        assert (last(scripted)["size"], last(scripted)["content"]) == (len(content), "")
 
 
 @pytest.mark.parametrize("step", ["connect", "helo", "begin", "envrcpt", "header", "body", "finish"])

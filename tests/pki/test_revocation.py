@@ -6,13 +6,18 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyhanko_certvalidator import errors
 
+from gateway.asn1 import der
+from gateway.asn1.ber import read
 from gateway.errors import LimitExceeded, Malformed
 from gateway.pki import revocation, status
-from gateway.pki.pkix import finished
+from gateway.pki.pkix import REFUSALS, finished
 from gateway.pki.revocation import (
     Evidence,
     RevocationList,
@@ -20,7 +25,7 @@ from gateway.pki.revocation import (
     read_revocation_list,
     read_status_response,
 )
-from gateway.pki.standin import Originals
+from gateway.pki.standin import STUMBLES, Originals
 from gateway.pki.trust import Trust
 from gateway.pki.validation import REVOCATION_UNKNOWN, PathFinding, Revocation, Strictness, judge
 from gateway.pki.verdicts import Verdicts
@@ -199,6 +204,52 @@ def test_delegated_signers_of_lists(authority: Authority, leaf: Issued, above: A
     assert asked(authority, plain, above, good, carried=[forbidden]).reasons == UNKNOWN
     fallen = authority.revocation_list(signer, issuer=by)
     assert asked(authority, plain, fallen, good, carried=[signer]).reasons == UNKNOWN
+
+
+def test_a_list_whose_signer_is_revoked_is_a_finding(authority: Authority, above: Any) -> None:
+    """The library meets the signer's own revocation inside the question about another certificate."""
+    leaf = authority.leaf("a@example.com", key_ids=False)
+    signer = authority.ca(
+        "Test Intermediate", issuer=authority.root, key_usage=("cRLSign",), ca=False, key_ids=False, kind="p256"
+    )
+    fallen = authority.revocation_list(signer, issuer=authority.root)
+    for revoked in ((), (leaf,)):
+        made = authority.revocation_list(*revoked, signer=signer)
+        found = {setting: asked_of(leaf, authority, signer, fallen, made, setting) for setting in SETTINGS}
+        assert found[Revocation.OFF] == (GOOD, ())
+        assert found[Revocation.SOFT] == (GOOD, (REVOCATION_UNKNOWN,))
+        assert found[Revocation.HARD] == (UNKNOWN, ())
+
+
+def asked_of(
+    leaf: Issued, authority: Authority, signer: Issued, fallen: Any, made: Any, setting: Revocation
+) -> tuple[tuple[Reason, ...], tuple[str, ...]]:
+    found = asked(authority, leaf, fallen, made, carried=[signer], strictness=Strictness(setting))
+    return found.reasons, found.notes
+
+
+def test_every_error_of_the_library_is_a_refusal() -> None:
+    """Its own classes derive from several roots; what is none of these would leave the judgement as a bug."""
+    classes = [item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, Exception)]
+    assert len(classes) > 20
+    assert [item for item in classes if not issubclass(item, (*REFUSALS, *STUMBLES))] == []
+
+
+def test_signatures_with_md5_prove_nothing_about_revocation(above: Any) -> None:
+    """A certificate's is a reason of its own; a list's could be one of somebody else's making."""
+    authority = Authority("rsa-2048")
+    leaf = authority.leaf("a@example.com", kind="p256")
+    made = authority.revocation_list(leaf).public_bytes(Encoding.DER)
+    body, _, _ = (bytes(field.raw) for field in read(made).children)
+    pkcs1 = bytes.fromhex("2a864886f70d0101")
+    weak = body.replace(pkcs1 + b"\x0b", pkcs1 + b"\x04")
+    signature = authority.intermediate.private_key.sign(weak, padding.PKCS1v15(), hashes.MD5())
+    algorithm = der.sequence(der.tlv(der.OID, pkcs1 + b"\x04"), der.tlv(der.NULL))
+    item = read_revocation_list(der.sequence(weak, algorithm, der.tlv(der.BIT_STRING, b"\0" + signature)))
+    assert not item.is_signed_by(authority.intermediate.certificate)
+    trust = Trust([authority.root.certificate])
+    found = judge(leaf.certificate, [authority.intermediate.certificate], trust, AT, Evidence((item,)), HARD)
+    assert found.reasons == UNKNOWN
 
 
 def test_a_leaf_trusted_for_itself_can_be_revoked_by_its_issuer(authority: Authority, leaf: Issued) -> None:

@@ -34,7 +34,7 @@ def test_an_exempt_type_is_left_alone_only_where_nothing_is_asked_or_required(wo
     assert protection(world.levels("required", "required").ask(exempt=True)) == (True, True)
     group = replace(world.levels("never", "if-possible").rules.groups[0], replies=Replies.REQUIRE)
     world.rules = replace(world.rules, groups=(group,))
-    assert protection(world.ask(exempt=True, answers_encrypted=True)) == (False, True)
+    assert protection(world.ask(exempt=True, answers=Replies.IGNORE)) == (False, True)
 
 
 # --- levels ---------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import pytest
 from gateway.engine.transaction import Delivery, Outcome, Transaction, Verdict
 from gateway.errors import Fault
 from gateway.mail.envelope import Recipient
+from gateway.reply import Reply
 from gateway.smtp.door import Limits
 from gateway.smtp.page import digest
 from tests.smtp.fakes import QUICK, DictLedger, Hop, Rule, relay, run, split, world
@@ -310,5 +311,20 @@ def test_opened_mail_is_recoded_for_a_next_hop_without_8bitmime(
             assert all(found[name].content == eight for name in others)
             sizes = [len(receipt.delivery.content) for receipt in w.reports[0].receipts]
             assert sizes == [len(message.content) for message in hop.messages]
+
+    run(story())
+
+
+def test_what_is_withheld_goes_to_nobody() -> None:
+    async def withheld(transaction: Transaction) -> Outcome:
+        return Outcome(Verdict.RELAY, Reply(250, ("2.0.0 kept",)))
+
+    async def story() -> None:
+        hop = Hop()
+        async with world(hop, process=withheld) as w:
+            client = await w.client()
+            assert await client.mail(MAIL, *NAMES) == "250 2.0.0 kept"
+            assert hop.messages == []
+            assert w.reports[-1].receipts == ()
 
     run(story())

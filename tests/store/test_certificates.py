@@ -79,7 +79,8 @@ def test_odd_addresses_find_nothing(store: Store, authority: Authority, odd: str
 
 
 def test_a_ca_is_nobodys_certificate(store: Store, authority: Authority) -> None:
-    ca = authority.self_signed("ca@example.com", ca=True, kind="p256", key_usage=None)
+    facts = {"kind": "p256", "key_usage": ("keyCertSign",), "extended_key_usage": None}
+    ca = authority.self_signed("ca@example.com", ca=True, **facts)
     put(store, ca)
     assert store.certificates.find(["ca@example.com"], AT)["ca@example.com"] == ()
     assert store.certificates.get(ca.certificate.fingerprint).trusted

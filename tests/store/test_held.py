@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,11 @@ from gateway.store.held import (
     NotHeld,
     StoredHeld,
 )
-from gateway.store.held_message import State, redelivery_message_id
+from gateway.store.held_message import State, redelivery_message_id, to_hold
 from gateway.store.importing import ImportOptions, import_file
 from gateway.store.owner import this_owner
 from tests.authority import Authority
-from tests.store.messages import AT, CLIENT, LEASE, NOWHERE, arrived, held, hold
+from tests.store.messages import AT, CLIENT, LEASE, NOWHERE, ROOMY, arrived, held, hold
 
 HOST = this_owner().split("/")[0]
 OTHER: Need = by_key_id(NeedKind.SIGNER, b"other", "the signer CN=\udcff\0ü")
@@ -453,3 +454,19 @@ def test_no_key_encryption_key_is_a_fault_and_holds_nothing(options: StoreOption
     with pytest.raises(Fault, match="key-encryption key is missing"):
         hold(early)
     assert rows(early) == [0, 0, 0]
+
+
+# what may not leave
+
+
+def test_what_is_withheld_is_seen_and_never_tried(store: Store) -> None:
+    message = to_hold(arrived(), Reason.REPLY_TO_ENCRYPTED, frozenset(), unreadable=False, message_id=None)
+    name = store.held.hold(replace(message, state=State.WITHHELD), arrived().content, ROOMY, 0).id
+    assert name is not None
+    assert [(found.state, found.reason) for found in store.held.list()] == [(State.WITHHELD, Reason.REPLY_TO_ENCRYPTED)]
+    assert store.held.retry() == []
+    with pytest.raises(Refused, match="may not be sent"):
+        store.held.retry([name])
+    assert store.held.claim(AT + timedelta(days=1), LEASE) is None
+    assert store.held.prune(AT + timedelta(days=1)) == 1
+    assert store.held.list() == []

@@ -7,12 +7,17 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from gateway.asn1 import der
 from gateway.errors import Fault, Refused
+from gateway.pki.certificate import read_certificate
+from gateway.pki.self_issued import Whose
 from gateway.reason import Reason
 from gateway.store import Store, keys, wrapping
 from gateway.store.importing import Imported, ImportOptions, import_file
 from gateway.store.wrapping import KeyEncryptionKey
 from tests.authority import SERVER_AUTH, Authority, Issued
+from tests.pki import odd
+from tests.pki.odd import put, signed_again
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 Take = Callable[..., list[Imported]]
@@ -299,3 +304,89 @@ def test_key_01_no_private_key_can_be_read_from_disk(
         marks.append(owner.key_der()[:22])  # up to where the public modulus begins
     found = {(name, mark[:8]) for name, content in files.items() for mark in marks if mark in content}
     assert found == set()
+
+
+# ── self-issued CA certificates that hold a mail address ──
+
+PLAIN: dict[str, Any] = {"kind": "p256", "ca": True, "key_usage": None, "extended_key_usage": None}
+"""As ``openssl req -x509`` writes it."""
+
+
+def holders(store: Store, address: str) -> list[bool]:
+    """Whether each certificate found for an address is trusted."""
+    return [holding.trusted for holding in store.certificates.find([address], AT)[address]]
+
+
+def test_a_persons_own_certificate_is_no_anchor(store: Store, take: Take, authority: Authority) -> None:
+    anna = authority.self_signed("Anna@example.com", **PLAIN)
+    (added,) = take(anna.pem())
+    assert (added.result, added.addresses) == ("added", ("Anna@example.com",)) and "a person's" in added.text
+    assert holders(store, "anna@example.com") == [True]
+    holding = store.certificates.get(anna.certificate.fingerprint)
+    assert not holding.certificate.is_ca and holding.certificate.may_sign
+    leaf = authority.leaf("chief@bank.example", issuer=anna, kind="p256")
+    assert not store.evidence.trust(leaf.certificate).is_anchor(anna.certificate)
+    assert store.evidence.trust(anna.certificate).is_trusted_itself(anna.certificate)
+    assert store.certificates.chain(leaf.certificate) == ()
+    (again,) = take(anna.pem())
+    assert words([again]) == [KNOWN] and "a person's" in again.text
+
+
+def test_the_address_in_the_subject_counts_for_a_person(store: Store, take: Take, authority: Authority) -> None:
+    anna = authority.self_signed(subject_addresses=("anna@example.com",), **PLAIN)
+    (refused,) = take(anna.pem())
+    assert words([refused]) == [("certificate", "refused", "ambiguous")]
+    assert "--as person" in refused.text and "--as authority" in refused.text
+    assert refused.addresses == ("anna@example.com",) and stored(store) == (0, 0)
+    assert words(take(anna.pem(), whose=Whose.PERSON)) == [ADDED]
+    assert holders(store, "anna@example.com") == [True]
+
+
+def test_its_key_in_the_file_makes_it_a_persons(store: Store, take: Take, authority: Authority) -> None:
+    anna = authority.self_signed("anna@example.com", **(PLAIN | {"key_usage": ("keyCertSign", "digitalSignature")}))
+    assert [result.result for result in take(anna.key_pem(), anna.pem())] == ["added", "added"]
+    assert holders(store, "anna@example.com") == [True]
+
+
+def test_what_it_issued_in_the_file_makes_it_an_authority(store: Store, take: Take, authority: Authority) -> None:
+    root = authority.self_signed("ca@example.com", **PLAIN)
+    sub = authority.ca("Sub", issuer=root)
+    assert [result.result for result in take(sub.pem(), root.pem())] == ["added", "added"]
+    trust = store.evidence.trust(root.certificate)
+    assert trust.is_anchor(root.certificate) and holders(store, "ca@example.com") == []
+    impostor = authority.self_signed("other@example.com", **PLAIN)
+    assert [result.result for result in take(impostor.pem(), sub.pem())] == ["added", "known"]
+    assert holders(store, "other@example.com") == [True]
+
+
+def test_somebody_says_whose_it_is(store: Store, take: Take, authority: Authority) -> None:
+    anna = authority.self_signed("anna@example.com", **(PLAIN | {"key_usage": ("keyCertSign", "keyAgreement")}))
+    assert words(take(anna.pem())) == [("certificate", "refused", "ambiguous")]
+    assert words(take(anna.pem(), whose=Whose.AUTHORITY)) == [ADDED]
+    assert (
+        store.evidence.trust(anna.certificate).is_anchor(anna.certificate) and holders(store, "anna@example.com") == []
+    )
+    (person,) = take(anna.pem(), whose=Whose.PERSON)
+    assert "now a person's" in person.text
+    assert not store.evidence.trust(anna.certificate).is_anchor(anna.certificate)
+    assert holders(store, "anna@example.com") == [True]
+    (kept,) = take(anna.pem(), anna.key_pem())[:1]
+    assert words([kept]) == [KNOWN]
+    (authority_again,) = take(anna.pem(), whose=Whose.AUTHORITY)
+    assert "now trust anchor" in authority_again.text and holders(store, "anna@example.com") == []
+
+
+def test_as_person_makes_no_anchor(store: Store, take: Take, authority: Authority) -> None:
+    (added,) = take(authority.root.pem(), whose=Whose.PERSON)
+    assert added.result == "added" and "no anchor" in added.text
+    assert not store.evidence.trust(authority.root.certificate).is_anchor(authority.root.certificate)
+
+
+def test_an_intermediate_is_found_whatever_the_string_type_of_its_name(store: Store, take: Take) -> None:
+    authority = Authority()
+    printable = odd.name((odd.COMMON_NAME, der.tlv(0x13, b"Test  Intermediate")))
+    utf8 = odd.name((odd.COMMON_NAME, der.tlv(0x0C, b"test intermediate")))
+    ca = signed_again(authority.intermediate.der, authority.root, put(odd.SUBJECT, printable))
+    leaf = signed_again(authority.leaf("a@example.com").der, authority.intermediate, put(odd.ISSUER, utf8))
+    assert [words(import_file(store, item, (), ImportOptions())) for item in (ca, leaf)] == [[ADDED], [ADDED]]
+    assert store.certificates.chain(read_certificate(leaf)) == (read_certificate(ca),)

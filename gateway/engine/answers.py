@@ -1,0 +1,128 @@
+"""Which opened mail an outbound message answers, holds or is, as far as ``replies_to_encrypted`` goes (RFC 9787 §5.4).
+
+The rule follows the content: a message of a group falls under it by any name of opened mail, one of somebody in no
+group only where it clearly is such mail, sent on by a helpdesk that leaves the customer in From.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+
+from gateway.engine.ports import Replies
+from gateway.engine.submission import ANSWERING, Submission, author_of
+from gateway.errors import Malformed
+from gateway.mail.content_type import content_type
+from gateway.mail.entity import decoded_body, read_entity
+from gateway.mail.header import Header, read_header
+from gateway.mail.message_id import names
+from gateway.policy.rule import Replies as Setting
+from gateway.policy.rule import Rules, strictest_on_answers
+from gateway.smime.layer import Layer
+from gateway.smime.open import root_layer
+
+NAMES = 2000
+"""Names that are looked at of one kind of field: the last, where an answer has what it answers."""
+KEPT = 50
+"""Names of one mail, as it came, that are remembered."""
+NESTED = 3
+"""Messages inside one another that have a transfer encoding each, which none should have."""
+OWN = ("message-id",)
+MESSAGES = frozenset({"message/rfc822", "message/global"})
+
+
+def record_name(record_id: str) -> str:
+    """Return the name of the mail that was opened under this record; no Message-ID has it."""
+    return f"record {record_id}"
+
+
+def names_in(header: Header, *fields: str) -> frozenset[str]:
+    """Return the names in all fields called so."""
+    found: set[str] = set()
+    for name in fields:
+        found.update(deque(names(header.value(field) for field in header.named(name)), NAMES))
+    return frozenset(found)
+
+
+def names_of(record_id: str, header: Header, head: Header, *, again: bool) -> frozenset[str]:
+    """Return the names of mail that arrived: by its record, by ``header`` as it came and by ``head`` as it goes on.
+
+    ``again``: as an answer to the mail as it came first, which is known by it, too.
+    """
+    came = names_in(header, *OWN, *(ANSWERING[:1] if again else ()))
+    return frozenset({record_name(record_id), *names_in(head, *OWN), *sorted(came)[:KEPT]})
+
+
+def setting_for(submission: Submission, rules: Rules, replies: Replies) -> Setting | None:
+    """Return the strictest setting of the opened mail that the message answers, holds or is; None: there is none.
+
+    Raises ``Fault``.
+    """
+    mark, author = submission.mark, submission.question.author
+    opened = mark is not None and mark.id is not None and mark.decrypted
+    if replies.empty and not opened:
+        return None
+    if author is not None and rules.group_of(author) is not None:
+        found = _of_a_group(submission, replies)
+    else:
+        found = _sent_on(submission, replies)
+    return Setting.IGNORE if found is None and opened else found
+
+
+def _of_a_group(submission: Submission, replies: Replies) -> Setting | None:
+    header = submission.header
+    wanted = set(names_in(header, *ANSWERING, *OWN))
+    for attached in _attached(submission.content, header):
+        wanted |= names_in(attached, *OWN)
+    if submission.mark is not None and submission.mark.decrypted and submission.mark.id is not None:
+        wanted.add(record_name(submission.mark.id))
+    return replies.answered(wanted)
+
+
+def _sent_on(submission: Submission, replies: Replies) -> Setting | None:
+    header = submission.header
+    by_record = replies.answered(map(record_name, submission.records))
+    if _is_report(header):
+        return by_record
+    mails = [(names_in(mail, *OWN), author_of(mail)) for mail in (header, *_attached(submission.content, header))]
+    found = [by_record]
+    if replies.answered(frozenset().union(*(known for known, _ in mails))) is not None:
+        found += [replies.sent_on(known, author) for known, author in mails]
+    return strictest_on_answers(setting for setting in found if setting is not None)
+
+
+def _attached(content: bytes, header: Header, depth: int = 0) -> Iterator[Header]:
+    """Yield the header of every message that is attached at any depth and not still encrypted."""
+    if depth > NESTED or not _has_parts(header):
+        return
+    try:
+        entities = list(read_entity(content, header=header).walk())
+    except Malformed:
+        return
+    for entity in entities:
+        if entity.content_type.type not in MESSAGES:
+            continue
+        try:
+            inner = decoded_body(entity)
+            inner_header = read_header(inner)
+        except Malformed:
+            continue
+        if root_layer(inner, inner_header) is not Layer.ENCRYPTED:
+            yield inner_header
+        if not entity.children:
+            yield from _attached(inner, inner_header, depth + 1)
+
+
+def _has_parts(header: Header) -> bool:
+    return _type(header).startswith(("multipart/", "message/"))
+
+
+def _is_report(header: Header) -> bool:
+    return _type(header) == "multipart/report"
+
+
+def _type(header: Header) -> str:
+    for field in header.named("content-type"):
+        try:
+            return content_type(header.value(field)).type
+        except Malformed:
+            return ""
+    return ""

@@ -1,0 +1,74 @@
+"""What may neither leave nor go back is kept before anybody hears of it, or the message is deferred (row DEC-13)."""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.daemon.desk import Desk
+from gateway.engine.transaction import Client, Direction, FrontEnd, Transaction
+from gateway.errors import Fault
+from gateway.mail.envelope import Envelope, Recipient
+from gateway.metrics import ERRORS, Kind
+from gateway.policy.rule import Replies
+from gateway.reason import Reason
+from gateway.store.held_message import State
+from tests.daemon.test_learner import options
+
+AT = datetime(2026, 6, 1, tzinfo=UTC)
+SENT_ON = (
+    b"From: alice@example.com\r\nTo: support@example.org\r\nMessage-ID: <a@x>\r\nSubject: secret words\r\n\r\n4711\r\n"
+)
+
+
+def desk(folder: Path, **values: Any) -> Desk:
+    group = {"name": "support", "addresses": ["support@example.org"], "replies_to_encrypted": "require"}
+    made = Desk(options(folder, groups=[group], **values))
+    made.store.replies.remember(["a@x"], "alice@example.com", Replies.REQUIRE, AT)
+    return made
+
+
+@pytest.fixture
+def kept_off(tmp_path: Path) -> Iterator[Desk]:
+    """Whatever ``inbound.hold`` says of inbound mail."""
+    made = desk(tmp_path, inbound={"hold": {"enabled": False, "max_size": "1kB", "max_per_sender": 1}})
+    yield made
+    made.close()
+
+
+def transaction(number: int = 1, sender: str = "alice@example.com") -> Transaction:
+    envelope = Envelope(sender, (Recipient(f"third{number}@example.net"),))
+    content = SENT_ON + b"x" * 2000 + b"\r\n"
+    return Transaction("0123", Direction.OUTBOUND, FrontEnd.SMTP, "out", Client("127.0.0.1"), envelope, content, AT)
+
+
+def test_it_is_kept_and_told(kept_off: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    counted = ERRORS[Kind.WITHHELD]._value.get()
+    with caplog.at_level(logging.INFO):
+        outcomes = [kept_off.process(transaction(number)) for number in (1, 2)]
+        for outcome in outcomes:
+            assert outcome.reply is not None
+            assert outcome.reply.positive
+            kept_off.report(transaction(), outcome, (), outcome.reply, 0.0)
+    found = kept_off.store.held.list()
+    assert [(each.state, each.reason) for each in found] == [(State.WITHHELD, Reason.REPLY_TO_ENCRYPTED)] * 2
+    assert {outcome.facts["held"] for outcome in outcomes} == {each.id for each in found}
+    assert ERRORS[Kind.WITHHELD]._value.get() == counted + 2
+    assert "not sent" in caplog.text
+    assert found[0].id in caplog.text
+    assert "secret words" not in caplog.text
+
+
+def test_it_is_deferred_where_it_cannot_be_kept(tmp_path: Path) -> None:
+    full = desk(tmp_path, inbound={"hold": {"max_total": "1kB"}})
+    with pytest.raises(Fault, match="max_total"):
+        full.process(transaction())
+    full.close()
+
+
+def test_our_own_hear_of_it(kept_off: Desk) -> None:
+    assert str(kept_off.process(transaction(sender="support@example.org")).reply).startswith("550 5.7.3")
+    assert kept_off.store.held.list() == []
