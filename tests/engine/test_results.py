@@ -7,7 +7,7 @@ from authres import AuthenticationResultsHeader
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.engine.mark import Sealer
+from gateway.engine.mark import Sealer, Stamp
 from gateway.engine.results import PROTECTED_SUBJECT, VALUE_LIMIT, _quoted, forged_fields, result_fields
 from gateway.mail.address import folded
 from gateway.mail.header import read_header
@@ -190,7 +190,9 @@ def test_our_fields_fit_into_what_a_door_leaves_for_them(authority: Authority) -
     for finding in (verdict(many), verdict(many[:1])):
         fields = result_fields(OURS, "0123", finding, EncryptionFinding(), "4567")
         subject = subject_field(PROTECTED_SUBJECT, "x" * SUBJECT_LIMIT)
-        seal = Sealer(b"k" * 32, (OURS,)).seal(read_header(b"".join(fields)), memoryview(b""))
+        seal = Sealer(b"k" * 32, (OURS,)).seal(
+            read_header(b"".join(fields)), memoryview(b""), Stamp(1 << 40, 1 << 40, 2)
+        )
         assert sum(map(len, (*fields, subject, seal))) < FIELDS
         assert parsed(fields).results[0].reason == "untrusted"
 
