@@ -412,6 +412,30 @@ def test_sig_19_protected_header_fields(desk: Desk, alice: Issued, mode: str) ->
         assert desk.words(mail(signed(inner, alice)))[0] == expected
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        (b"application/pkcs7-mime", b"text/html"),
+        (b"application/pkcs7-mime", b'application/pkcs7-mime; name="bill.html"'),
+        (b"\r\n\r\n", b"\r\nContent-Type: text/html\r\n\r\n"),
+        (b"\r\n\r\n", b"\r\n\r\n<!--\r\n"),
+        (b"Encoding: base64", b"Encoding: base64\r\nContent-Transfer-Encoding: 7bit"),
+    ],
+    ids=["type", "name", "two types", "text", "two encodings"],
+)
+def test_sig_01_an_opaque_signature_that_stays_and_is_shown_as_a_text(
+    desk: Desk, alice: Issued, change: tuple[bytes, bytes]
+) -> None:
+    """SIG-01: what is replaced by its content may be labelled as it likes; what stays is shown by its label."""
+    plain = made.opaque(TEXT, alice)
+    odd = plain.replace(*change, 1)
+    assert odd != plain
+    for opened, expected in ((True, "pass"), (False, "neutral malformed")):
+        desk.open_opaque = opened
+        assert desk.words(mail(plain))[0] == "pass"
+        assert desk.words(mail(odd))[0] == expected
+
+
 def test_opaque_keep_judges_what_is_inside_as_opaque_open_does(desk: Desk, alice: Issued, mallory: Issued) -> None:
     """An opaque layer that stays: what is in it may have other line ends than mail has."""
     inside = signed(TEXT, alice).replace(b"\r\n", b"\n")
