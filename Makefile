@@ -35,6 +35,7 @@ lint: setup
 
 fuzz: setup
 	$(BIN)/python -m pytest -n 2 tests --ignore tests/e2e --hypothesis-profile=long --timeout 3600
+	SMIME_GATEWAY_TIMING=1 $(BIN)/python -m pytest -s tests/timing --timeout 3600
 
 soak: setup
 	@sh .ci/packages openssl postfix

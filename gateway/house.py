@@ -127,6 +127,7 @@ def build_inbound(
         failures=FailureRate(settings.failed_decrypts_per_hour, store.failures if remember else FailuresHere()),
         size_limit=options.limits.message_size,
         open_opaque=settings.opaque == "open",
+        open_clear=settings.clear == "open",
         accept_legacy=bool(legacy),
         content_keys=store.content_keys,
         remember=remember,

@@ -12,7 +12,6 @@ PLANNED: tuple[tuple[str, ...], ...] = (
     ("database_pool",),
     ("retention", "personal"),
     ("retention", "audit"),
-    ("inbound", "clear"),
 )
 PLANNED_OF_A_GROUP = ("domain_key", "minimum", "invitation")
 

@@ -156,6 +156,7 @@ class Retry:
             content=as_answer(content, name, auto_submitted=hold.auto_submitted),
             received_at=now(),
             retry_of=message.record_id,
+            arrived_at=message.received_at,
             asked=message.asked,
         )
         outcome = self._desk.judge(transaction)

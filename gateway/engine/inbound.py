@@ -213,8 +213,8 @@ class Inbound:
                 asked=transaction.asked,
                 opened=opened,
             )
-            named, fold = author is not None, self.opener.judge.fold
-            opened.signature = with_uncovered(opened.signature, header, named=named, at=at, fold=fold)
+            arrived, named, fold = transaction.arrived_at or at, author is not None, self.opener.judge.fold
+            opened.signature = with_uncovered(opened.signature, header, named=named, arrived=arrived, fold=fold)
             return opened
         except Fault:
             raise

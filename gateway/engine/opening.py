@@ -13,6 +13,7 @@ cannot read it, to whoever answers, forwards or bounces it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
@@ -31,7 +32,7 @@ from gateway.mail.header import Header
 from gateway.pki.holding import Holding
 from gateway.policy.entitlement import Entitlement
 from gateway.reason import Reason
-from gateway.smime.content import as_entity
+from gateway.smime.content import as_entity, sole_content
 from gateway.smime.finding import (
     Coverage,
     Encryption,
@@ -43,8 +44,9 @@ from gateway.smime.finding import (
     status_of,
     verdict,
 )
-from gateway.smime.layer import Layer
-from gateway.smime.open import CMS_TYPES, SignedLayer, claimed_kind, layer_name, read_layer
+from gateway.smime.frame import check_opaque
+from gateway.smime.layer import CMS_TYPES, Layer
+from gateway.smime.open import SignedLayer, claimed_kind, layer_name, read_layer
 from gateway.smime.protected import Protected, read_protected
 
 MAX_LAYERS = 5
@@ -77,6 +79,8 @@ class Opened:
     encryption: EncryptionFinding = field(default_factory=EncryptionFinding)
     layers: list[Layer] = field(default_factory=list)
     inner: bytes | None = None
+    standing: Entity | None = None
+    """The entity that stands in the message's place, its own where ``inner`` is None."""
     protected: Protected = field(default_factory=Protected)
     """What the header of the innermost content says, where all layers came off."""
     entitled: frozenset[str] | None = None
@@ -110,6 +114,7 @@ class Opener:
     size_limit: int
     open_opaque: bool = True
     accept_legacy: bool = False
+    open_clear: bool = False
     content_keys: ContentKeys | None = None
     remember: bool = False
 
@@ -169,7 +174,7 @@ class Opener:
         covered: list[SignedLayer] = []
         operations = Operations()
         try:
-            entity = read_entity(content, header=header)
+            entity = opened.standing = read_entity(content, header=header)
         except LimitExceeded as error:
             return self._unreadable(opened, Reason.LIMIT, str(error))
         try:
@@ -179,7 +184,7 @@ class Opener:
                 opened.layers.append(layer_name(layer))
                 if isinstance(layer, SignedLayer):
                     signed.append(layer)
-                    entity = layer.part or self._carried(layer, opened)
+                    entity = self._signed_alone(entity, opened) or layer.part or self._carried(layer, entity, opened)
                     continue
                 entity = self._unwrapped(layer, opened, recipients, at, access, operations)
                 if isinstance(layer, Enveloped):
@@ -196,16 +201,26 @@ class Opener:
         except Malformed as error:
             self._unreadable(opened, Reason.MALFORMED, str(error), claimed_kind(entity))
             _look_for_errant_layers(opened, entity)
+            with suppress(LimitExceeded):
+                alone = self._signed_alone(entity, opened)
+                opened.protected = read_protected(alone, header) if alone else opened.protected
             return opened
         self._sum_up(opened, signed, covered, author, at, operations)
         _look_for_errant_layers(opened, entity)
         return opened
 
-    def _carried(self, layer: SignedLayer, opened: Opened) -> Entity:
-        """Return the content of an opaque signature."""
+    def _signed_alone(self, entity: Entity, opened: Opened) -> Entity | None:
+        """Put a clear-signed part in the place of ``entity`` where that stands in the message's, and holds no more."""
+        part = sole_content(entity) if self.open_clear and entity is opened.standing else None
+        return None if part is None else _put(opened, as_entity(part))
+
+    def _carried(self, layer: SignedLayer, entity: Entity, opened: Opened) -> Entity:
+        """Return the content of the opaque signature that ``entity`` is. Raises ``Malformed``, ``LimitExceeded``."""
         inner = as_entity(layer.content)
         if self.open_opaque and layer.replaceable:
             return _put(opened, inner)
+        if layer.replaceable:
+            check_opaque(entity)
         return read_entity(inner)
 
     def _unwrapped(
@@ -336,8 +351,9 @@ class Opener:
 
 def _put(opened: Opened, inner: bytes) -> Entity:
     """Have ``inner`` stand in the message's place, even if it is over a limit. Raises ``LimitExceeded``."""
-    opened.inner = inner
-    return read_entity(inner)
+    opened.inner, opened.standing = inner, None
+    opened.standing = read_entity(inner)
+    return opened.standing
 
 
 class _Closed(Exception):

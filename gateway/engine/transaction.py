@@ -82,6 +82,8 @@ class Transaction:
     """Bytes that came, where the content was not kept because it is refused; None: those of ``content``."""
     retry_of: str | None = None
     """The record of the message's arrival, where this is another attempt at one that was held."""
+    arrived_at: datetime | None = None
+    """When it arrived, then."""
     may_open: bool = True
     """Whether a private key may be used now; else what needs one stays closed, and is held."""
     asked: bool = False

@@ -22,11 +22,11 @@ NEAR = timedelta(hours=24)
 
 
 def with_uncovered(
-    finding: SignatureFinding, header: Header, *, named: bool, at: datetime, fold: bool
+    finding: SignatureFinding, header: Header, *, named: bool, arrived: datetime, fold: bool
 ) -> SignatureFinding:
     """Return a finding that says what it does not cover, and why nobody is the author where nobody is.
 
-    ``named``: an author was found. ``at``: when the message came. ``fold``: see ``mail.address.folded``.
+    ``named``: an author was found. ``arrived``: when the message came. ``fold``: see ``mail.address.folded``.
     """
     if not finding.signers:
         return finding
@@ -37,7 +37,7 @@ def with_uncovered(
         return replace(finding, signers=signers, detail=finding.detail or _of_ambiguous(finding.reason, fault))
     if finding.status is not Status.PASS:
         return finding
-    return replace(finding, uncovered=tuple(_uncovered(header, author, finding.signers[0], at, fold)))
+    return replace(finding, uncovered=tuple(_uncovered(header, author, finding.signers[0], arrived, fold)))
 
 
 def _explained(signer: SignerFinding, fault: str) -> SignerFinding:
@@ -48,12 +48,14 @@ def _of_ambiguous(reason: Reason | None, fault: str) -> str | None:
     return fault if reason is Reason.FROM_AMBIGUOUS else None
 
 
-def _uncovered(header: Header, author: Author, signer: SignerFinding, at: datetime, fold: bool) -> Iterator[Uncovered]:
+def _uncovered(
+    header: Header, author: Author, signer: SignerFinding, arrived: datetime, fold: bool
+) -> Iterator[Uncovered]:
     if author.names_other:
         yield Uncovered.NAME
     if any(not _is_signer(header.value(field), signer, fold) for field in header.named("reply-to")):
         yield Uncovered.REPLY_TO
-    times = [*_dates(header), at]
+    times = [*_dates(header), arrived]
     signed_at = times[0] if signer.signing_time is None else signer.signing_time
     if any(abs(time - signed_at) > NEAR for time in times):
         yield Uncovered.DATE
@@ -74,7 +76,6 @@ def _dates(header: Header) -> Iterator[datetime]:
     for field in header.named("date"):
         try:
             date = parsedate_to_datetime(header.value(field).decode("ascii"))
-            # UTC where it names no zone; one at the ends of the calendar has no time in UTC.
-            yield date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+            yield date if date.tzinfo else date.replace(tzinfo=UTC)  # -0000: no zone is known (RFC 5322 §3.3)
         except (ValueError, OverflowError, IndexError, TypeError):
             continue

@@ -14,9 +14,12 @@ from collections.abc import Collection
 
 from gateway.errors import LimitExceeded
 from gateway.mail.canonical import has_long_line
+from gateway.mail.entity import Entity
 from gateway.mail.header import HEADER_LIMIT, Content, Field, Header, edit, read_header
-from gateway.mail.transfer import Buffer, encode_base64, encode_quoted_printable
+from gateway.mail.recoding import BARE_RETURN
+from gateway.mail.transfer import Buffer, encode_base64, encode_quoted_printable, is_exact_base64
 from gateway.mail.transport import fit, with_crlf
+from gateway.smime.open import is_smime
 
 PROMOTED = frozenset(
     f"content-{name}"
@@ -24,12 +27,14 @@ PROMOTED = frozenset(
 )
 """The fields of the entity that become the message's; no others, whatever they are called (row DEC-11)."""
 
+NOTICE_LIMIT = 400
+"""Octets of what tells readers without MIME what they see."""
+
 _EMPTY_LINE = re.compile(rb"\A\r?\n")
-_END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
-_CONTENT_FIELD = re.compile(rb"^content-", re.IGNORECASE | re.MULTILINE)
 _CONTROL_IN_FIELD = re.compile("(?!\r\n)[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+_CONTROLS = bytes({*range(32), 127} - set(b"\t\r\n\f"))
 _BLANK_LINE = re.compile(rb"(?<=\n)[ \t]++\r?\n")
+_NOTICE = re.compile(rb"mime|signed", re.IGNORECASE)
 _ATTACHED = (
     b"Content-Type: application/octet-stream\r\n"
     b"Content-Disposition: attachment\r\n"
@@ -42,18 +47,37 @@ def as_entity(content: Buffer) -> bytes:
     octets = bytes(content)
     if start := _EMPTY_LINE.match(octets):
         return _text(octets[start.end() :])
-    if _is_usable(octets):
+    end = _header_end(octets)
+    if _is_usable(octets, end):
         return with_crlf(octets)
-    end = _END_OF_HEADER.search(octets)
-    if _CONTENT_FIELD.search(octets, 0, end.start() if end else len(octets)) or _CONTROL.search(octets):
+    if _begins_field(octets[:end]) or _holds_control(octets):
         return _ATTACHED + encode_base64(octets)
     return _text(octets)
 
 
-def _is_usable(content: bytes) -> bool:
-    """Whether ``content`` begins with a MIME header that all readers take for the same one, and an empty line."""
-    end = _END_OF_HEADER.search(content, 0, HEADER_LIMIT)
-    block = _unified(content[: end.end()]) if end else b""
+def _header_end(content: bytes) -> int | None:
+    """Return where the first empty line begins; None: there is none."""
+    for reach in (HEADER_LIMIT, len(content)):
+        found = [place for line in (b"\n\n", b"\n\r\n") if (place := content.find(line, 0, reach)) >= 0]
+        if found:
+            return min(found) + 1
+    return None
+
+
+def _begins_field(block: bytes) -> bool:
+    """Whether a line is or would be a Content-* field."""
+    return b"\ncontent-" in b"\n" + block.lower()
+
+
+def _holds_control(octets: bytes) -> bool:
+    return len(octets.translate(None, _CONTROLS)) != len(octets)
+
+
+def _is_usable(content: bytes, end: int | None) -> bool:
+    """Whether what stands before the empty line at ``end`` is a MIME header that all readers take for the same one."""
+    if end is None or end > HEADER_LIMIT:
+        return False
+    block = _unified(content[:end]) + b"\r\n"
     try:
         header = read_header(block)
     except LimitExceeded:
@@ -73,7 +97,7 @@ def is_clean(fields: Content) -> bool:
 def _text(octets: bytes) -> bytes:
     """Return text of any charset as an entity; every octet stays but for a bare LF, which is a line end."""
     encoding, body = "8bit", octets
-    if _CONTROL.search(octets) or octets.replace(b"\r\n", b"").count(b"\r"):
+    if _holds_control(octets) or BARE_RETURN.search(octets):
         encoding, body = "quoted-printable", encode_quoted_printable(octets, binary=True)
     else:
         body = _unified(octets)
@@ -133,3 +157,25 @@ def _fields(header: Header, drop: set[Field], subject: bytes | None) -> bytes:
 def _plain(field: bytes) -> bytes:
     """Return a field without continuations of blanks only, at which some readers end the header."""
     return _BLANK_LINE.sub(b"", field)
+
+
+def sole_content(entity: Entity) -> memoryview | None:
+    """Return the signed part of a clear-signed ``entity`` that holds a signature and no other text; else None.
+
+    What tells readers without MIME what they see, before the first delimiter (RFC 2046 §5.1.1), is no text. Whether the
+    signature is good is not asked, only that it is none that some reader shows.
+    """
+    if entity.content_type.type != "multipart/signed" or len(entity.children) != 2 or not is_smime(entity):
+        return None
+    content, (part, signature) = entity.content, entity.children
+    before, _, _ = content[entity.body : part.start].rstrip(b"\r\n").rpartition(b"\n")
+    _, _, behind = content[signature.end : entity.end].lstrip(b"\r\n").partition(b"\n")
+    if behind.strip() or not _is_notice(before.strip()) or not is_exact_base64(content[signature.body : signature.end]):
+        return None
+    return memoryview(content)[part.start : part.end]
+
+
+def _is_notice(text: bytes) -> bool:
+    """Whether a preamble is nothing, or one short paragraph about the form of the message."""
+    lines = text.split(b"\n")
+    return not text or (len(text) <= NOTICE_LIMIT and all(map(bytes.strip, lines)) and bool(_NOTICE.search(text)))

@@ -9,14 +9,15 @@ Linear: every expression is possessive, and the lines like a delimiter are found
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from gateway.errors import Malformed
-from gateway.mail.entity import BOUNDARY_LIMIT, Entity
+from gateway.mail.entity import BOUNDARY_LIMIT, IDENTITY, Entity
 from gateway.mail.header import Field, Header
+from gateway.smime.layer import CMS_TYPES, SIGNATURE_TYPES
 
-SIGNATURE_TYPES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature"})
 UNLABELLED = "application/octet-stream"
 
 _BLANK = rb"(?: |\r?\n[ \t]++)*+"
@@ -25,16 +26,20 @@ _QUOTED = rb'"[ !#-\[\]-~]*+"'
 _LOOSE = rb"[!#-'*-:<-\[\]-~]++"
 _TYPE = re.compile(_BLANK + rb"(" + _TOKEN + rb"(?:/" + _TOKEN + rb")?+" + _BLANK + rb")")
 _PARAMETER = re.compile(
-    _BLANK + rb";" + _BLANK + rb"(?:(" + _TOKEN + rb") *+= *+(" + _QUOTED + rb"|" + _LOOSE + rb"|))?+"
+    _BLANK + rb";" + _BLANK + rb"(" + _TOKEN + rb") *+= *+(" + _QUOTED + rb"|" + _LOOSE + rb")",
 )
-_END = re.compile(_BLANK + rb"(?:\r?\n)?+\Z")
-_CLOSED_VALUE = re.compile(rb"(?:" + _TOKEN + rb"|" + _QUOTED + rb")\Z")
+_END = re.compile(_BLANK + rb";?+ *+(?:\r?\n)?+\Z")
+_CLOSED = re.compile(rb"(?:" + _TOKEN + rb"|" + _QUOTED + rb")\Z")
+_PARTED = re.compile(rb"[ ;]")
+_EXTENDED = re.compile(rb"[*'%]")
+"""What a token may hold (RFC 2045 §5.1) and a value in the words of RFC 2231 §7 may not."""
 _PRINTABLE = re.compile(rb"(?:[ -~]|\r?\n[ \t]++(?=[!-~]))*+(?:\r?\n)?+\Z")
-_EXTENDED = re.compile(rb"\b(?:boundary|name|filename)\s*+\*", re.IGNORECASE)
-_BOUNDARY = re.compile(rb"[!#-:<-\[\]-~](?:[ !#-:<-\[\]-~]*+(?<! ))?+\Z")
+_ENCODING = re.compile(rb" ?+base64(?:\r?\n)?+\Z", re.IGNORECASE)
+_BOUNDARY = re.compile(rb"(?!<|.*=\?)[!#-:<-\[\]-~](?:[ !#-:<-\[\]-~]*+(?<! ))?+\Z")
 _DASHES = re.compile(rb"(?:\A|[\r\n])--")
+_LINE_END = re.compile(rb"\r?\n")
 _CLOSING = re.compile(rb"--[ \t]*+(?:\r?\n|\Z)")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/ \t\r\n]*+(?:=[ \t\r\n]*+){0,2}\Z")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]*+={0,2}+\Z")
 _NAME_ENDS = (b".p7s", b".p7m", b".p7c")
 _INVISIBLE = bytes(set(range(256)) - set(range(0x21, 0x7F)))
 
@@ -58,15 +63,31 @@ def check_frame(entity: Entity) -> None:
     """
     if len(entity.children) != 2:
         raise Malformed(f"multipart/signed: {len(entity.children)} parts, not content and signature")
-    root = _content_type(entity.header, "multipart/signed")
+    root, *_ = _values(entity.header, "multipart/signed")
     if root.kind.rstrip() != b"multipart/signed":
         raise Malformed("multipart/signed: its type is not written plainly")
     _check_lines(entity, _boundary(root))
-    _check_signature(entity.children[1])
+    part, signature = entity.children
+    if entity.encoding not in IDENTITY and not all(map(_is_encoded, part.walk())):
+        raise Malformed("multipart/signed: a transfer encoding that a part without its own may take over")
+    _check_object(signature, "the signature part", SIGNATURE_TYPES, (b".p7s",))
 
 
-def _content_type(header: Header, where: str) -> _Value:
-    """Return the one Content-Type of a header in which nothing is there twice or written in doubtful octets."""
+def check_opaque(entity: Entity) -> None:
+    """Check an opaque signature that stays as it is: no reader may show it, or what stands beside it, as a text.
+
+    Raises ``Malformed``, whose text names the condition that does not hold.
+    """
+    _check_object(entity, "the opaque signature", CMS_TYPES, _NAME_ENDS)
+
+
+def _is_encoded(part: Entity) -> bool:
+    """Whether a part says how it is encoded; a reader applies a multipart's encoding to what does not."""
+    return bool(part.children or part.header.named("content-transfer-encoding"))
+
+
+def _values(header: Header, where: str) -> list[_Value]:
+    """Return the one Content-Type of a header, and each Content-Disposition, where all is written as it should be."""
     if not header.reads_one_way:
         raise Malformed(f"{where}: a line in its header is no field")
     types, encodings = header.named("content-type"), header.named("content-transfer-encoding")
@@ -77,10 +98,7 @@ def _content_type(header: Header, where: str) -> _Value:
     for field in (*types, *encodings):
         if not _PRINTABLE.match(header.raw(field)):
             raise Malformed(f"{where}: {field.name} holds an octet that is not printable ASCII")
-    for field in (*types, *header.named("content-disposition")):
-        if _EXTENDED.search(header.raw(field)):
-            raise Malformed(f"{where}: {field.name} has an RFC 2231 form of boundary or name")
-    return _plain(header, types[0], where)
+    return [_plain(header, field, where) for field in (*types, *header.named("content-disposition"))]
 
 
 def _plain(header: Header, field: Field, where: str) -> _Value:
@@ -92,43 +110,48 @@ def _plain(header: Header, field: Field, where: str) -> _Value:
     parameters: list[tuple[bytes, bytes]] = []
     position = kind.end()
     while parameter := _PARAMETER.match(raw, position):
-        if parameter[1] is not None:
-            parameters.append((parameter[1].lower(), parameter[2]))
+        parameters.append((parameter[1].lower(), parameter[2]))
         position = parameter.end()
     if not _END.match(raw, position):
         raise Malformed(f"{where}: {field.name} is not written plainly")
+    if any(b"*" in name for name, _ in parameters):
+        raise Malformed(f"{where}: {field.name} has a parameter in an RFC 2231 form")
     return _Value(kind[1].lower(), tuple(parameters))
 
 
 def _boundary(root: _Value) -> bytes:
     """Return the boundary where nobody can read another one."""
-    values = [value for name, value in root.parameters if name == b"boundary"]
-    if len(values) != 1:
-        raise Malformed(f"multipart/signed: {len(values)} parameters boundary")
-    others = [value for name, value in root.parameters if name != b"boundary"]
-    if any(b"boundary" in name + b" " + value.lower() for name, value in root.parameters if name != b"boundary"):
+    others = [(name, value) for name, value in root.parameters if name != b"boundary"]
+    if len(others) != len(root.parameters) - 1:
+        raise Malformed(f"multipart/signed: {len(root.parameters) - len(others)} parameters boundary")
+    if any(b"boundary" in name or b"boundary" in value.lower() for name, value in others):
         raise Malformed("multipart/signed: the word boundary stands in another parameter")
-    boundary = values[0].strip(b'"')
-    if not _CLOSED_VALUE.match(values[0]):
+    values = [value for _, value in root.parameters]
+    if not all(map(_CLOSED.match, values)) and any(map(_PARTED.search, values)):
+        raise Malformed("multipart/signed: a blank or semicolon in a value, and one that has to be quoted and is not")
+    (written,) = (value for name, value in root.parameters if name == b"boundary")
+    boundary = written.strip(b'"')
+    if not _CLOSED.match(written) or (boundary == written and _EXTENDED.search(boundary)):
         raise Malformed("multipart/signed: a boundary that has to be quoted and is not")
-    if not _BOUNDARY.match(boundary) or b"=?" in boundary:
+    if not _BOUNDARY.match(boundary):
         raise Malformed("multipart/signed: a boundary with octets or blanks that readers take in different ways")
     if len(boundary) > BOUNDARY_LIMIT:
         raise Malformed(f"multipart/signed: a boundary longer than {BOUNDARY_LIMIT} octets")
-    if b" " in boundary and not all(map(_CLOSED_VALUE.match, others)):
-        raise Malformed("multipart/signed: a boundary with a blank beside a value that is not quoted")
     return boundary
 
 
 def _check_lines(entity: Entity, boundary: bytes) -> None:
     """Three lines of the body begin with the delimiter, and none of the preamble with its dashes."""
     content, delimiter = entity.content, b"--" + boundary
-    found = list(_lines_beginning(entity, delimiter))
+    found = list(islice(_lines_beginning(entity, delimiter), 4))
     if len(found) != 3:
-        raise Malformed(f"multipart/signed: {len(found)} lines begin with the delimiter, not three")
-    first, _, last = found
+        number = "more" if len(found) > 3 else "fewer"
+        raise Malformed(f"multipart/signed: {number} than three lines begin with the delimiter")
+    first, second, last = found
     if _DASHES.search(content[entity.body : first]):
         raise Malformed("multipart/signed: a line of the preamble begins with dashes")
+    if not all(_LINE_END.match(content, start + len(delimiter)) for start in (first, second)):
+        raise Malformed("multipart/signed: something stands behind a delimiter")
     if content[last - 1 : last] != b"\n" or not _CLOSING.match(content, last + len(delimiter), entity.end):
         raise Malformed("multipart/signed: no closing delimiter")
 
@@ -149,19 +172,26 @@ def _lines_beginning(entity: Entity, delimiter: bytes) -> Iterator[int]:
         position = found.end()
 
 
-def _check_signature(part: Entity) -> None:
-    """The second part is a signature for everybody: no reader shows it as a text."""
-    where, header = "the signature part", part.header
-    kind = _content_type(header, where)
-    values = [kind, *(_plain(header, field, where) for field in header.named("content-disposition"))]
+def _check_object(part: Entity, where: str, labels: Container[str], ends: tuple[bytes, ...]) -> None:
+    """A CMS object for everybody: by one of ``labels``, or none and a name with one of ``ends``."""
+    header = part.header
+    values = _values(header, where)
     names = [name.lower() for value in values for name in (*value.named(b"name"), *value.named(b"filename"))]
     if not all(name.endswith(_NAME_ENDS) for name in names):
         raise Malformed(f"{where}: a name that does not end in .p7s, .p7m or .p7c")
-    label = kind.kind.decode()
-    if label not in SIGNATURE_TYPES and not (label == UNLABELLED and any(name.endswith(b".p7s") for name in names)):
+    label = values[0].kind.decode()
+    if label not in labels and not (label == UNLABELLED and any(name.endswith(ends) for name in names)):
         raise Malformed(f"{where}: it is labelled {label}")
+    if values[0].named(b"boundary"):
+        raise Malformed(f"{where}: it has a boundary")
     encodings = header.named("content-transfer-encoding")
-    if not encodings or header.value(encodings[0]).lower() != b"base64":
+    if not encodings or not _ENCODING.match(part.content, encodings[0].value_start, encodings[0].end):
         raise Malformed(f"{where}: its transfer encoding is not base64")
-    if not _BASE64.match(part.content, part.body, part.end):
+    if not _is_base64(part.content[part.body : part.end]):
         raise Malformed(f"{where}: something stands beside its base64")
+
+
+def _is_base64(text: bytes) -> bool:
+    """Whether ``text`` holds whole octets and nothing beside them; that padding was lost is forgiven."""
+    digits = text.translate(None, b" \t\r\n")
+    return _BASE64.match(digits) is not None and len(digits.rstrip(b"=")) % 4 != 1

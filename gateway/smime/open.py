@@ -18,9 +18,8 @@ from gateway.errors import Malformed
 from gateway.mail.entity import IDENTITY, Entity, decoded_body, read_entity
 from gateway.mail.header import Field, Header, edit
 from gateway.smime.frame import check_frame
-from gateway.smime.layer import Layer, may_be_cms
+from gateway.smime.layer import CMS_TYPES, Layer, may_be_cms
 
-CMS_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _SIGNATURE = re.compile(rb"pkcs-?7-?sig|\.p7s", re.IGNORECASE)
 
 
@@ -120,7 +119,7 @@ def _may_be_layer(content: bytes, header: Header) -> bool:
 
 def _clear_signed(entity: Entity) -> SignedLayer | None:
     """multipart/signed with a CMS signature (RFC 8551 §3.5.3); another protocol's is content to us."""
-    if not _is_ours(entity):
+    if not is_smime(entity):
         return None
     check_frame(entity)
     part, signature = entity.children
@@ -132,8 +131,8 @@ def _clear_signed(entity: Entity) -> SignedLayer | None:
     return SignedLayer(data, content, part, contradicted=carried is not None and carried != content)
 
 
-def _is_ours(entity: Entity) -> bool:
-    """Whether a multipart/signed is S/MIME by its label or that of a part behind the first, in whatever spelling."""
+def is_smime(entity: Entity) -> bool:
+    """Return whether a multipart/signed is S/MIME by its label or a later part's, in whatever spelling."""
     labels = [(entity.header, "content-type")]
     labels += [(part.header, name) for part in entity.children[1:] for name in ("content-type", "content-disposition")]
     return any(_SIGNATURE.search(header.raw(field)) for header, name in labels for field in header.named(name))

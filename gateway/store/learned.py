@@ -28,7 +28,7 @@ from gateway.store.path import packed
 
 PER_ADDRESS = 3
 """Certificates learned for one address that have not expired: an old one, its successor, and one on a second device."""
-PER_DAY = 300
+PER_DAY = 100
 """Certificates learned in one day (UTC): some ten times what a busy helpdesk sees, and 1.5 MB."""
 IN_ALL = 20_000
 """Learned certificates in the store: some 100 MB, with their intermediates."""

@@ -12,7 +12,10 @@ from tests.e2e.sink import Mail, Sink
 from tests.openssl import openssl
 
 HEAD = "From: {author}\r\nTo: {to}\r\nSubject: [...]\r\nMessage-ID: <{id}@customer.example>\r\n"
-PROTECTED = b'Subject: Invoice 4711\r\nContent-Type: text/plain; charset=utf-8; hp="cipher"\r\n\r\nPlease check it.\r\n'
+PROTECTED = (
+    f"From: {ALICE}\r\nSubject: Invoice 4711\r\n".encode()
+    + b'Content-Type: text/plain; charset=utf-8; hp="cipher"\r\n\r\nPlease check it.\r\n'
+)
 
 
 @pytest.fixture

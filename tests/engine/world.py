@@ -78,6 +78,7 @@ class World:
         self.failures = FailureRate(100)
         self.anybody = False
         self.open_opaque = True
+        self.open_clear = False
         self.accept_legacy = False
         self.size_limit = 50_000_000
         self.content_keys = FirstContents()
@@ -134,7 +135,7 @@ class World:
 
     @property
     def opener(self) -> Opener:
-        judge = Judge(self, self.verdicts, self.strictness)
+        judge = Judge(self, self.verdicts, self.strictness, fold=self.rules.fold)
         entitlement = Entitlement(self.rules, self.anybody)
         return Opener(
             judge=judge,
@@ -144,6 +145,7 @@ class World:
             failures=self.failures,
             size_limit=self.size_limit,
             open_opaque=self.open_opaque,
+            open_clear=self.open_clear,
             accept_legacy=self.accept_legacy,
             content_keys=self.content_keys,
             remember=self.remembers,

@@ -168,17 +168,26 @@ def test_the_document_lists_every_disagreement() -> None:
 
 
 def test_header_survives_opening(ran: Mapping[bool, list[Ran]]) -> None:
-    """Of an opened mail all fields but Content-* are those that came, in their order."""
+    """Of an opened mail all fields but Content-* are those that came, in their order; a hidden Subject is found."""
     for row, outcome, _ in ran[True]:
         if row["wrapped"] != "eml":
             continue
+        came, left = map(read_header, (mail_of(row), bytes(outcome.deliveries[0].content)))
         before, after = (
             [(field.name, header.value(field)) for field in header.fields if not _ours(field.name)]
-            for header in map(read_header, (mail_of(row), bytes(outcome.deliveries[0].content)))
+            for header in (came, left)
         )
+        if HIDDEN in before and any(told["name"] == "Subject" for told in outcome.facts["protected"]):
+            aside = [left.value(field) for field in left.named("x-smime-gateway-protected-subject")]
+            shown = left.value(left.named("subject")[0])
+            assert (shown == HIDDEN[1]) is bool(aside)
+            before[before.index(HIDDEN)] = ("subject", shown)
         assert [field for field in after if field[0] != "mime-version"] == [
             field for field in before if field[0] != "mime-version"
         ]
+
+
+HIDDEN = ("subject", b"...")
 
 
 def _ours(name: str) -> bool:
