@@ -3,8 +3,8 @@
 Mail comes under ids that are none (RFC 5322 §3.6.4): without brackets, with blanks, comments or 8-bit octets inside,
 twice, too long. An answer names them as the program of whoever answers read them. So a *name* is what remains of every
 piece between angle brackets, and of every word with an ``@``, when blanks, controls, quotes and letter case are left
-out; encoded words decoded and not, comments kept and not. Two mails whose ids differ in nothing else are one here,
-which can only make a rule on answers stricter.
+out; encoded words decoded and not, comments kept and not, a long one cut and not. Two mails whose ids differ in
+nothing else are one here, which can only make a rule on answers stricter.
 """
 
 import re
@@ -19,6 +19,8 @@ PLAIN_LIMIT = 250
 """Octets of a plain Message-ID, brackets included: longer ones are folded or cut by somebody on the way."""
 REFERENCES_LIMIT = 100
 """Message-IDs in References; of more, the first and the last stay."""
+CUT = 150
+"""Characters of a name that stand for all of it: some ticket systems keep no more than a little over that."""
 CITED = 10
 """Old Message-IDs of one mail that go to References."""
 
@@ -65,13 +67,12 @@ def _readings(value: bytes) -> Iterable[str]:
 
 
 def _reduced(word: str) -> Iterator[str]:
-    """Yield what is left of a word, as it is and as it survives where only ASCII does."""
+    """Yield what is left of a word, as it is, as it survives where only ASCII does, and where it is cut."""
     text = "".join(word.translate(_UNSEEN).split()).strip(",;").lower()
-    if text:
-        yield text
     plain = text.encode("ascii", "ignore").decode().replace("?", "")
-    if plain and plain != text:
-        yield plain
+    for name in dict.fromkeys((text, plain, text[:CUT], plain[:CUT])):
+        if name:
+            yield name
 
 
 def under(header: Header, message_id: bytes) -> Header:

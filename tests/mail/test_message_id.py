@@ -93,6 +93,8 @@ def test_not_plain(fields: list[bytes]) -> None:
         ("<ä1@x>".encode(), b"<1@x>"),
         (b"<\0a@x>", b"<a@x>"),
         (b"<" + b"a" * 1000 + b"@x>", b"<" + b"a" * 500 + b"\r\n " + b"a" * 500 + b"@x>"),
+        (b"<" + b"a" * 1000 + b"@x>", b"<" + b"a" * 160 + b">"),
+        (b"<" + b"a" * 1000 + b"@x>", b"<" + b"a" * 997),
         (b"<a@x>", b"=?utf-8?q?=3Ca=40x=3E?="),
         (b"=?utf-8?b?PGFAeD4=?=", b"<a@x>"),
         (b"<a@x>", b'Your message of "Mon, 1 Jan 2024" <a@x>'),
@@ -112,6 +114,7 @@ def test_an_answer_names_what_came(came: bytes, answered: bytes) -> None:
         (b"<>", b"<>"),
         (b"< >", b"<?>"),
         (b"<a@x.example>", b"<a@x>"),
+        (b"<" + b"a" * 1000 + b"@x>", b"<" + b"a" * 100 + b">"),
     ],
 )
 def test_another_mail_has_no_name_in_common(came: bytes, answered: bytes) -> None:
