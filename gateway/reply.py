@@ -48,6 +48,7 @@ def reply(code: int, enhanced: str, text: str) -> Reply:
     return Reply(code, (f"{enhanced} {text}",))
 
 
+BARE = reply(550, "5.6.11", "Bare CR or LF in the message; lines end in CR LF")
 TROUBLE_TEXT = "Temporary trouble in the gateway, please try again"
 
 

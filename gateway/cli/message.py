@@ -22,9 +22,9 @@ from gateway.house import House
 from gateway.log import logger
 from gateway.mail.address import parse_path
 from gateway.mail.envelope import Envelope, Recipient
-from gateway.reply import trouble
+from gateway.reply import BARE, trouble
 from gateway.smtp.content import has_bare_line_end, looping
-from gateway.smtp.service import BARE, LOOP
+from gateway.smtp.service import LOOP
 
 EXIT_CODES = {Verdict.RELAY: 0, Verdict.REJECT: 65, Verdict.DEFER: 75}
 _BARE_LF = re.compile(rb"(?<!\r)\n")

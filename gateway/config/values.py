@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from gateway.errors import Malformed
 from gateway.mail.address import parse_path
 
-_HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,62})\.)*(?=[a-z0-9_-]*[a-z_])[a-z0-9_][a-z0-9_-]{0,62}")
+_HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,62})\.)*+(?=[a-z0-9_-]*[a-z_])[a-z0-9_][a-z0-9_-]{0,62}")
 _ENDPOINT = re.compile(r"(?:\[(?P<boxed>[^\[\]]+)\]|(?P<bare>[^\[\]:]+)):(?P<port>[0-9]{1,5})")
 _SIZE = re.compile(r"([0-9]{1,15}) ?(?:([kmg])i?b?|b)?", re.IGNORECASE)
 _DURATION = re.compile(r"([0-9]{1,6}) ?([dhms])")
@@ -212,8 +212,8 @@ def database(value: object) -> str:
 
 def masked(url: str) -> str:
     """Return a database URL without its password."""
-    url = re.sub(r"(://[^:/?#]*:).*@", r"\1***@", url)
-    return re.sub(r"(?i)([?&][a-z]*password=)[^&]*", r"\1***", url)
+    url = re.sub(r"(://[^:/?#]*+:)(?:[^@]*+@)++", r"\1***@", url)
+    return re.sub(r"(?i)([?&](?:(?!password=)[a-z])*+password=)[^&]*+", r"\1***", url)
 
 
 def workers(value: object) -> int | Literal["auto"]:

@@ -30,7 +30,7 @@ CONNECTIONS = 20
 PATIENCE = 10.0
 """Seconds for one request, from its first byte to the answer's last."""
 LISTEN_AGAIN = 5.0
-_REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) (/[!-~]*?)(?:\?[!-~]*)? HTTP/1\.[01]\r\n")
+_REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) (/[!->@-~]*+)(?:\?[!-~]*+)?+ HTTP/1\.[01]\r\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ bind it; nothing unverified is reported as fact.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC
 from functools import lru_cache
+from itertools import pairwise
 
 from gateway.mail.address import folded
-from gateway.mail.header import Field, Header
+from gateway.mail.encoded_word import decode_words
+from gateway.mail.header import Field, Header, spelt
 from gateway.smime.finding import (
     MATHEMATICS,
     Encryption,
@@ -32,16 +34,41 @@ VALUE_LIMIT = 200
 """Characters of one value from a certificate."""
 CUT = "..."
 LINE = 78
+RESULTS_LIMIT = 6000
+"""Characters of all results together: of a message with more signers, the last ones are left out."""
 
 _PARENTHESIS = re.compile(r"[^()\\]*+(?:\\.[^()\\]*+)*+([()])", re.DOTALL)
 _TOKEN = re.compile(r"[^;\s(]*+")
-_MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+./=?^_`{|}~-]+@[A-Za-z0-9.-]+")
+_MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+./=?^_`{|}~-]++@[A-Za-z0-9.-]++")
+
+
+_OUR_LINE = re.compile(spelt(PREFIX))
+_RESULT_LINE = re.compile(spelt("authentication-results:"))
+_ALL_OF_IT = rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?+"
+_OUR_LINES = re.compile(rb"(?:\A[^!-~]|(?![ \t])%s)%s" % (spelt(PREFIX), _ALL_OF_IT))
+_RESULT_LINES = re.compile(rb"(?![ \t])%s%s" % (spelt("authentication-results:"), _ALL_OF_IT))
+_SAYS_NOTHING = bytes(octet for octet in range(256) if not 0x20 < octet < 0x7F or octet in b'"\\')
+
+
+def our_fields(header: Header) -> list[Field]:
+    """Return the fields of our prefix, and the lines that are no field and look like one to some reader."""
+    lines = set(header.taken_for(_OUR_LINE))
+    return [field for field in header.fields if field.name.startswith(PREFIX) or field in lines]
 
 
 def forged_fields(header: Header, authserv_ids: Collection[str]) -> list[Field]:
-    """Return the fields that only we may write: our prefix, and Authentication-Results under one of our ids."""
-    ours = _domains(tuple(authserv_ids))
-    return [field for field in header.fields if field.name.startswith(PREFIX) or _claims(header, field, ours)]
+    """Return what only we may write: our prefix, and Authentication-Results under one of our ids.
+
+    Lines that are no field are among it where some reader takes them for one of these or, at the top of what is left,
+    for the continuation of a field above them, which would be ours.
+    """
+    ids = _domains(tuple(authserv_ids))
+    found = {*our_fields(header), *_results_of(header, ids)}
+    for field in header.fields:
+        if field not in found and (field.name or 0x20 < header.content[field.start] < 0x7F):
+            break
+        found.add(field)
+    return sorted(found, key=lambda field: field.start)
 
 
 @lru_cache(8)
@@ -49,26 +76,46 @@ def _domains(authserv_ids: tuple[str, ...]) -> frozenset[str]:
     return frozenset(map(_domain, authserv_ids))
 
 
-_OUR_LINES = re.compile(rb"(?im)^x-smime-gateway-[^\n]*\n(?:[ \t][^\n]*\n)*")
-_RESULT_LINES = re.compile(rb"(?im)^authentication-results[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*")
-
-
 def cut_forged(content: bytes, authserv_ids: Collection[str]) -> bytes:
     """Return a message whose header cannot be read, without the lines that claim to be ours, or seem to."""
     end = content.find(b"\r\n\r\n")
     block, rest = (content, b"") if end < 0 else (content[: end + 2], content[end + 2 :])
-    names = [id_.lower().encode() for id_ in authserv_ids]
-    block = _RESULT_LINES.sub(lambda field: b"" if any(name in field[0].lower() for name in names) else field[0], block)
+    ids = _domains(tuple(authserv_ids))
+    block = _RESULT_LINES.sub(lambda field: b"" if _mentions(field[0], ids) else field[0], block)
     return _OUR_LINES.sub(b"", block) + rest
 
 
-def _claims(header: Header, field: Field, ours: Collection[str]) -> bool:
-    return field.name == "authentication-results" and _authserv_id(header.value(field)) in ours
+def _results_of(header: Header, ids: Collection[str]) -> Iterator[Field]:
+    """Yield the results under one of ``ids``, fields or not."""
+    doubtful = _mentions(b"".join([header.raw(field) for field in header.fields if not field.name]), ids)
+    if doubtful:
+        yield from header.taken_for(_RESULT_LINE)
+    for field, following in pairwise((*header.fields, None)):
+        if field is not None and field.name == "authentication-results":
+            # To some reader it goes on in a line that is no field.
+            goes_on = following is not None and not following.name
+            if _claims(header.value(field), ids) or (doubtful and goes_on):
+                yield field
 
 
-def _authserv_id(value: bytes) -> str:
+def _claims(value: bytes, ids: Collection[str]) -> bool:
+    """Whether a result is under one of ``ids``, as it stands or to a reader who decodes words wherever they are."""
+    readings = {value.decode("utf-8", "replace"), decode_words(value)}
+    return any(_authserv_id("".join(filter(_counts, reading))) in ids for reading in readings)
+
+
+def _counts(character: str) -> bool:
+    return character.isprintable() or character.isspace()
+
+
+def _mentions(value: bytes, ids: Collection[str]) -> bool:
+    """Whether one of ``ids`` stands anywhere in a result that is no field: who knows what a reader makes of it."""
+    seen = decode_words(value).encode("utf-8", "replace").translate(None, _SAYS_NOTHING).lower()
+    return any(id_.encode() in seen for id_ in ids)
+
+
+def _authserv_id(text: str) -> str:
     """Return the compared form of the id: comments, quotes, version and case do not count (RFC 8601 §2.2, §5)."""
-    text = value.decode("utf-8", "replace")
     text = text[_behind_comments(text) :]
     if text.startswith('"'):
         return _domain(re.sub(r"\\(.)", r"\1", text[1:].partition('"')[0]))
@@ -110,7 +157,7 @@ def result_fields(
     """
     again = () if retry_of is None else (_field("X-SMIME-Gateway-Retry-Of", [retry_of]),)
     return (
-        _field("Authentication-Results", [authserv_id, *_results(signature)]),
+        _field("Authentication-Results", [authserv_id, *_fitting(_results(signature))]),
         _field("X-SMIME-Gateway-Signature", _signature_words(signature)),
         _field("X-SMIME-Gateway-Encryption", _encryption_words(encryption)),
         _field("X-SMIME-Gateway-Id", [record_id]),
@@ -127,6 +174,16 @@ def _results(finding: SignatureFinding) -> Iterable[str]:
         yield _result(finding.status, weightier(finding.reason, signer.reason), signer)
 
 
+def _fitting(results: Iterable[str]) -> Iterator[str]:
+    """Yield the results that fit, from the first."""
+    room = RESULTS_LIMIT
+    for result in results:
+        room -= len(result)
+        if room < 0:
+            return
+        yield result
+
+
 def _result(status: Status, reason: str | None, signer: SignerFinding | None) -> str:
     words = [f"smime={status}"]
     if reason is not None:
@@ -136,7 +193,7 @@ def _result(status: Status, reason: str | None, signer: SignerFinding | None) ->
     if signer is not None and certificate is not None and signer.digest and not MATHEMATICS & set(signer.reasons):
         if signer.addresses:
             words.append(f"body.smime-identifier={_mailbox(signer.addresses[0])}")
-        words.append(f"body.smime-serial={certificate.serial:x}")
+        words.append(f"body.smime-serial={certificate.serial:x}"[:VALUE_LIMIT])
         words.append(f"body.smime-issuer={_quoted(certificate.issuer)}")
     return " ".join(words)
 

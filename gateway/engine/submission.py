@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from gateway.engine.mark import Mark, Sealer
-from gateway.engine.results import PREFIX
+from gateway.engine.results import PREFIX, our_fields
 from gateway.engine.transaction import FrontEnd, Transaction
 from gateway.errors import Malformed
 from gateway.mail.address import folded
@@ -16,7 +16,7 @@ from gateway.mail.author import read_author
 from gateway.mail.content_type import content_type
 from gateway.mail.encoded_word import encode_words
 from gateway.mail.entity import read_entity
-from gateway.mail.header import Field, Header, edit, read_header
+from gateway.mail.header import Field, Header, edit, read_header, spelt
 from gateway.mail.mailbox import Mailbox, addresses_seen, mailboxes
 from gateway.policy.question import Question, Wishes
 from gateway.policy.rule import Level, Rules, strictest
@@ -30,6 +30,8 @@ REPORT_TYPES = frozenset({"delivery-status", "disposition-notification"})
 ANSWERING = ("in-reply-to", "references")
 VISIBLE_FIELDS = ("to", "cc", "resent-to", "resent-cc")
 CLAIMING_FIELDS = ("from", "sender", "resent-from")
+_CLAIMING_LINE = re.compile(spelt(*(f"{name}:" for name in CLAIMING_FIELDS)))
+_REQUEST_LINE = re.compile(spelt(f"{SIGN_FIELD}:", f"{ENCRYPT_FIELD}:"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ def _wishes(header: Header, rules: Rules) -> tuple[Wishes, dict[Field, bytes]]:
                     unknown = "X-SMIME-Gateway-Sign" if field.name == SIGN_FIELD else "X-SMIME-Gateway-Encrypt"
                 else:
                     (signs if field.name == SIGN_FIELD else encrypts).append(level)
+        if header.taken_for(_REQUEST_LINE):
+            unknown = "a request in a line that is no header field"
     replaced = _tagged(header, rules, signs, encrypts)
     return Wishes(strictest(signs), strictest(encrypts), unknown), replaced
 
@@ -116,7 +120,7 @@ def _tagged(header: Header, rules: Rules, signs: list[Level], encrypts: list[Lev
         text = raw = header.text(field)
         for tag, sign, encrypt in tags:
             if tag and tag.lower() in text.lower():
-                text = re.sub(rf"\s*{re.escape(tag)}\s*", " ", text, flags=re.IGNORECASE).strip()
+                text = _without_tag(text, tag)
                 weakens = Level.NEVER in (sign, encrypt)
                 signs += [sign] if sign and not (weakens and answers) else []
                 encrypts += [encrypt] if encrypt and not (weakens and answers) else []
@@ -125,8 +129,14 @@ def _tagged(header: Header, rules: Rules, signs: list[Level], encrypts: list[Lev
     return replaced
 
 
+def _without_tag(text: str, tag: str) -> str:
+    """Return ``text`` with one blank in the place of each ``tag``, in any case, and of the blanks around it."""
+    pieces = re.split(re.escape(tag), text, flags=re.IGNORECASE)
+    return " ".join([piece.strip() for piece in pieces]).strip()
+
+
 def _without(content: bytes, header: Header, replaced: dict[Field, bytes]) -> bytes:
-    ours = [field for field in header.fields if field.name.startswith(PREFIX)]
+    ours = our_fields(header)
     if not ours and not replaced:
         return content
     return edit(content, header, drop=ours, replace=replaced)
@@ -154,7 +164,8 @@ def author_of(header: Header) -> str | None:
 
 def _claimed(header: Header) -> tuple[str, ...]:
     fields = [field for name in CLAIMING_FIELDS for field in header.named(name)]
-    return tuple(address for field in fields for address in addresses_seen(header.value(field)))
+    values = [*map(header.value, fields), *map(header.raw, header.taken_for(_CLAIMING_LINE))]
+    return tuple(address for value in values for address in addresses_seen(value))
 
 
 def _visible(header: Header, rules: Rules) -> frozenset[str]:

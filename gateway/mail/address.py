@@ -18,7 +18,7 @@ from gateway.errors import Malformed
 _WIDE = "\u0080-\U0010ffff"
 _ATOM = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~{_WIDE}-]++"
 DOT_ATOM = rf"{_ATOM}(?:\.{_ATOM})*+"
-QUOTED_LOCAL = rf'"(?:[ !#-\[\]-~{_WIDE}]|\\[ -~])*+"'
+QUOTED_LOCAL = rf'"(?:[ !#-\[\]-~{_WIDE}]++|\\[ -~])*+"'
 LOCAL = rf"(?:{DOT_ATOM}|{QUOTED_LOCAL})"
 _LABEL = rf"[A-Za-z0-9_{_WIDE}][A-Za-z0-9_{_WIDE}-]*+(?<!-)"
 _LITERAL = r"\[(?:\d{1,3}(?:\.\d{1,3}){3}|IPv6:[0-9A-Fa-f:.]{2,45})\]"

@@ -14,7 +14,7 @@ from itertools import groupby
 from gateway.errors import Malformed
 from gateway.mail.address import same_mailbox
 from gateway.mail.encoded_word import Piece, decode_raw, pieces, raw_words, without_words
-from gateway.mail.header import Header
+from gateway.mail.header import Header, spelt
 from gateway.mail.lexical import QUOTED_STRING, comment_end, unfold
 from gateway.mail.mailbox import is_utf8, mailboxes
 
@@ -34,6 +34,8 @@ def read_author(header: Header, *, fold: bool = True) -> Author:
     fields = header.named("from")
     if len(fields) != 1:
         return Author(fault="more than one From field" if fields else "no From field")
+    if header.taken_for(_FROM_LINE):
+        return Author(fault="a line that is no header field is a From to some readers")
     try:
         address, names_other = sole_mailbox(header.value(fields[0]), fold=fold)
     except Malformed as error:
@@ -63,13 +65,14 @@ def sole_mailbox(value: bytes, *, fold: bool = True) -> tuple[str, bool]:
     return reading.own, names_other
 
 
+_FROM_LINE = re.compile(spelt("from:"))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ENDS = re.compile(r'[()\[\],;:"]')
 _SIGNS = re.compile(r"[<>\\]")
 _STRUCTURE = re.compile(r'[<>@:\\)"]')
 _RUN = re.compile(r'[^\s<>(),;:"\\]++')
 _DOMAIN_IN_OCTETS = re.compile(r"@[0-9A-Za-z-]++\.[A-Za-z]")
-_AROUND_MARK = re.compile(r"[ \t]*+([@\0])[ \t]*+")
+_AROUND_MARK = re.compile(r"(?:(?<![ \t])[ \t]*+|(?<=[ \t]))([@\0])[ \t]*+")
 _COMMENT, _STRING = "(", "\1"
 _GAP = f" \t{_COMMENT}"
 _NO_LETTERS = "'`*|.!?"

@@ -20,10 +20,11 @@ USUAL = 72
 """Bytes of values that are remembered: without boundary and file name, the same few stand in everybody's mail."""
 
 _TYPE = re.compile(r"[ \t]*+([!-.0-:<-~]++)[ \t]*+/[ \t]*+([!-.0-:<-~]++)")
-_SEGMENT = re.compile(rf";((?:[^;\"]++|{QUOTED_STRING}|\")*+)", re.DOTALL)
+_CLOSED = re.compile(rf"(?:[^\"]++|{QUOTED_STRING})*+", re.DOTALL)
+_SEGMENT = re.compile(rf";((?:[^;\"]++|{QUOTED_STRING})*+)", re.DOTALL)
 _QUOTED = re.compile(QUOTED_STRING, re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_PIECE = re.compile(r"([^*\s\"]+)(?:\*(\d{1,3}))?(\*)?")
+_PIECE = re.compile(r"([^*\s\"]++)(?:\*(\d{1,3}))?(\*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,11 @@ _usual = lru_cache(1024)(_read)
 def _parameters(text: str, position: int) -> dict[str, str]:
     plain: dict[str, str] = {}
     pieces: dict[str, dict[int, tuple[str, bool]]] = {}
-    for count, segment in enumerate(_SEGMENT.finditer(text, position)):
-        if count >= PARAMETERS_LIMIT:
-            raise LimitExceeded(f"Content-Type: more than {PARAMETERS_LIMIT} parameters")
-        name, equals, value = segment[1].partition("=")
+    segments = _segments(text, position)
+    if len(segments) > PARAMETERS_LIMIT:
+        raise LimitExceeded(f"Content-Type: more than {PARAMETERS_LIMIT} parameters")
+    for segment in segments:
+        name, equals, value = segment.partition("=")
         piece = _PIECE.fullmatch(name.strip().lower())
         if not equals or piece is None:
             continue
@@ -73,6 +75,18 @@ def _parameters(text: str, position: int) -> dict[str, str]:
         else:
             plain.setdefault(piece[1], _unquoted(value))
     return {name: _joined(parts) for name, parts in pieces.items()} | plain
+
+
+def _segments(text: str, position: int) -> list[str]:
+    """Return what stands behind each semicolon outside quoted strings; from a quote that does not end on, all count.
+
+    Behind such a quote none can begin another quoted string: every one before the end is escaped, or would end it.
+    """
+    closed = _CLOSED.match(text, position)
+    assert closed is not None
+    *whole, last = _SEGMENT.findall(";" + text[position : closed.end()])
+    first, *rest = text[closed.end() :].split(";")
+    return [*whole, last + first, *rest][1:]
 
 
 def _unquoted(value: str) -> str:

@@ -76,16 +76,16 @@ def pieces(text: str, *, joined: bool = True) -> Iterator[Piece]:
     """
     words = list(_WORD.finditer(text))
     yield Piece(text[: words[0].start()] if words else text, False)
-    pending = b""
+    pending: list[bytes] = []
     for word, following in pairwise([*words, None]):
         assert word is not None
-        pending += _word_bytes(word)
+        pending.append(_word_bytes(word))
         gap = text[word.end() : following.start() if following else len(text)]
         near = following is not None and not gap.strip()
         if joined and near and following is not None and following[1].lower() == word[1].lower():
             continue
-        yield Piece(decode_charset(pending, word[1]), True)
-        pending = b""
+        yield Piece(decode_charset(b"".join(pending), word[1]), True)
+        pending.clear()
         if not near:
             yield Piece(gap, False)
 

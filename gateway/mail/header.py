@@ -2,14 +2,16 @@
 
 Reading finds where each field stands and changes nothing; ``edit`` is the only way to write, and every byte it is
 not told about stays. Field names are found in every spelling: any case, blanks before the colon. A line that is no
-field (an mbox ``From `` line, rubbish) is an unnamed field, so that nothing is lost. The block ends at the first empty
-line; without one, all of it is header and the body is empty. Lines end in LF, with or without CR before it; a CR
-alone ends no line. The body is never looked at.
+field (an mbox ``From `` line, rubbish) is an unnamed field, so that nothing is lost; ``spelt`` finds what some reader
+takes it for. The block ends at the first empty line; without one, all of it is header and the body is empty. Lines end
+in LF, with or without CR before it; a CR alone ends no line. The body is never looked at.
 """
 
 import re
+from bisect import bisect, bisect_left
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 from gateway.errors import LimitExceeded
@@ -54,6 +56,19 @@ class Header:
         """Return every field with this lower-case name, in order."""
         return tuple([field for field in self.fields if field.name == name])
 
+    def taken_for(self, spelling: re.Pattern[bytes]) -> tuple[Field, ...]:
+        """Return the lines that are no field in which ``spelling``, as ``spelt`` makes it, is found.
+
+        Some readers fold at controls, too, so such lines are one text where they stand side by side.
+        """
+        found: list[Field] = []
+        for is_field, run in groupby(self.fields, lambda field: field.name != ""):
+            lines = [] if is_field else list(run)
+            starts = [line.start for line in lines]
+            for match in spelling.finditer(self.content, starts[0], lines[-1].end) if lines else ():
+                found += lines[bisect(starts, match.start()) - 1 : bisect_left(starts, match.end())]
+        return tuple(found)
+
     def raw(self, field: Field) -> bytes:
         """Return the field as it stands, name and line end included."""
         return bytes(self.content[field.start : field.end])
@@ -65,6 +80,15 @@ class Header:
     def text(self, field: Field) -> str:
         """Return the field's value for the human eye: encoded words decoded (RFC 2047)."""
         return decode_words(self.value(field))
+
+
+def spelt(*names: str) -> bytes:
+    """Return the expression that finds one of ``names`` at the beginning of a line, as the most lenient reader does.
+
+    Blanks, controls, octets above 127 and folds do not count, before its letters and between them, nor does case.
+    """
+    any_of = b"|".join([rb"[^!-~]*+".join([re.escape(letter.encode()) for letter in name]) for name in names])
+    return rb"(?im:^[^!-~\n]*+(?:%s))" % any_of
 
 
 def read_header(content: Content, start: int = 0, end: int | None = None) -> Header:

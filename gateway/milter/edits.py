@@ -10,7 +10,7 @@ the very top stand above that Received field (RFC 8601 §4).
 
 Values are what follows the colon, blank included (the protocol's leading-space option), with LF for CRLF. libmilter
 takes text without NUL: octets that are no UTF-8 are read as Latin-1, NUL becomes a blank. A line that is no header
-field cannot be expressed.
+field can be dropped by what stands before its colon; it cannot be made.
 """
 
 import re
@@ -24,13 +24,14 @@ from itertools import islice
 from gateway.engine.results import PREFIX
 from gateway.engine.transaction import Octets
 from gateway.errors import GatewayError
+from gateway.mail.encoded_word import decode_raw
 
 LIMIT = 2000
 """Edits of one header: a mail server looks through it from the top for each."""
 FIELDS = 10_000
 """Fields that are compared one by one; each costs a hundred times its size, and a stranger may send millions."""
 
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)\r\n", re.DOTALL)
+_NAME = re.compile(rb"[!-9;-~]++")
 _NEXT_FIELD = re.compile(rb"(?<=\r\n)(?![ \t])")
 
 
@@ -106,7 +107,7 @@ def _header_edits(before: Sequence[bytes], after: Sequence[bytes]) -> Iterator[C
         field, partner = before[place], partners.get(place)
         name = _name(field)
         if partner is None:
-            yield Change(_named(field)[0], numbers[name], "")
+            yield Change(_known_as(field), numbers[name], "")
         elif after[partner] != field:
             spelled, value = _named(after[partner])
             yield Change(spelled, numbers[name], value)
@@ -180,8 +181,13 @@ def _increasing(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _name(field: bytes) -> str:
     """Return the compared form of a field's name; a line that is no field has none."""
-    match = _FIELD.fullmatch(field)
-    return match[1].decode("ascii").lower() if match else ""
+    return _parts(field)[0].decode("latin-1").lower()
+
+
+def _parts(field: bytes) -> tuple[bytes, bytes]:
+    """Return name and value of a field; a line that is none has no name."""
+    name, colon, value = field.partition(b":")
+    return (name.rstrip(b" \t") if colon and b"\n" not in name else b""), value.removesuffix(b"\r\n")
 
 
 def _changeable(field: bytes) -> str | None:
@@ -197,11 +203,19 @@ def _changeable(field: bytes) -> str | None:
 
 def _named(field: bytes) -> tuple[str, str]:
     """Return a field's name and value as libmilter takes them."""
-    match = _FIELD.fullmatch(field)
-    if match is None:
+    name, value = _parts(field)
+    if _NAME.fullmatch(name) is None:
         raise Inexpressible("the header holds a line that is no field")
-    value = match[2].replace(b"\r\n", b"\n").replace(b"\0", b" ")
+    return name.decode(), decode_raw(value.replace(b"\r\n", b"\n").replace(b"\0", b" "))
+
+
+def _known_as(field: bytes) -> str:
+    """Return the name by which the mail server knows a line that it holds, be it one or none."""
+    name, _ = _parts(field)
     try:
-        return match[1].decode("ascii"), value.decode("utf-8")
+        known = name.decode()
     except UnicodeDecodeError:
-        return match[1].decode("ascii"), value.decode("latin-1")
+        known = ""
+    if not known or "\0" in known:
+        raise Inexpressible("the header holds a line that no name can be given for")
+    return known

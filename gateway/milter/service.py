@@ -22,9 +22,10 @@ from gateway.engine.transaction import (
     Verdict,
 )
 from gateway.errors import Fault
+from gateway.mail.recoding import BARE_RETURN
 from gateway.milter.edits import Edits, edits
 from gateway.milter.message import Message
-from gateway.reply import Reply, reply, trouble
+from gateway.reply import BARE, Reply, reply, trouble
 
 Process = Callable[[Transaction], Outcome]
 """The engine: what is to become of a message."""
@@ -57,7 +58,8 @@ class Service:
         ``may_open``: whether the mail server can be kept from telling the sender what became of an opened one.
         """
         started = time.monotonic()
-        refusal = _refusal(message)
+        content = message.take()
+        refusal = _refusal(message, content)
         transaction = Transaction(
             id=self.new_id(),
             direction=self.direction,
@@ -65,7 +67,7 @@ class Service:
             door=self.name,
             client=client,
             envelope=message.envelope,
-            content=b"" if refusal else message.take(),
+            content=b"" if refusal else content,
             received_at=self.now(),
             can_split=False,
             size=message.size if refusal else None,
@@ -118,7 +120,7 @@ def _suited(delivery: Delivery, transaction: Transaction) -> Delivery:
     return replace(delivery, content=delivery.recode(delivery.content), recode=None)
 
 
-def _refusal(message: Message) -> Reply | None:
+def _refusal(message: Message, content: bytes) -> Reply | None:
     if message.too_large:
         return reply(552, "5.3.4", f"Message too large: {message.size} bytes; the limit is {message.limit}")
-    return None
+    return BARE if BARE_RETURN.search(content) else None

@@ -21,9 +21,9 @@ SMTP_UTF8_MAILBOX = "1.3.6.1.5.5.7.8.9"
 
 _ATOM = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]"
 _TEXT = r"[\x21\x23-\x5b\x5d-\x7e]|\\[\x21-\x7e]"
-_DOMAIN = r"(?:[A-Za-z0-9._-]+|\[[\x21-\x3f\x41-\x5a\x5e-\x7e]+\])"
-_ASCII = re.compile(rf'(?:{_ATOM}+|"(?:{_TEXT})*")@{_DOMAIN}')
-_UTF8 = re.compile(rf'(?:(?:{_ATOM}|[^\x00-\x7f])+|"(?:{_TEXT}|[^\x00-\x7f])*")@{_DOMAIN}')
+_DOMAIN = r"(?:[A-Za-z0-9._-]++|\[[\x21-\x3f\x41-\x5a\x5e-\x7e]++\])"
+_ASCII = re.compile(rf'(?:{_ATOM}++|"(?:{_TEXT})*+")@{_DOMAIN}')
+_UTF8 = re.compile(rf'(?:(?:{_ATOM}|[^\x00-\x7f])++|"(?:{_TEXT}|[^\x00-\x7f])*+")@{_DOMAIN}')
 
 
 def usable_ascii(address: str) -> bool:

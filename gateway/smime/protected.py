@@ -27,7 +27,7 @@ LINE = 78
 TEXT_LIMIT = 1000
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_WORD = re.compile(r" *+[^ ]++")
+_WORD = re.compile(r"(?<! ) *+[^ ]++")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ BASE64_LINE = 57
 WINDOW = 57 * 4096
 """Bytes that are encoded at once."""
 
-_BOUNDARY = re.compile(rb'boundary="([^"]+)"')
+_BOUNDARY = re.compile(rb'boundary="([^"]++)"')
 
 DROPPED = frozenset({"bcc", "resent-bcc"})
 """Fields that a sealed copy must not carry: they name hidden recipients."""

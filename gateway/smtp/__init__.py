@@ -11,6 +11,7 @@ A message's life: ``server`` (the dialogue) -> ``content`` (DATA) -> the engine 
 ``credentials`` ``tls``      logins; TLS contexts of both sides
 ``service``                  what sessions of a door share; from the final dot to the reply
 ``relay`` ``page``           an outcome handed on, one reply found; its page in the ledger
+``copy``                     one copy on its way, and what may be told of it
 ``next_hop`` ``connection``  kept connections, and a transaction on one; bytes out, replies in
 ``sending``                  one copy that no client waits for
 ``budget`` ``deadline``      things in use at once; a timeout that is cheap to move

@@ -17,7 +17,7 @@ from gateway.smtp.capability import XFORWARD, Capabilities
 from gateway.smtp.door import client_address
 
 LINE_LIMIT = 512
-_PATH = re.compile(r'<(?:"(?:[^"\\]|\\.)*"|[^">])*>')
+_PATH = re.compile(r'<(?:"(?:[^"\\]++|\\.)*+"|[^">]++)*+>')
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20\x7f]+))?")
 _ATTRIBUTE = re.compile(r"([A-Za-z]+)=([\x21-\x7e]{1,255})")
 

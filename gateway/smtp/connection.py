@@ -22,7 +22,7 @@ from gateway.smtp.deadline import Deadline
 from gateway.smtp.door import Credentials, HopTls, NextHop, Timeouts
 
 REPLY_LIMIT = 65536
-_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])([^\r\n]*))?\r?\n")
+_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])([^\r\n]*+))?\r?\n")
 
 
 class HopFault(Fault):

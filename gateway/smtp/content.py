@@ -19,7 +19,7 @@ _NO_LINE_END = bytes(set(range(256)) - {0x0D, 0x0A})
 _BARE_CR = re.compile(rb"\r(?!\n)")
 _STUFFED = re.compile(rb"\r\n\.")
 _DOTTED = re.compile(rb"\n\.")
-_RECEIVED = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_RECEIVED = re.compile(rb"^received[ \t]*+:", re.IGNORECASE | re.MULTILINE)
 
 
 class BareLineEnd(Fault):

@@ -16,7 +16,7 @@ from gateway.engine.transaction import Transaction
 from gateway.errors import Fault
 
 ASK_AGAIN = 1.0
-_TRACE = re.compile(rb"(?:(?:received|return-path|delivered-to)[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*)*", re.IGNORECASE)
+_TRACE = re.compile(rb"(?:(?:received|return-path|delivered-to)[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)*+", re.IGNORECASE)
 _logger = logging.getLogger(__name__)
 
 

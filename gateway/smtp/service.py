@@ -15,7 +15,7 @@ from datetime import datetime
 from gateway.engine.transaction import Client, FrontEnd, Outcome, Receipt, Transaction, Verdict
 from gateway.errors import Fault
 from gateway.mail.envelope import Envelope
-from gateway.reply import Reply, reply, trouble
+from gateway.reply import BARE, Reply, reply, trouble
 from gateway.smtp.budget import Budget
 from gateway.smtp.content import Content, looping
 from gateway.smtp.copy import unavailable
@@ -31,7 +31,6 @@ Process = Callable[[Transaction], Awaitable[Outcome]]
 Report = Callable[[Transaction, Outcome, tuple[Receipt, ...], Reply, float], Awaitable[None]]
 """The record: called before the client's reply leaves, with that reply and the seconds since the final dot."""
 
-BARE = reply(550, "5.6.11", "Bare CR or LF in the message; lines end in CR LF")
 LOOP = reply(554, "5.4.6", "Mail loop: too many Received fields")
 _logger = logging.getLogger(__name__)
 

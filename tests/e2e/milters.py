@@ -8,6 +8,8 @@ from tests.e2e.daemon import free_port
 from tests.e2e.postfix import OWN_PLACE, SERVICES, Postfix
 from tests.tools import require_pymilter
 
+TEAM = "support+team@example.org"
+"""An address that Postfix expands into two."""
 _MAIN = """
 message_size_limit = 60000000
 smtpd_authorized_xforward_hosts = 127.0.0.0/8
@@ -15,6 +17,7 @@ smtpd_recipient_restrictions = permit_mynetworks, reject
 milter_default_action = tempfail
 non_smtpd_milters = unix:gw/outbound.sock
 smtp_line_length_limit = 0
+virtual_alias_maps = inline:{{ {{ {team} = one@example.com, two@example.com }} }}
 """
 _MASTER = """
 127.0.0.1:{port} inet n - n - - smtpd
@@ -32,7 +35,7 @@ class MilterPostfix(Postfix):
     def _configure(self, sink: int) -> None:
         require_pymilter()
         self.mx, self.submission = free_port(), free_port()
-        self._write("main.cf", (OWN_PLACE + _MAIN).format(folder=self.folder, sink=sink))
+        self._write("main.cf", (OWN_PLACE + _MAIN).format(folder=self.folder, sink=sink, team=TEAM))
         doors = _MASTER.format(port=self.port, mx=self.mx, submission=self.submission)
         self._write("master.cf", doors + SERVICES)
         self.sockets = self.folder / "queue" / "gw"

@@ -136,6 +136,11 @@ class Postfix:
 
         return poll(found, message=f"Postfix logged no line with {words}")
 
+    def queued(self) -> str:
+        """What is in the queue."""
+        command = ["/usr/sbin/postqueue", "-c", str(self.folder / "etc"), "-j"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
     def _answers(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0

@@ -11,10 +11,12 @@ import pytest
 from tests.e2e.client import Answer, letter, submit
 from tests.e2e.conftest import ALICE, BOB, People
 from tests.e2e.daemon import PLAIN, STRICT, SUPPORT, Daemon, poll
-from tests.e2e.milters import MilterPostfix
+from tests.e2e.milters import TEAM, MilterPostfix
 from tests.e2e.sink import Mail, Sink
 from tests.e2e.test_story import SHAPES, leaves
-from tests.letters import SECRET, encrypted, head, signed
+from tests.inbound.content_key import cbc, wrapped
+from tests.inbound.made import p7m
+from tests.letters import ENTITY, SECRET, encrypted, head, signed
 from tests.openssl import Witness
 
 pytestmark = pytest.mark.postfix
@@ -200,6 +202,44 @@ def test_recipients_of_different_groups_keep_it_closed(
     assert mail.field("x-smime-gateway-encryption") == b"failed; reason=not-addressed"
     assert SECRET not in mail.content
     assert gateway.record("<mixed@customer.example>")["held"]
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_nobody_is_told_what_becomes_of_mail_that_a_key_was_used_for(
+    opens: bool, gateway: Daemon, mta: MilterPostfix, sink: Sink, people: People
+) -> None:
+    """Nor of an alias that is expanded, nor that the next server refuses the mail."""
+    envelope = cbc(wrapped(people.issued[SUPPORT]))
+    sent, sender = f"<never-{opens}@customer.example>", f"never-{opens}@example.net"
+    content = head(message_id=sent) + p7m(envelope if opens else envelope[:-1] + bytes([envelope[-1] ^ 1]))
+    sink.rcpts["two@example.com"] = "550 5.1.1 nobody here"
+    asked = ("NOTIFY=FAILURE,DELAY", "ORCPT=rfc822;her+2Bown@example.org")
+    for to in (SUPPORT, TEAM):
+        answer = submit(mta.mx, content, to, sender=sender, mail=("RET=FULL",), rcpt=asked)
+        assert answer.code == 250
+    mails = sink.by_id(sent, 2)
+    status = b"decrypted; cipher" if opens else b"failed; reason=decrypt-failed"
+    assert all((mail.field("x-smime-gateway-encryption") or b"").startswith(status) for mail in mails)
+    words = "ORCPT=rfc822;her+2Bown@example.org NOTIFY=NEVER"
+    assert {mail.rcpt for mail in mails} == {(f"TO:<{SUPPORT}> {words}",), (f"TO:<one@example.com> {words}",)}
+    poll(lambda: sender not in mta.queued())
+    assert sink.found(lambda mail: sender in mail.recipients) == []
+
+
+def test_where_success_is_to_be_reported_it_stays_closed_at_first(
+    gateway: Daemon, mta: MilterPostfix, sink: Sink, people: People
+) -> None:
+    sent, sender = "<success@customer.example>", "success@example.net"
+    content = head(message_id=sent) + p7m(cbc(wrapped(people.issued[SUPPORT]), entity=ENTITY))
+    answer = submit(mta.mx, content, TEAM, sender=sender, rcpt=("NOTIFY=SUCCESS,FAILURE",))
+    assert answer.code == 250
+    (report,) = sink.wait(lambda mail: mail.recipients == (sender,))
+    assert b"expanded" in report.content and SECRET not in report.content
+    assert b"X-SMIME-Gateway-Encryption: failed; reason=not-addressed" in report.content
+    gateway.run("held", "retry", gateway.record(sent)["held"])
+    (opened,) = sink.wait(lambda mail: SECRET in mail.content and mail.recipients == (TEAM,))
+    assert opened.rcpt == (f"TO:<{TEAM}> NOTIFY=NEVER",)
+    assert not any(SECRET in mail.content for mail in sink.found(lambda mail: sender in mail.recipients))
 
 
 def test_large_mail(gateway: Daemon, mta: MilterPostfix, sink: Sink, people: People, witness: Witness) -> None:

@@ -218,6 +218,53 @@ def test_no_subject_and_no_content_stands_in_the_record(world: World) -> None:
     assert CANARY.decode() not in facts
 
 
+# --- lines that are no field, and one to some reader -----------------------------------------------------------------
+
+UNREAD = [
+    "From\v: {}",
+    "From\r\n : {}",
+    "From\0: {}",
+    "From\xa0: {}",
+    "Sender\f: {}",
+    "\vFrom: {}",
+    "Resent-\r\n\tFrom: {}",
+]
+
+
+@pytest.mark.parametrize("line", UNREAD)
+def test_a_from_that_is_no_field_claims_all_the_same(world: World, line: str) -> None:
+    """Another author stands beside it, and is none of ours: who sees this one takes us for it."""
+    content = mail(line.format(HELPDESK)).replace(f"Support <{HELPDESK}>".encode(), b"x@example.net, y@example.net")
+    outcome = world.send(content, "alice@example.com", sender="x@example.net")
+    assert outcome.verdict is Verdict.REJECT
+    assert "from-ambiguous" in str(outcome.reply)
+
+
+@pytest.mark.parametrize("line", UNREAD[:4])
+def test_a_second_from_that_is_no_field_is_a_second_author(world: World, line: str) -> None:
+    outcome = world.send(mail(line.format("mallory@example.net")), "alice@example.com")
+    assert "from-ambiguous" in str(outcome.reply)
+    stranger = mail(line.format(HELPDESK)).replace(f"Support <{HELPDESK}>".encode(), b"x@example.net")
+    assert "from-ambiguous" in str(world.send(stranger, "alice@example.com", sender="x@example.net").reply)
+
+
+def test_a_mailbox_line_is_no_from(world: World) -> None:
+    content = b"From support@example.org Mon Jun  1 12:00:00 2026\r\n" + mail()
+    assert world.send(content, "alice@example.com").verdict is Verdict.RELAY
+
+
+@pytest.mark.parametrize("line", ["X-SMIME-Gateway-Encrypt\v: required", "X-SMIME-Gateway-Sign\r\n : never"])
+def test_a_request_that_is_no_field_is_refused(world: World, line: str) -> None:
+    """Whoever wrote it wanted something; nothing is sent without it."""
+    assert str(world.send(mail(line), "alice@example.com").reply).startswith("550")
+
+
+@pytest.mark.parametrize("line", ["X-SMIME-Gateway-Signature\v: pass", "X-SMIME-Gateway-Id\r\n : 1"])
+def test_our_fields_go_in_every_spelling(world: World, line: str) -> None:
+    (delivery,) = world.levels("never", "never").send(mail(line), "alice@example.com").deliveries
+    assert bytes(delivery.content) == mail()
+
+
 # --- limits ---------------------------------------------------------------------------------------------------------
 
 

@@ -1,11 +1,14 @@
 """Result fields: forged ones are found in every spelling, ours parse back, and no value from a certificate injects."""
 
+from dataclasses import replace
+
 import pytest
 from authres import AuthenticationResultsHeader
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.engine.results import VALUE_LIMIT, _quoted, forged_fields, result_fields
+from gateway.engine.mark import Sealer
+from gateway.engine.results import PROTECTED_SUBJECT, VALUE_LIMIT, _quoted, forged_fields, result_fields
 from gateway.mail.address import folded
 from gateway.mail.header import read_header
 from gateway.reason import Reason
@@ -22,6 +25,8 @@ from gateway.smime.finding import (
     status_of,
     verdict,
 )
+from gateway.smime.protected import SUBJECT_LIMIT, subject_field
+from gateway.smtp.capability import FIELDS
 from tests.authority import Authority
 
 OURS = "smime.gw.example.org"
@@ -173,6 +178,21 @@ def test_a_better_signature_of_the_same_signer_makes_up_for_a_worse_one() -> Non
     assert verdict([old, new, nobody]).reasons == (Reason.NO_CERTIFICATE,)
     assert verdict([nobody, nobody]).signers == (nobody, nobody)
     assert over_ciphertext_only([old, new]).reasons == (Reason.PARTIAL,)
+
+
+def test_our_fields_fit_into_what_a_door_leaves_for_them(authority: Authority) -> None:
+    """However many signers, whatever their certificates say: an inbound door never answers 552 for our fields."""
+    certificate = replace(authority.leaf("a@example.com").certificate, issuer='"' * 5000, serial=1 << 20_000)
+    many = [
+        SignerFinding((Reason.UNTRUSTED,), certificate=certificate, addresses=('"' * 5000 + str(n),), digest="sha256")
+        for n in range(60)
+    ]
+    for finding in (verdict(many), verdict(many[:1])):
+        fields = result_fields(OURS, "0123", finding, EncryptionFinding(), "4567")
+        subject = subject_field(PROTECTED_SUBJECT, "x" * SUBJECT_LIMIT)
+        seal = Sealer(b"k" * 32, (OURS,)).seal(read_header(b"".join(fields)), memoryview(b""))
+        assert sum(map(len, (*fields, subject, seal))) < FIELDS
+        assert parsed(fields).results[0].reason == "untrusted"
 
 
 def test_the_encryption_field() -> None:

@@ -35,6 +35,9 @@ from gateway.mail.content_type import PARAMETERS_LIMIT, content_type
         (b"a/b; name*1=gap", "a/b", {"name": ""}),
         ("a/b; name=schön".encode(), "a/b", {"name": "schön"}),
         (b"a/b; name=sch\xf6n", "a/b", {"name": "sch\udcf6n"}),
+        (b'a/b; name="open; boundary=x', "a/b", {"name": "open", "boundary": "x"}),
+        (b'a/b; x="1;2"; name="a\\"b; boundary=y', "a/b", {"x": "1;2", "name": 'a\\"b', "boundary": "y"}),
+        (b'a/b "; c=1"; d=2', "a/b", {"d": "2"}),
     ],
 )
 def test_values(value: bytes, kind: str, parameters: dict[str, str]) -> None:

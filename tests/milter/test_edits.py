@@ -116,7 +116,14 @@ def test_a_line_that_is_no_field_cannot_be_expressed(line: str) -> None:
         edits(content(["X-A: 1\r\n"], b""), content([line, "X-A: 1\r\n"], b""))
 
 
-def test_a_line_that_is_no_field_cannot_be_dropped() -> None:
+@pytest.mark.parametrize("name", ["X-SMIME-Gateway-Signature\v", "bad name", "From\u00a0"])
+def test_a_line_that_is_no_field_is_dropped_by_what_stands_before_its_colon(name: str) -> None:
+    old = content([f"{name}: 1\r\n", "X-A: 1\r\n", f"{name} : 2\r\n"], b"")
+    new = content([f"{name}: 1\r\n", "X-A: 1\r\n"], b"")
+    assert edits(old, new).header == (Change(name, 2, ""),)
+
+
+def test_a_line_without_a_colon_cannot_be_dropped() -> None:
     with pytest.raises(Inexpressible):
         edits(content(["X-A: 1\r\n", "rubbish\r\n"], b""), content(["X-A: 1\r\n"], b""))
 

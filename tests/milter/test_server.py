@@ -236,6 +236,21 @@ def test_too_large_is_refused_and_not_kept(scripted: Milter) -> None:
         assert mta.mail(letter()).code == "c"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        letter(body=b"one\rtwo\r\n"),
+        letter(body=b"x").replace(b"Subject:", b"X-A: b\rX-SMIME-Gateway-Signature: pass\r\nSubject:"),
+    ],
+)
+def test_smt_02_a_bare_cr_is_refused_as_at_the_doors(scripted: Milter, content: bytes) -> None:
+    """SMT-02: some reader ends a line there."""
+    with scripted.connect() as mta:
+        mta.client()
+        assert mta.mail(content).reply == "550 5.6.11 Bare CR or LF in the message; lines end in CR LF"
+        assert (last(scripted)["size"], last(scripted)["content"]) == (len(content), "")
+
+
 @pytest.mark.parametrize("step", ["connect", "helo", "begin", "envrcpt", "header", "body", "finish"])
 def test_smt_12_a_callback_that_raises_defers(folder: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     require_pymilter()

@@ -46,7 +46,8 @@ class Rule:
     """Answers a stage with ``reply`` as often as ``times``; ``match`` must stand in the line or among the recipients.
 
     Replies: an SMTP reply, or ``close``, ``hang``, ``reset`` (RST), ``half-close`` (no more is said, all is read); at
-    stage ``dot`` also ``commit+`` one of these. Stage ``content`` is when a first part of the content has come.
+    stage ``dot`` also ``commit+`` one of these. Stage ``content`` is when a first part of the content has come; a reply
+    there ends the connection.
     """
 
     stage: str
@@ -221,7 +222,11 @@ class HopSession:
             if not (piece := await self.reader.read(65536)):
                 raise Closed
             stream += piece
-            await self.fail(self.hop.rule("content", names) or "")
+            answer = self.hop.rule("content", names) or ""
+            await self.fail(answer)
+            if answer:
+                await self.say(answer)
+                raise Closed
         assert stream.endswith(b"\r\n.\r\n"), "something follows the final dot"
         content = stream[2:-3].replace(b"\r\n.", b"\r\n")
         content = content[1:] if content.startswith(b".") else content

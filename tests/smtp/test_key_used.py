@@ -120,6 +120,24 @@ def test_refused_content_goes_once_more_as_it_came(process: Process) -> None:
     run(story())
 
 
+@pytest.mark.parametrize("size", [0, 3_000_000])
+@pytest.mark.parametrize(
+    ("answer", "told"), [("554 5.7.1 I saw a sesame", "250 2.0.0 Ok "), ("451 4.7.1 sesame", "451 4.3.0 Temporary")]
+)
+def test_a_refusal_in_the_middle_of_the_content_is_one_of_it(answer: str, told: str, size: int) -> None:
+    async def story() -> None:
+        hop = Hop(rules=[Rule("content", answer, times=1)])
+        process = opening(OPENED + (b"x" * 98 + b"\r\n") * (size // 100))
+        async with world(hop, process=process, direction=Direction.INBOUND) as w:
+            said = await send(w)
+            assert said.startswith(told) and "sesame" not in said
+            assert [message.content for message in hop.messages] == (
+                [b"X-Result: failed\r\n" + MAIL] if told[0] == "2" else []
+            )
+
+    run(story())
+
+
 @pytest.mark.parametrize("process", FACES)
 @pytest.mark.parametrize(
     ("answers", "told", "dots"),

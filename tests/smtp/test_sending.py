@@ -44,6 +44,21 @@ def test_nobody_is_told_and_a_bounce_holds_no_content() -> None:
     run(story())
 
 
+@pytest.mark.parametrize(("keywords", "sender"), [(("DSN",), "c@example.com"), ((), "")])
+@pytest.mark.parametrize("key_used", [True, False])
+def test_who_cannot_be_told_not_to_report_has_nobody_to_report_to(
+    keywords: tuple[str, ...], sender: str, key_used: bool
+) -> None:
+    async def story() -> None:
+        async with listening(Hop(keywords=keywords)) as hop:
+            pool = Pool(NextHop("127.0.0.1", hop.port), QUICK, "gw.example.org", INSTANCE)
+            await send(pool, CLIENT, Envelope("c@example.com", TO), Delivery(TO, CONTENT, key_used=key_used))
+            pool.close()
+            assert f"MAIL FROM:<{sender if key_used else 'c@example.com'}>" in hop.messages[0].mail
+
+    run(story())
+
+
 def test_eight_bits_are_declared() -> None:
     async def story() -> None:
         hop = Hop()

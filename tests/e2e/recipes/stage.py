@@ -102,11 +102,6 @@ class RecipePostfix(Postfix):
         command = ["/usr/sbin/sendmail", "-C", str(self.folder / "etc"), "-i", "-f", sender, "--", *recipients]
         subprocess.run(command, input=content.replace(b"\r\n", b"\n"), timeout=60, check=True)
 
-    def queued(self) -> str:
-        """What is in the queue."""
-        command = ["/usr/sbin/postqueue", "-c", str(self.folder / "etc"), "-j"]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
-
 
 class Stage:
     """One recipe at work. ``ports`` maps the shipped ports (25, 587, 10024 …) to those of the test."""
@@ -221,10 +216,22 @@ class Stage:
         answer = submit(self.door, letter.content, *(recipients or (ALICE,)), sender=sender, mail=("BODY=8BITMIME",))
         assert answer.code == 250, answer
 
-    def arrives(self, letter: Letter, *recipients: str, sender: str = ALICE, mail: tuple[str, ...] = ()) -> Answer:
-        """Have a letter come in from the world."""
-        parameters = ("BODY=8BITMIME", *mail)
-        return submit(self.ports[25], letter.content, *(recipients or (SUPPORT,)), sender=sender, mail=parameters)
+    def arrives(
+        self,
+        letter: Letter,
+        *recipients: str,
+        sender: str = ALICE,
+        mail: tuple[str, ...] = (),
+        rcpt: tuple[str, ...] = (),
+    ) -> Answer:
+        """Have a letter come in from the world; ``mail`` and ``rcpt`` are further parameters of these commands."""
+        to, words = recipients or (SUPPORT,), ("BODY=8BITMIME", *mail)
+        return submit(self.ports[25], letter.content, *to, sender=sender, mail=words, rcpt=rcpt)
+
+    def done_with(self, letter: Letter, sender: str) -> None:
+        """Wait until nothing of a letter, and no report to its sender, is on its way any more."""
+        self.daemon.record(letter.id)
+        poll(lambda: sender not in self.postfix.queued(), message="it is still in the queue")
 
     def arrived(self, letter: Letter) -> bytes:
         """Wait for what the helpdesk got of a letter, and return it."""

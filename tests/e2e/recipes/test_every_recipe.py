@@ -149,9 +149,9 @@ def test_a_message_that_passes_twice(stage: Stage, people: People) -> None:
     assert two.content.endswith(one.content)
 
 
-@INBOUND
+@pytest.mark.parametrize("stage", ["smarthost", "process"], indirect=True)
 def test_a_bounce_does_not_quote_what_was_opened(stage: Stage, people: People, sink: Sink) -> None:
-    """The client asked for the whole message back (RET=FULL)."""
+    """Where one comes from before us. The client asked for the whole message back (RET=FULL)."""
     sent = sealed(people, "X-Exit: 65", to=UNWANTED)
     sink.dots[UNWANTED] = "554 5.7.1 Not this"
     envelope_sender = f"bounces-{stage.name}@example.net"
