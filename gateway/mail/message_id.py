@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from gateway.errors import Malformed
 from gateway.mail.encoded_word import decode_raw, decode_words
-from gateway.mail.header import Field, Header, edit, read_header
+from gateway.mail.header import Field, Header, edit, read_header, spelt
 from gateway.mail.lexical import without_comments
 
 PLAIN_LIMIT = 250
@@ -24,6 +24,7 @@ CUT = 150
 CITED = 10
 """Old Message-IDs of one mail that go to References."""
 
+_SPELT = re.compile(spelt("message-id:"))
 _ATEXT = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.:-]++"
 _PLAIN = re.compile(rb"<" + _ATEXT + rb"@(?:" + _ATEXT + rb"|\[[A-Za-z0-9.:-]++\])>")
 _MESSAGE_ID = re.compile(rb"<[^<>\s]++>")
@@ -35,12 +36,17 @@ _ODD = re.compile(rb"[^!-~]++|[<>]++")
 
 def plain_id(header: Header) -> bytes | None:
     """Return the one Message-ID of the one field, brackets included, where every reader finds just that; else None."""
-    fields = header.named("message-id")
+    fields = own_fields(header)
     if len(fields) != 1 or not header.raw(fields[0]).lower().startswith(b"message-id:"):
         return None
     value = header.value(fields[0])
     plain = len(value) <= PLAIN_LIMIT and b"=?" not in value and _PLAIN.fullmatch(value)
     return value if plain else None
+
+
+def own_fields(header: Header) -> tuple[Field, ...]:
+    """Return the Message-ID fields, and the lines that are no field and that some reader takes for one."""
+    return (*header.named("message-id"), *header.taken_for(_SPELT))
 
 
 def names(values: Iterable[bytes]) -> Iterator[str]:
@@ -80,7 +86,7 @@ def under(header: Header, message_id: bytes) -> Header:
 
     Raises ``LimitExceeded`` where the header has no room for that.
     """
-    old, references = header.named("message-id"), header.named("references")
+    old, references = own_fields(header), header.named("references")
     cited = cited_ids(header)
     field = b"Message-ID: %s\r\n" % message_id
     replaced: dict[Field, bytes] = {old[0]: field} if old else {}
@@ -98,7 +104,7 @@ def under(header: Header, message_id: bytes) -> Header:
 def cited_ids(header: Header) -> tuple[bytes, ...]:
     """Return the mail's own Message-IDs, brackets included, as another mail's References may cite them."""
     found: dict[bytes, None] = {}
-    for field in header.named("message-id"):
+    for field in own_fields(header):
         value = header.value(field)
         for piece in _BRACKETED.findall(value) or (value,):
             plain = _ODD.sub(b"", piece)

@@ -40,6 +40,8 @@ def test_plain(value: bytes) -> None:
         [b"Message-ID:\r\n"],
         [b"Message-ID: <a@x>\r\n", b"Message-ID: <a@x>\r\n"],
         [b"Message-ID : <a@x>\r\n"],
+        [b"Message-ID\x0b: <a@x>\r\n"],
+        [b"Message-ID: <a@x>\r\n", b"\xffMessage-ID: <b@x>\r\n"],
         [b"Message-ID: a@x\r\n"],
         [b"Message-ID: <a>\r\n"],
         [b"Message-ID: <a b@x>\r\n"],
@@ -141,6 +143,12 @@ def test_one_of_ours_takes_the_place_of_all() -> None:
         b"References: <first@x>\r\n <last@x>\r\nFrom: a@x\r\nMessage-ID: %s\r\nSubject: s\r\n\r\n" % OURS
     )
     assert plain_id(block) == OURS
+
+
+def test_lines_that_some_reader_takes_for_one_go_too() -> None:
+    content = of(b"Message-ID: <a@x>\r\n", b"Message-ID\x0b: <b@x>\r\n")
+    block = under(read_header(content), OURS)
+    assert bytes(block.content) == b"References: <a@x>\r\n <b@x>\r\nFrom: a@x\r\nMessage-ID: %s\r\n\r\n" % OURS
 
 
 def test_without_any_there_is_ours_and_nothing_to_refer_to() -> None:
