@@ -161,7 +161,7 @@ def _came_in_plain(record: Record) -> bool:
 
 
 def _sighting(record: Record) -> Sighting:
-    value = (record.message_id or "").encode("utf-8", "surrogatepass")
+    value = (record.message_id or "")[:1000].encode("utf-8", "surrogatepass")
     return Sighting(frozenset(islice(names([value]), NAMES)), record.received_at)
 
 

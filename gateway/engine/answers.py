@@ -21,6 +21,8 @@ from gateway.smime.open import root_layer
 
 NAMES = 2000
 """Names that are looked at of one kind of field: the last, where an answer has what it answers."""
+OWN_FIELDS, OWN_SIZE = 10, 4096
+"""First and last Message-ID fields of one mail that are looked at, and octets of each."""
 KEPT = 50
 """Names of one mail, as it came, that are remembered."""
 NESTED = 3
@@ -35,7 +37,9 @@ def record_name(record_id: str) -> str:
 
 def names_in(header: Header, *fields: str) -> frozenset[str]:
     """Return the names in all fields called so, and in the mail's own Message-ID."""
-    found = set(deque(names(map(header.value, own_fields(header))), NAMES))
+    own = own_fields(header)
+    values = [header.value(field)[:OWN_SIZE] for field in (own[:OWN_FIELDS] + own[-OWN_FIELDS:])]
+    found = set(deque(names(values), NAMES))
     for name in fields:
         found.update(deque(names(map(header.value, header.named(name))), NAMES))
     return frozenset(found)

@@ -57,7 +57,7 @@ def names(values: Iterable[bytes]) -> Iterator[str]:
             for piece in pieces:
                 # Prose around ids in brackets ("Your message of Monday <id>") names nothing.
                 words = [word for word in piece.split() if "@" in word or len(pieces) == 1]
-                for word in (piece, *words):
+                for word in dict.fromkeys((piece, *words)):
                     yield from _reduced(word)
 
 
@@ -75,6 +75,10 @@ def _readings(value: bytes) -> Iterable[str]:
 def _reduced(word: str) -> Iterator[str]:
     """Yield what is left of a word, as it is, as it survives where only ASCII does, and where it is cut."""
     text = "".join(word.translate(_UNSEEN).split()).strip(",;").lower()
+    if len(text) <= CUT and text.isascii() and "?" not in text:
+        if text:
+            yield text
+        return
     plain = text.encode("ascii", "ignore").decode().replace("?", "")
     for name in dict.fromkeys((text, plain, text[:CUT], plain[:CUT])):
         if name:
