@@ -23,6 +23,7 @@ from gateway.log import log_record, logger
 from gateway.lookup import Fetch
 from gateway.mail.message_id import names
 from gateway.metrics import ERRORS, STAGES, Kind, Stage, count_record
+from gateway.pki.need import LEGACY
 from gateway.reply import Reply
 from gateway.store import Store, open_store
 from gateway.store.replies import Sighting
@@ -55,6 +56,8 @@ class Desk:
         self.engine: Engine = engine
         self._options = options
         self._fetching.renew(options)
+        if options.algorithms.accept_legacy:
+            self.store.held.wake(LEGACY)
         self._keeper = Keeper(options, self.store)
         self._learner = Learner(options, self.store)
 

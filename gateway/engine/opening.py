@@ -44,8 +44,9 @@ from gateway.smime.finding import (
     status_of,
     verdict,
 )
-from gateway.smime.layer import Layer
-from gateway.smime.open import CMS_TYPES, SignedLayer, claimed_kind, layer_name, read_layer
+from gateway.smime.frame import check_opaque
+from gateway.smime.layer import CMS_TYPES, Layer
+from gateway.smime.open import SignedLayer, claimed_kind, layer_name, read_layer
 from gateway.smime.protected import Protected, read_protected
 
 MAX_LAYERS = 5
@@ -183,7 +184,7 @@ class Opener:
                 opened.layers.append(layer_name(layer))
                 if isinstance(layer, SignedLayer):
                     signed.append(layer)
-                    entity = self._signed_alone(entity, opened) or layer.part or self._carried(layer, opened)
+                    entity = self._signed_alone(entity, opened) or layer.part or self._carried(layer, entity, opened)
                     continue
                 entity = self._unwrapped(layer, opened, recipients, at, access, operations)
                 if isinstance(layer, Enveloped):
@@ -213,11 +214,13 @@ class Opener:
         part = sole_content(entity) if self.open_clear and entity is opened.standing else None
         return None if part is None else _put(opened, as_entity(part))
 
-    def _carried(self, layer: SignedLayer, opened: Opened) -> Entity:
-        """Return the content of an opaque signature."""
+    def _carried(self, layer: SignedLayer, entity: Entity, opened: Opened) -> Entity:
+        """Return the content of the opaque signature that ``entity`` is. Raises ``Malformed``, ``LimitExceeded``."""
         inner = as_entity(layer.content)
         if self.open_opaque and layer.replaceable:
             return _put(opened, inner)
+        if layer.replaceable:
+            check_opaque(entity)
         return read_entity(inner)
 
     def _unwrapped(

@@ -10,6 +10,7 @@ still be judged, and a mail is sent rather than lost. Only bare line ends are me
 hold any (row SMT-02).
 """
 
+import re
 from collections.abc import Iterator
 
 from gateway.errors import Malformed
@@ -17,6 +18,8 @@ from gateway.mail.canonical import has_long_line
 from gateway.mail.entity import IDENTITY, Entity, read_entity
 from gateway.mail.recoding import BARE_RETURN, Pieces, declares_8bit, is_container, is_exact, is_protected, recoded
 from gateway.mail.transfer import Buffer, decode
+
+_BARE_FEED = re.compile(rb"\n(?<!\r\n)")
 
 
 def with_crlf(content: Buffer) -> bytes:
@@ -53,7 +56,7 @@ def _converted(content: bytes) -> bytes:
 
 
 def _has_bare_line_end(content: bytes) -> bool:
-    return not content.count(b"\n") == content.count(b"\r") == content.count(b"\r\n")
+    return _BARE_FEED.search(content) is not None or BARE_RETURN.search(content) is not None
 
 
 def _pieces(content: bytes) -> Iterator[tuple[bytes, bool]]:

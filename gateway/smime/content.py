@@ -16,6 +16,7 @@ from gateway.errors import LimitExceeded
 from gateway.mail.canonical import has_long_line
 from gateway.mail.entity import Entity
 from gateway.mail.header import HEADER_LIMIT, Content, Field, Header, edit, read_header
+from gateway.mail.recoding import BARE_RETURN
 from gateway.mail.transfer import Buffer, encode_base64, encode_quoted_printable, is_exact_base64
 from gateway.mail.transport import fit, with_crlf
 from gateway.smime.open import is_smime
@@ -30,10 +31,8 @@ NOTICE_LIMIT = 400
 """Octets of what tells readers without MIME what they see."""
 
 _EMPTY_LINE = re.compile(rb"\A\r?\n")
-_END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
-_CONTENT_FIELD = re.compile(rb"^content-", re.IGNORECASE | re.MULTILINE)
 _CONTROL_IN_FIELD = re.compile("(?!\r\n)[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+_CONTROLS = bytes({*range(32), 127} - set(b"\t\r\n\f"))
 _BLANK_LINE = re.compile(rb"(?<=\n)[ \t]++\r?\n")
 _NOTICE = re.compile(rb"mime|signed", re.IGNORECASE)
 _ATTACHED = (
@@ -48,18 +47,37 @@ def as_entity(content: Buffer) -> bytes:
     octets = bytes(content)
     if start := _EMPTY_LINE.match(octets):
         return _text(octets[start.end() :])
-    if _is_usable(octets):
+    end = _header_end(octets)
+    if _is_usable(octets, end):
         return with_crlf(octets)
-    end = _END_OF_HEADER.search(octets)
-    if _CONTENT_FIELD.search(octets, 0, end.start() if end else len(octets)) or _CONTROL.search(octets):
+    if _begins_field(octets[:end]) or _holds_control(octets):
         return _ATTACHED + encode_base64(octets)
     return _text(octets)
 
 
-def _is_usable(content: bytes) -> bool:
-    """Whether ``content`` begins with a MIME header that all readers take for the same one, and an empty line."""
-    end = _END_OF_HEADER.search(content, 0, HEADER_LIMIT)
-    block = _unified(content[: end.end()]) if end else b""
+def _header_end(content: bytes) -> int | None:
+    """Return where the first empty line begins; None: there is none."""
+    for reach in (HEADER_LIMIT, len(content)):
+        found = [place for line in (b"\n\n", b"\n\r\n") if (place := content.find(line, 0, reach)) >= 0]
+        if found:
+            return min(found) + 1
+    return None
+
+
+def _begins_field(block: bytes) -> bool:
+    """Whether a line is or would be a Content-* field."""
+    return b"\ncontent-" in b"\n" + block.lower()
+
+
+def _holds_control(octets: bytes) -> bool:
+    return len(octets.translate(None, _CONTROLS)) != len(octets)
+
+
+def _is_usable(content: bytes, end: int | None) -> bool:
+    """Whether what stands before the empty line at ``end`` is a MIME header that all readers take for the same one."""
+    if end is None or end > HEADER_LIMIT:
+        return False
+    block = _unified(content[:end]) + b"\r\n"
     try:
         header = read_header(block)
     except LimitExceeded:
@@ -79,7 +97,7 @@ def is_clean(fields: Content) -> bool:
 def _text(octets: bytes) -> bytes:
     """Return text of any charset as an entity; every octet stays but for a bare LF, which is a line end."""
     encoding, body = "8bit", octets
-    if _CONTROL.search(octets) or octets.replace(b"\r\n", b"").count(b"\r"):
+    if _holds_control(octets) or BARE_RETURN.search(octets):
         encoding, body = "quoted-printable", encode_quoted_printable(octets, binary=True)
     else:
         body = _unified(octets)

@@ -215,16 +215,27 @@ def over_ciphertext_only(signatures: Iterable[SignerFinding]) -> SignatureFindin
 
 def _people(signatures: Iterable[SignerFinding]) -> list[list[SignerFinding]]:
     """Return the signatures of each signer, the best first: certificates that share an address are one signer's."""
-    people: list[tuple[frozenset[str], list[SignerFinding]]] = []
-    for signature in signatures:
-        addresses = frozenset(map(folded, signature.addresses))
-        same = [one for one in people if not addresses.isdisjoint(one[0])]
-        joined = (
-            addresses.union(*(known for known, _ in same)),
-            [*(found for _, one in same for found in one), signature],
-        )
-        people = [one for one in people if one not in same] + [joined]
-    return [sorted(found, key=_weight, reverse=True) for _, found in people]
+    found = list(signatures)
+    same = list(range(len(found)))
+    first: dict[str, int] = {}
+    alike: dict[tuple[str, ...], int] = {}
+
+    def one(number: int) -> int:
+        while same[number] != number:
+            same[number] = number = same[same[number]]
+        return number
+
+    for number, signature in enumerate(found):
+        known = alike.setdefault(signature.addresses, number) if signature.addresses else number
+        if known != number:
+            same[number] = one(known)
+            continue
+        for address in map(folded, signature.addresses):
+            same[one(number)] = one(first.setdefault(address, number))
+    people: dict[int, list[SignerFinding]] = {}
+    for number, signature in enumerate(found):
+        people.setdefault(one(number), []).append(signature)
+    return [sorted(signatures, key=_weight, reverse=True) for signatures in people.values()]
 
 
 def _weight(signer: SignerFinding) -> int:

@@ -9,15 +9,15 @@ Linear: every expression is possessive, and the lines like a delimiter are found
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import islice
 from typing import NamedTuple
 
 from gateway.errors import Malformed
 from gateway.mail.entity import BOUNDARY_LIMIT, IDENTITY, Entity
 from gateway.mail.header import Field, Header
+from gateway.smime.layer import CMS_TYPES, SIGNATURE_TYPES
 
-SIGNATURE_TYPES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature"})
 UNLABELLED = "application/octet-stream"
 
 _BLANK = rb"(?: |\r?\n[ \t]++)*+"
@@ -30,6 +30,7 @@ _PARAMETER = re.compile(
 )
 _END = re.compile(_BLANK + rb";?+ *+(?:\r?\n)?+\Z")
 _CLOSED = re.compile(rb"(?:" + _TOKEN + rb"|" + _QUOTED + rb")\Z")
+_PARTED = re.compile(rb"[ ;]")
 _EXTENDED = re.compile(rb"[*'%]")
 """What a token may hold (RFC 2045 §5.1) and a value in the words of RFC 2231 §7 may not."""
 _PRINTABLE = re.compile(rb"(?:[ -~]|\r?\n[ \t]++(?=[!-~]))*+(?:\r?\n)?+\Z")
@@ -69,7 +70,15 @@ def check_frame(entity: Entity) -> None:
     part, signature = entity.children
     if entity.encoding not in IDENTITY and not all(map(_is_encoded, part.walk())):
         raise Malformed("multipart/signed: a transfer encoding that a part without its own may take over")
-    _check_signature(signature)
+    _check_object(signature, "the signature part", SIGNATURE_TYPES, (b".p7s",))
+
+
+def check_opaque(entity: Entity) -> None:
+    """Check an opaque signature that stays as it is: no reader may show it, or what stands beside it, as a text.
+
+    Raises ``Malformed``, whose text names the condition that does not hold.
+    """
+    _check_object(entity, "the opaque signature", CMS_TYPES, _NAME_ENDS)
 
 
 def _is_encoded(part: Entity) -> bool:
@@ -112,21 +121,22 @@ def _plain(header: Header, field: Field, where: str) -> _Value:
 
 def _boundary(root: _Value) -> bytes:
     """Return the boundary where nobody can read another one."""
-    values = [value for name, value in root.parameters if name == b"boundary"]
     others = [(name, value) for name, value in root.parameters if name != b"boundary"]
-    if len(values) != 1:
-        raise Malformed(f"multipart/signed: {len(values)} parameters boundary")
+    if len(others) != len(root.parameters) - 1:
+        raise Malformed(f"multipart/signed: {len(root.parameters) - len(others)} parameters boundary")
     if any(b"boundary" in name or b"boundary" in value.lower() for name, value in others):
         raise Malformed("multipart/signed: the word boundary stands in another parameter")
-    boundary = values[0].strip(b'"')
-    if not _CLOSED.match(values[0]) or (boundary == values[0] and _EXTENDED.search(boundary)):
+    values = [value for _, value in root.parameters]
+    if not all(map(_CLOSED.match, values)) and any(map(_PARTED.search, values)):
+        raise Malformed("multipart/signed: a blank or semicolon in a value, and one that has to be quoted and is not")
+    (written,) = (value for name, value in root.parameters if name == b"boundary")
+    boundary = written.strip(b'"')
+    if not _CLOSED.match(written) or (boundary == written and _EXTENDED.search(boundary)):
         raise Malformed("multipart/signed: a boundary that has to be quoted and is not")
     if not _BOUNDARY.match(boundary):
         raise Malformed("multipart/signed: a boundary with octets or blanks that readers take in different ways")
     if len(boundary) > BOUNDARY_LIMIT:
         raise Malformed(f"multipart/signed: a boundary longer than {BOUNDARY_LIMIT} octets")
-    if b" " in boundary and not all(_CLOSED.match(value) for _, value in others):
-        raise Malformed("multipart/signed: a boundary with a blank beside a value that is not quoted")
     return boundary
 
 
@@ -162,15 +172,15 @@ def _lines_beginning(entity: Entity, delimiter: bytes) -> Iterator[int]:
         position = found.end()
 
 
-def _check_signature(part: Entity) -> None:
-    """The second part is a signature for everybody: no reader shows it as a text."""
-    where, header = "the signature part", part.header
+def _check_object(part: Entity, where: str, labels: Container[str], ends: tuple[bytes, ...]) -> None:
+    """A CMS object for everybody: by one of ``labels``, or none and a name with one of ``ends``."""
+    header = part.header
     values = _values(header, where)
     names = [name.lower() for value in values for name in (*value.named(b"name"), *value.named(b"filename"))]
     if not all(name.endswith(_NAME_ENDS) for name in names):
         raise Malformed(f"{where}: a name that does not end in .p7s, .p7m or .p7c")
     label = values[0].kind.decode()
-    if label not in SIGNATURE_TYPES and not (label == UNLABELLED and any(name.endswith(b".p7s") for name in names)):
+    if label not in labels and not (label == UNLABELLED and any(name.endswith(ends) for name in names)):
         raise Malformed(f"{where}: it is labelled {label}")
     if values[0].named(b"boundary"):
         raise Malformed(f"{where}: it has a boundary")

@@ -3,6 +3,11 @@
 import re
 from enum import StrEnum
 
+CMS_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+"""Labels of a CMS object that stands alone."""
+SIGNATURE_TYPES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature"})
+"""Labels of a signature beside its content."""
+
 _BASE64_SEQUENCE = re.compile(rb"\s*+M[A-Za-z0-9+/]")
 """How the base64 text of a BER SEQUENCE begins (0x30 is ``M``)."""
 

@@ -18,9 +18,8 @@ from gateway.errors import Malformed
 from gateway.mail.entity import IDENTITY, Entity, decoded_body, read_entity
 from gateway.mail.header import Field, Header, edit
 from gateway.smime.frame import check_frame
-from gateway.smime.layer import Layer, may_be_cms
+from gateway.smime.layer import CMS_TYPES, Layer, may_be_cms
 
-CMS_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _SIGNATURE = re.compile(rb"pkcs-?7-?sig|\.p7s", re.IGNORECASE)
 
 

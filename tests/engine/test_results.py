@@ -7,7 +7,7 @@ from authres import AuthenticationResultsHeader
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.engine.mark import Sealer
+from gateway.engine.mark import Sealer, Stamp
 from gateway.engine.results import PROTECTED_SUBJECT, VALUE_LIMIT, _quoted, forged_fields, result_fields
 from gateway.mail.address import folded
 from gateway.mail.header import read_header
@@ -180,6 +180,15 @@ def test_a_better_signature_of_the_same_signer_makes_up_for_a_worse_one() -> Non
     assert over_ciphertext_only([old, new]).reasons == (Reason.PARTIAL,)
 
 
+def test_signers_are_told_apart_however_many_they_are() -> None:
+    """One certificate that holds everybody's address makes them one; the work stays proportional to the addresses."""
+    names = tuple(f"{number}@example.com" for number in range(1000))
+    apart = [SignerFinding((Reason.EXPIRED,), addresses=(name,)) for name in names]
+    assert len(verdict([*apart, *apart]).signers) == 1000
+    finding = verdict([*apart, SignerFinding((), addresses=names), *apart])
+    assert (finding.status, len(finding.signers), len(finding.others)) == (Status.PASS, 1, 2000)
+
+
 def test_our_fields_fit_into_what_a_door_leaves_for_them(authority: Authority) -> None:
     """However many signers, whatever their certificates say: an inbound door never answers 552 for our fields."""
     certificate = replace(authority.leaf("a@example.com").certificate, issuer='"' * 5000, serial=1 << 20_000)
@@ -190,7 +199,9 @@ def test_our_fields_fit_into_what_a_door_leaves_for_them(authority: Authority) -
     for finding in (verdict(many), verdict(many[:1])):
         fields = result_fields(OURS, "0123", finding, EncryptionFinding(), "4567")
         subject = subject_field(PROTECTED_SUBJECT, "x" * SUBJECT_LIMIT)
-        seal = Sealer(b"k" * 32, (OURS,)).seal(read_header(b"".join(fields)), memoryview(b""))
+        seal = Sealer(b"k" * 32, (OURS,)).seal(
+            read_header(b"".join(fields)), memoryview(b""), Stamp(1 << 40, 1 << 30, 9)
+        )
         assert sum(map(len, (*fields, subject, seal))) < FIELDS
         assert parsed(fields).results[0].reason == "untrusted"
 

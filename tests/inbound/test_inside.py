@@ -7,13 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gateway.engine.inbound import InboundRules
-from gateway.engine.transaction import Outcome
+from gateway.engine.redelivery import as_answer
+from gateway.engine.transaction import Outcome, Verdict
 from gateway.mail.header import read_header
+from gateway.milter.edits import edits
 from tests.authority import Issued
 from tests.inbound import made
-from tests.inbound.made import ALICE, MALLORY, Desk, mail, multipart, p7m, signed, words
+from tests.inbound.made import ALICE, MALLORY, TEXT, Desk, mail, multipart, p7m, signed, words
+from tests.milter.model import apply
 from tests.openssl import openssl
 
 Wrap = Callable[[bytes], bytes]
@@ -81,6 +86,52 @@ def test_what_a_script_encrypts_is_readable(desk: Desk, tmp_path: Path, text: by
     if found.get_content_type() == "text/plain":
         payload, text = payload.replace(b"\r\n", b"\n"), text.replace(b"\r\n", b"\n")
     assert payload == text
+
+
+def test_a_bare_cms_object_inside_is_a_layer(desk: Desk, alice: Issued) -> None:
+    """Content decides: ``openssl cms -sign -outform DER | openssl cms -encrypt``."""
+    bare = made.signature(TEXT, alice, opaque=True)
+    outcome = desk.receive(mail(made.encrypted(bare, desk.certificate)))
+    assert words(outcome) == ("pass", "decrypted")
+    assert bytes(outcome.deliveries[0].content).endswith(b"\r\n\r\n" + made.CANARY + b"\r\n")
+
+
+PIECE = st.sampled_from(
+    [
+        *(b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"\0", b"\xff", "ü".encode(), b" ", b"\t", b"x" * 999, b"--b", b"--b--"),
+        *(b"Content-Type: text/plain", b"Content-Type: multipart/mixed; boundary=b", b"Content-Type: message/rfc822"),
+        *(
+            b"Content-Transfer-Encoding: binary",
+            b"; hp=cipher",
+            b"Subject: ",
+            b"=?utf-8?q?=0D?=",
+            b"From: a@b",
+            b"MIIB",
+        ),
+        *(b"Content-Type: application/pkcs7-mime", b"Content-Type: multipart/signed; boundary=b", b"Content-Type: ;"),
+        *(b"Content-Type: @", b"Content-Transfer-Encoding: base64", b"a: @", b"@"),
+    ]
+)
+LONG = b"; a=b" * 14_000
+OCTETS = st.binary(max_size=100) | st.lists(PIECE, max_size=10).map(b"".join)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=OCTETS, encrypt=st.booleans(), clear=st.booleans())
+def test_nothing_inside_is_an_error(desk: Desk, alice: Issued, content: bytes, encrypt: bool, clear: bool) -> None:
+    """DEC-07: whatever a key produced, it goes on as anything else does, and no bug of ours shows."""
+    desk.open_clear = clear
+    content = content.replace(b"@", LONG)
+    entity = made.encrypted(content, desk.certificate) if encrypt else made.opaque(content, alice)
+    outcome = desk.receive(hidden(entity))
+    assert outcome.verdict is Verdict.RELAY
+    assert outcome.facts["signature"]["reason"] != "internal"
+    (delivery,) = outcome.deliveries
+    assert delivery.recode is not None
+    for sent in (bytes(delivery.content), bytes(delivery.recode(delivery.content))):
+        assert b"\n" not in sent.replace(b"\r\n", b"")
+        assert b"\r" not in sent.replace(b"\r\n", b"")
+        assert desk.receive(sent).facts.get("pass_of") == "0123"
 
 
 # the Subject
@@ -324,3 +375,31 @@ def test_a_layer_inside_a_clear_signature_is_replaced_by_the_innermost_content(
     }[layer]()
     outcome = desk.receive(mail(signed(inner, alice)))
     assert bytes(outcome.deliveries[0].content).endswith(b"\r\n\r\n" + made.CANARY + b"\r\n")
+
+
+# what else happens to such mail
+
+
+def test_the_subject_of_a_message_that_is_delivered_again(desk: Desk, alice: Issued) -> None:
+    held = as_answer(hidden(signed(HP, alice)), "<again@gw.example.org>", auto_submitted=False)
+    outcome = desk.receive(held)
+    assert subjects(outcome) == ([SUBJECT], None)
+    assert read(outcome)["In-Reply-To"] == "<7@example.com>"
+
+
+@pytest.mark.parametrize("outer", ["[...]", "", None])
+@pytest.mark.parametrize("second", [(), ("Subject: second",)])
+def test_a_mail_server_can_bring_the_subject_about(
+    desk: Desk, alice: Issued, outer: str | None, second: tuple[str, ...]
+) -> None:
+    """SMT-13: as edits of the message it holds, folded Subjects too."""
+    payload = HP.replace(SUBJECT.encode(), b"Invoice " + b"long " * 40 + b"4711")
+    for entity in (signed(payload, alice), made.encrypted(signed(payload, alice), desk.certificate)):
+        before = hidden(entity, outer).replace(
+            b"Message-ID", "".join(f"{line}\r\n" for line in second).encode() + b"Message-ID"
+        )
+        outcome = desk.receive(before, can_split=False)
+        after = bytes(outcome.deliveries[0].content)
+        assert words(outcome)[0] == "pass"
+        assert len(read(outcome).get_all("Subject", [])) == 1
+        assert apply(before, after, edits(before, after)) == after

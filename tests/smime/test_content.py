@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gateway.mail.header import read_header
+from gateway.mail.header import HEADER_LIMIT, read_header
 from gateway.mail.transport import seven_bit
 from gateway.smime.content import PROMOTED, as_entity, put_in_place
 from tests.mail.mime import leaf_bodies
@@ -102,6 +102,19 @@ def test_what_begins_like_a_header_and_is_none_is_attached_whole(head: bytes) ->
 def test_a_header_without_its_empty_line_is_none() -> None:
     read = delivered(b"Content-Disposition: please\r\nPIN: 4711\r\n")
     assert payload(read) == b"Content-Disposition: please\r\nPIN: 4711\r\n"
+
+
+@pytest.mark.parametrize("room", range(-4, 5))
+@pytest.mark.parametrize("ending", [b"\r\n", b"\n"])
+def test_a_header_about_as_long_as_a_header_may_be(room: int, ending: bytes) -> None:
+    """LIM-01: it is read, or it is content; nothing in between fails."""
+    line = b"a: " + b"w" * (1000 - 3 - len(ending)) + ending
+    head = b"Content-Type: text/html" + ending
+    lines = line * ((HEADER_LIMIT - len(head) + room) // 1000)
+    rest = HEADER_LIMIT + room - len(head) - len(lines) - len(ending) - 3
+    content = head + lines + b"a: " + b"w" * rest + ending * 2 + b"Text\r\n"
+    read = delivered(content)
+    assert payload(read) == (b"Text\r\n" if read.get_content_type() == "text/html" else content)
 
 
 def test_seven_fields_are_promoted_and_no_other() -> None:
