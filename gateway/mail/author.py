@@ -59,8 +59,8 @@ def sole_mailbox(value: bytes, *, fold: bool = True) -> tuple[str, bool]:
     if "=?" in text:
         if "=?" in without_words(text):
             raise Malformed("an encoded word is broken or in an unusual charset")
-        for joined in (True, False):
-            names_other |= reading.shows_other(reading.decoded(pieces(text, joined=joined), strict=names_other))
+        for reading_of in dict.fromkeys(tuple(pieces(text, joined=joined)) for joined in (True, False)):
+            names_other |= reading.shows_other(reading.decoded(reading_of, strict=names_other))
         reading.check_octets(text)
     return reading.own, names_other
 
