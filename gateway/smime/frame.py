@@ -30,6 +30,7 @@ _PARAMETER = re.compile(
 )
 _END = re.compile(_BLANK + rb";?+ *+(?:\r?\n)?+\Z")
 _CLOSED = re.compile(rb"(?:" + _TOKEN + rb"|" + _QUOTED + rb")\Z")
+_PARTED = re.compile(rb"[ ;]")
 _EXTENDED = re.compile(rb"[*'%]")
 """What a token may hold (RFC 2045 §5.1) and a value in the words of RFC 2231 §7 may not."""
 _PRINTABLE = re.compile(rb"(?:[ -~]|\r?\n[ \t]++(?=[!-~]))*+(?:\r?\n)?+\Z")
@@ -120,21 +121,22 @@ def _plain(header: Header, field: Field, where: str) -> _Value:
 
 def _boundary(root: _Value) -> bytes:
     """Return the boundary where nobody can read another one."""
-    values = [value for name, value in root.parameters if name == b"boundary"]
     others = [(name, value) for name, value in root.parameters if name != b"boundary"]
-    if len(values) != 1:
-        raise Malformed(f"multipart/signed: {len(values)} parameters boundary")
+    if len(others) != len(root.parameters) - 1:
+        raise Malformed(f"multipart/signed: {len(root.parameters) - len(others)} parameters boundary")
     if any(b"boundary" in name or b"boundary" in value.lower() for name, value in others):
         raise Malformed("multipart/signed: the word boundary stands in another parameter")
-    boundary = values[0].strip(b'"')
-    if not _CLOSED.match(values[0]) or (boundary == values[0] and _EXTENDED.search(boundary)):
+    values = [value for _, value in root.parameters]
+    if not all(map(_CLOSED.match, values)) and any(map(_PARTED.search, values)):
+        raise Malformed("multipart/signed: a blank or semicolon in a value, and one that has to be quoted and is not")
+    (written,) = (value for name, value in root.parameters if name == b"boundary")
+    boundary = written.strip(b'"')
+    if not _CLOSED.match(written) or (boundary == written and _EXTENDED.search(boundary)):
         raise Malformed("multipart/signed: a boundary that has to be quoted and is not")
     if not _BOUNDARY.match(boundary):
         raise Malformed("multipart/signed: a boundary with octets or blanks that readers take in different ways")
     if len(boundary) > BOUNDARY_LIMIT:
         raise Malformed(f"multipart/signed: a boundary longer than {BOUNDARY_LIMIT} octets")
-    if b" " in boundary and not all(_CLOSED.match(value) for _, value in others):
-        raise Malformed("multipart/signed: a boundary with a blank beside a value that is not quoted")
     return boundary
 
 

@@ -79,8 +79,11 @@ class Copy:
         if not hop.over:
             await hop.reset()
         if self.answer is None:
-            await self.prepare()
-            await self.commit()
+            try:
+                await self.prepare()
+                await self.commit()
+            finally:
+                self.abandon()
 
     async def prepare(self) -> None:
         """Bring it to its final dot in a transaction of its own, unless something speaks against it."""

@@ -245,6 +245,62 @@ def test_sig_01_a_root_that_readers_take_apart_in_two_ways(
     assert bytes(outcome.deliveries[0].content).endswith(content)
 
 
+@pytest.mark.parametrize(
+    ("changes", "detail"),
+    [
+        ([(b"boundary=s", b"boundary=s; boundary=z")], "multipart/signed: 2 parameters boundary"),
+        ([(b"pkcs7-signature\r\n", b"pkcs7-signature; name=bill.html\r\n")], "the signature part: a name"),
+        (
+            [(b"pkcs7-signature", b"xpkcs7signature")] * 2,
+            "the signature part: it is labelled application/xpkcs7signature",
+        ),
+        (
+            [(b"pkcs7-signature\r\n", b"octet-stream\r\n")],
+            "the signature part: it is labelled application/octet-stream",
+        ),
+        ([(b"--s--", b"--s\r\n\r\nScanned.\r\n--s--")], "multipart/signed: 3 parts"),
+    ],
+    ids=["boundary", "name", "odd type", "no type", "scanned"],
+)
+def test_sig_01_the_record_says_what_is_wrong_with_a_frame(
+    desk: Desk, alice: Issued, changes: list[tuple[bytes, bytes]], detail: str
+) -> None:
+    """SIG-01: bare, in an envelope, in an opaque signature and in another clear one; never unsigned."""
+    frame = signed(TEXT, alice)
+    for old, new in changes:
+        assert old in frame
+        frame = frame.replace(old, new, 1)
+    for entity in (
+        frame,
+        made.encrypted(frame, desk.certificate),
+        made.opaque(frame, alice),
+        signed(frame, alice, boundary="t"),
+    ):
+        outcome = desk.receive(mail(entity))
+        assert words(outcome)[0] == "neutral malformed"
+        assert outcome.facts["signature"]["detail"].startswith(detail)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"application/pkcs7-signature\r\n", b'application/octet-stream; name="smime.p7s"\r\n'),
+        (b'; protocol="application/pkcs7-signature"', b""),
+        (b"Content-Type: multipart", b"Content-Transfer-Encoding: raw\r\nContent-Type: multipart"),
+        (b"Content-Type: multipart", b"Content-Transfer-Encoding: quoted-printable\r\nContent-Type: multipart"),
+        (b"pkcs7-signature\r\n", b"x-pkcs7-signature\r\n"),
+    ],
+    ids=["octet-stream", "no protocol", "raw", "quoted-printable", "old"],
+)
+def test_sig_01_sloppy_labels_are_forgiven(desk: Desk, alice: Issued, old: bytes, new: bytes) -> None:
+    """SIG-01: what no reader takes in another way."""
+    text = b"Content-Transfer-Encoding: 7bit\r\n" + TEXT
+    frame = signed(text, alice).replace(old, new, 1)
+    assert new in frame
+    assert desk.words(mail(frame)) == ("pass", "none")
+    assert desk.words(mail(made.encrypted(frame, desk.certificate))) == ("pass", "decrypted")
+
+
 @pytest.mark.parametrize("line", [b"Dear helpdesk, please pay.\r\n", b"Dear : please pay.\r\n", b"From nobody\r\n"])
 def test_sig_09_a_header_that_readers_end_in_two_places(desk: Desk, alice: Issued, line: bytes) -> None:
     """SIG-09, SIG-01: a line that is no field ends the header for some: what follows it is text to them."""

@@ -88,6 +88,7 @@ def test_one_author(value: str | bytes) -> None:
         '"mallory@evil" <alice@x.org>',
         "alice@x.org (mallory@evil.org)",
         "Alice (old: mallory@evil.org) <alice@x.org>",
+        "Dr. Alice (mallory@evil.org) <alice@x.org>",
         f'{words("Jörg")} "mallory@evil.org" <alice@x.org>',
         f'"{words("Jörg")} mallory@evil.org" <alice@x.org>',
         '"alice@x.org, mallory@evil.org" <alice@x.org>',
@@ -133,6 +134,7 @@ def test_another_address_in_plain_text_is_text_and_is_told(value: str) -> None:
         '"Mallory <mallory@evil.org" <alice@x.org>',
         "alice@x.org (<mallory@evil.org>)",
         '"mallory\\@evil.org" <alice@x.org>',
+        '"alice@x.org\\.evil" <alice@x.org>',
         '"x\\" <mallory@evil.org>, \\"" <alice@x.org>',
         '"x\\"y" "mallory@evil.org" <alice@x.org>',
         "alice@x.org (a\\)mallory@evil.org)",
@@ -145,6 +147,7 @@ def test_another_address_in_plain_text_is_text_and_is_told(value: str) -> None:
         f'{words(chr(34))} "Per conto di: mallory@evil.org" <alice@x.org>',
         f'"{words("x" + chr(34) + " <")}mallory@evil.org" <alice@x.org>',
         '"x mallory@evil.org"J. <alice@x.org>',
+        "(mallory@evil.org) J.(x) <alice@x.org>",
         '"Jörg mallory@evil.org" <alice@x.org>'.encode("latin-1"),
     ],
 )

@@ -74,7 +74,7 @@ class Reader:
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         assert line, f"{self.name} ended: {message!r}"
-        answer: dict[str, list[list[str]]] = json.loads(line)
+        answer: dict[str, list[list[str]]] = json.loads(line.decode("utf-8", "replace"))
         return answer
 
 
