@@ -40,7 +40,7 @@ def import_command(
     whose: Whose | None,
     as_json: bool,
 ) -> None:
-    """Import what FILEs hold: PEM, DER, PKCS#7, PKCS#12; keys, certificates and CRLs in any order."""
+    """Import what FILEs hold: PEM, DER, base64, PKCS#7, PKCS#12, signed mail; keys, certificates and CRLs."""
     if no_trust and trust_cas:
         raise click.UsageError("--no-trust and --trust-cas contradict one another")
     options = ImportOptions(

@@ -208,6 +208,7 @@ def _facts(submission: Submission, decision: Decision, algorithms: Algorithms) -
         "signature": {
             "status": "signed" if decision.signed and made else "not-signed",
             "reason": decision.sign_reason,
+            "detail": question.fault,
             "signers": [_signer(decision.signer.certificate, algorithms)] if decision.signer and made else [],
         },
         "encryption": {

@@ -25,6 +25,7 @@ class Outline:
     """The parts of a certificate. ``body`` is what is signed; ``issuer``, ``subject`` and ``key`` are whole TLVs."""
 
     body: bytes
+    version: int
     serial: int
     issuer: bytes
     subject: bytes
@@ -44,8 +45,9 @@ def read_outline(certificate: bytes) -> Outline:
     if der.sequence(bytes(body.raw), *outside) != certificate:
         raise Malformed("the certificate is not DER")
     fields = Fields(body)
-    version = fields.optional(_VERSION)
-    if version is not None and version.only().integer() not in _VERSIONS:
+    written = fields.optional(_VERSION)
+    version = 0 if written is None else written.only().integer()
+    if version not in _VERSIONS:
         raise Malformed("the certificate is of a version that does not exist")
     serial = fields.take(INTEGER).integer()
     inside, issuer, validity, subject, key = (fields.take(SEQUENCE) for _ in range(5))
@@ -53,6 +55,7 @@ def read_outline(certificate: bytes) -> Outline:
     bare = x509.load_der_x509_certificate(der.sequence(der.sequence(*map(bytes, parts)), *outside))
     return Outline(
         body=bytes(body.raw),
+        version=version + 1,
         serial=serial,
         issuer=bytes(issuer.raw),
         subject=bytes(subject.raw),

@@ -102,7 +102,8 @@ class Copy:
             self._content_sent = self._hop.in_data
         if self.answer is not None:
             await self._close()
-            await self._once_more()
+            if await self._may_go_as_it_came():
+                await self.prepare()
 
     async def commit(self) -> None:
         """Send the final dot of what was prepared; does nothing for what was not."""
@@ -114,7 +115,9 @@ class Copy:
         except Fault as fault:
             hop.abandon()
             self.answer = unavailable(fault, self._transaction.id)
-        await self._once_more()
+        if await self._may_go_as_it_came():
+            await self.prepare()
+            await self.commit()
 
     def abandon(self) -> None:
         """Break off what was prepared and not committed."""
@@ -143,19 +146,18 @@ class Copy:
         answers = await hop.begin(xforward_lines(self._transaction.client, offers.xforward), lines)
         return next((answer for answer in answers if not accepted(answer)), None)
 
-    async def _once_more(self) -> None:
-        """Where content that a key was used for is refused, send it as it came; that answer counts."""
+    async def _may_go_as_it_came(self) -> bool:
+        """Whether content that a key was used for was refused, and the message as it came stands in its place now."""
         if not self._content_sent or self.answer is None or not self.answer.permanent:
-            return
+            return False
         try:
             replaced = await self._replaced()
         except Fault as fault:
             self.answer = unavailable(fault, self._transaction.id)
-            return
+            return False
         if replaced:
             self.answer = None
-            await self.prepare()
-            await self.commit()
+        return replaced
 
     async def _cut_down(self, hop: HopTransaction) -> None:
         """Have what grew too large by opening go as it came, before a word is said of it."""
