@@ -47,6 +47,8 @@ class Copy:
         self._hop: HopTransaction | None = None
         self._content_sent = False
         self._refused: list[Receipt] = []
+        self._unsealed = delivery
+        self._size = 0
 
     @property
     def committed(self) -> bool:
@@ -65,7 +67,7 @@ class Copy:
     @property
     def receipts(self) -> tuple[Receipt, ...]:
         """What the next hop said, first to what it refused of a private key's work, last to what counts."""
-        return (*self._refused, Receipt(self.delivery, str(self._pool.hop), self.answer))
+        return (*self._refused, Receipt(self.delivery, str(self._pool.hop), self.answer, self._size))
 
     async def deliver(self, hop: HopTransaction) -> None:
         """Deliver on ``hop``, the transaction opened while the client spoke, if that is the one it needs."""
@@ -89,6 +91,7 @@ class Copy:
         """Bring it to its final dot in a transaction of its own, unless something speaks against it."""
         self._content_sent = False
         try:
+            await self._seal()
             self._hop = hop = await begin(self._pool)
             await self._suit(hop.capabilities)
             await self._cut_down(hop)
@@ -121,6 +124,14 @@ class Copy:
         if self._hop is not None:
             self._hop.abandon()
             self._hop = None
+        if self._unsealed.seal is not None:
+            self.delivery = self._unsealed  # what was made for it alone is in memory no longer
+
+    async def _seal(self) -> None:
+        """Make the content of one of many copies, now that it is its turn."""
+        if self.delivery.seal is not None:
+            self.delivery = await asyncio.to_thread(self.delivery.ready)
+            self._size = len(self.delivery.content)
 
     async def _close(self) -> None:
         hop, self._hop = self._hop, None
