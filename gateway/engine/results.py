@@ -7,7 +7,6 @@ bind it; nothing unverified is reported as fact.
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from datetime import UTC
 from functools import lru_cache
 from itertools import pairwise
 
@@ -222,7 +221,7 @@ def _signature_words(finding: SignatureFinding) -> list[str]:
         if first.anchor is not None:
             words.append(f"anchor={_quoted(first.anchor.subject)}")
     if finding.status is Status.PASS and first is not None and first.signing_time is not None:
-        words.append(f"signed-at={first.signing_time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
+        words.append(f"signed-at={first.signing_time.isoformat(timespec='seconds').replace('+00:00', 'Z')}")
     return [*words, *finding.uncovered]
 
 
