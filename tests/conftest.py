@@ -8,9 +8,16 @@ from hypothesis import HealthCheck, settings
 
 from tests.authority import Authority
 
-# A shared machine may be slow at any moment; how long an example takes is not what these tests are about.
-settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("long", deadline=None, max_examples=5000, suppress_health_check=[HealthCheck.too_slow])
+# A shared machine may be slow at any moment; how long an example takes is not what these tests are about. Examples are
+# new in every run, in CI too, where hypothesis would repeat the same by itself; what fails prints how to repeat it.
+settings.register_profile(
+    "default",
+    deadline=None,
+    derandomize=False,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("long", settings.get_profile("default"), max_examples=5000)
 settings.load_profile("default")
 
 # Before anything imports gateway.metrics, as ``serve`` does it.

@@ -13,6 +13,7 @@ NEEDED = {
     NeedKind.RECIPIENT: "the private key of the certificate",
     NeedKind.SIGNER: "the certificate",
     NeedKind.ISSUER: "the CA certificate, trusted,",
+    NeedKind.SETTING: "setting",
 }
 name_argument = click.argument("name", metavar="ID")
 

@@ -65,11 +65,11 @@ def _transported(recipient: Recipient, key: PrivateKey, transport: KeyTransport,
         if transport.kind == "pkcs1v15":
             return substitute
         raise decrypt_failed() from error
-    if len(content_key) == size:
-        return content_key
     if transport.kind == "pkcs1v15":
-        return substitute
-    raise decrypt_failed()
+        return content_key if len(content_key) == size else substitute
+    if len(content_key) != size:
+        raise decrypt_failed()
+    return content_key
 
 
 def _agreed(

@@ -146,14 +146,15 @@ class Sealer:
         for found in header.fields:
             if found.name != SEAL.lower():
                 by_name.setdefault(found.name, []).append(found)
-        parts: dict[str, bytes] = {}
+        parts: dict[str, list[bytes]] = {}
         for name in sorted(by_name):
             for found in by_name[name]:
                 part = _part(name, found.start in ours)
                 if part is not None:
                     value = _exact(header, found)
-                    parts[part] = parts.get(part, b"") + b"%s:%d:%s\n" % (name.encode(), len(value), value)
-        return {**parts, BODY: sha256(text[: _end(text)]).digest()}
+                    parts.setdefault(part, []).append(b"%s:%d:%s\n" % (name.encode(), len(value), value))
+        joined = {part: b"".join(values) for part, values in parts.items()}
+        return {**joined, BODY: sha256(text[: _end(text)]).digest()}
 
     def _hints(self, parts: Mapping[str, bytes]) -> Iterator[str]:
         for part in PARTS:

@@ -1,4 +1,4 @@
-"""What would help a message that could not be opened or judged: something that is imported, or a human's decision."""
+"""What would help a message that could not be opened or judged: an import, a setting, or a human's decision."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,7 +6,7 @@ from gateway.cms.identity import Identity
 from gateway.engine.opening import Opened
 from gateway.engine.transaction import Hold
 from gateway.pki.names import rfc4514
-from gateway.pki.need import Need, NeedKind, by_key_id, by_serial, by_subject
+from gateway.pki.need import LEGACY, Need, NeedKind, by_key_id, by_serial, by_subject
 from gateway.reason import Reason
 from gateway.smime.finding import SignerFinding
 
@@ -18,6 +18,8 @@ def hold_of(opened: Opened) -> Hold | None:
     """Return what to keep the message for; None: nothing would change its result."""
     if opened.encryption.reason is Reason.KEY_REUSED:
         return Hold(Reason.KEY_REUSED, frozenset(), unreadable=True)
+    if opened.encryption.reason in (Reason.WEAK_ALGORITHM, Reason.WEAK_KEY):
+        return Hold(opened.encryption.reason, frozenset({LEGACY}), unreadable=True)
     if opened.wanted:
         needs = frozenset(_named(NeedKind.RECIPIENT, opened.wanted))
         return Hold(Reason.NO_KEY, needs, unreadable=True) if needs else None

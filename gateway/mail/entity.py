@@ -25,6 +25,8 @@ PARTS_LIMIT = 1000
 DEPTH_LIMIT = 20
 BOUNDARY_LIMIT = 70
 FALSE_DELIMITERS_LIMIT = 10_000
+HEADERS_LIMIT = 4 * 1024 * 1024
+"""Octets of all headers: they are read word by word, and cost a hundred times what bodies do."""
 
 IDENTITY = frozenset({"7bit", "8bit", "binary"})
 
@@ -67,7 +69,8 @@ class Entity:
 def read_entity(content: bytes, start: int = 0, end: int | None = None, *, header: Header | None = None) -> Entity:
     """Read the entity that is ``content[start:end]`` with everything below it; ``header``: its own, if at hand.
 
-    Raises ``LimitExceeded`` over 1,000 parts, 20 levels, 70 characters of boundary or the limits of the header.
+    Raises ``LimitExceeded`` over 1,000 parts, 20 levels, 70 characters of boundary, 4 MiB of headers or the limits of
+    one header.
     """
     return _Reading(content).entity(start, len(content) if end is None else end, 0, _PLAIN, header)
 
@@ -86,6 +89,7 @@ class _Reading:
     def __init__(self, content: bytes) -> None:
         self.content = content
         self.parts = 0
+        self.headers = 0
         self.false_delimiters = 0
 
     def entity(self, start: int, end: int, depth: int, default: ContentType, header: Header | None = None) -> Entity:
@@ -95,6 +99,9 @@ class _Reading:
         if depth > DEPTH_LIMIT:
             raise LimitExceeded(f"MIME structure: nested deeper than {DEPTH_LIMIT} levels")
         header = header or read_header(self.content, start, end)
+        self.headers += header.body - header.start
+        if self.headers > HEADERS_LIMIT:
+            raise LimitExceeded(f"MIME structure: more than {HEADERS_LIMIT} bytes of headers")
         kind, encoding = _content_type(header, default), _encoding(header)
         children: tuple[Entity, ...] = ()
         if kind.type.startswith("multipart/"):

@@ -18,10 +18,16 @@ from gateway.pki.certificate import (
     UnsupportedKey,
     key_facts,
 )
+from gateway.pki.names import same_name
 from gateway.reason import Reason
 
 LEGACY_RSA_BITS = 1024
 CURVES = NIST_CURVES | {"brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1"}
+
+_OLD_ROOT = (
+    "a root of version {}, which cannot say that it is an authority; import the authority's present root, or trust the"
+    " intermediate below it"
+)
 
 Refusal = tuple[Reason, str]
 """A reason code and one line: what is wrong and what to do."""
@@ -74,6 +80,8 @@ def _key_refusal(kind: str, size: int, curve: str | None, accept_legacy: bool) -
 def _address_refusal(certificate: Certificate, subject_email: str) -> Refusal | None:
     if mail_addresses(certificate, subject_email):
         return None
+    if certificate.version < 3 and same_name(certificate.subject_der, certificate.issuer_der):
+        return Reason.NO_ADDRESS, _OLD_ROOT.format(certificate.version)
     hint = "; addresses.subject_email: always accepts the one in its subject" if certificate.subject_addresses else ""
     return Reason.NO_ADDRESS, f"no usable e-mail address in the subjectAltName; ask for a mail certificate{hint}"
 

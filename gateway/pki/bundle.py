@@ -7,13 +7,12 @@ and checked for consistency. Whether an object may be stored is asked of ``accep
 Own because ``cryptography`` has one loader per form and stops at the first fault, where an administrator's file is of
 any form and each of its objects wants an answer.
 
-Standards: RFC 7468 and the older PEM (RFC 1421 headers), RFC 5280, RFC 5958, RFC 5652 §5 (certificates only),
-RFC 7292 (``pkcs12``). Not here: OpenSSH and PGP keys, Java key stores.
+Standards: RFC 7468 and the older PEM (RFC 1421 headers; ``armour``), RFC 5280, RFC 5958, RFC 5652 §5 (certificates
+only), RFC 7292 (``pkcs12``). Octets behind complete DER are ignored. Not here: OpenSSH and PGP keys, Java key stores,
+of which ``strangers`` says what they are.
 """
 
-import base64
 import re
-from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -25,8 +24,11 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key, l
 from gateway.asn1.ber import Element, Fields, first, read
 from gateway.asn1.der import BIT_STRING, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID, SEQUENCE, UTC_TIME
 from gateway.errors import LimitExceeded, Malformed
+from gateway.pki.armour import bare_base64, blocks, embedded, has_blocks, narrow, unarmoured
+from gateway.pki.passphrase import as_octets
 from gateway.pki.pbe import BadPassphrase, UnsupportedProtection, Work
 from gateway.pki.pkcs12 import is_pkcs12, read_pkcs12, shrouded
+from gateway.pki.strangers import by_beginning, by_label, by_structure
 from gateway.reason import Reason
 
 MAX_SIZE = 32 * 1024 * 1024
@@ -36,6 +38,8 @@ MAX_KEY_SIZE = 8 * 1024
 """Bytes of a private key's DER: RSA 8192 has 4.7 kB, ML-DSA-87 5 kB. To check a larger one would cost seconds."""
 
 SIGNED_DATA = "1.2.840.113549.1.7.2"
+_TAIL = b"\0\t\n\r \x1a"
+"""What editors and transfers leave behind DER."""
 _CONTROL = re.compile(rb"[^\t\n\f\r -\xff]")
 
 
@@ -112,24 +116,36 @@ class _Secrets:
 def read_bundle(data: bytes, passphrases: Sequence[bytes] = ()) -> Bundle:
     """Read whatever ``data`` holds; protected objects are tried with each of ``passphrases``, then the empty one."""
     secrets = _Secrets(tuple(dict.fromkeys((*passphrases, b"", None))), Work())
-    objects = tuple(islice(_objects(data.removeprefix(BOM_UTF8), secrets), MAX_OBJECTS + 1))
+    objects = tuple(islice(_objects(data, secrets), MAX_OBJECTS + 1))
     if len(objects) > MAX_OBJECTS:
         fault = BundleFault("file", Reason.LIMIT, f"more than {MAX_OBJECTS} objects; split the file")
         return Bundle((*objects[:MAX_OBJECTS], fault))
     return Bundle(objects or (_NOTHING,))
 
 
-def _objects(data: bytes, secrets: _Secrets) -> Iterator[BundledObject]:
-    if len(data) > MAX_SIZE:
+def _objects(file: bytes, secrets: _Secrets) -> Iterator[BundledObject]:
+    if len(file) > MAX_SIZE:
         yield BundleFault("file", Reason.LIMIT, f"larger than {MAX_SIZE >> 20} MiB; split the file")
-    elif not data.strip():
+        return
+    data = narrow(file)
+    if not data.strip():
         yield BundleFault("file", Reason.MALFORMED, "the file is empty; export it again")
-    elif b"-----BEGIN " in data and not _is_one_element(data):
+    elif has_blocks(data) and not _is_one_element(data):
         yield from _pem_objects(data, secrets)
+    elif (stranger := by_beginning(data)) is not None:
+        yield BundleFault("file", Reason.MALFORMED, stranger)
+    elif (held := bare_base64(data)) is not None:
+        yield from _found("file", _elements("file", held, secrets))
     elif _is_text(data):
-        yield _NOTHING
+        yield from _embedded_objects(data, secrets)
     else:
-        yield from _found("file", _der_objects("file", data, secrets))
+        yield from _found("file", _elements("file", data, secrets))
+
+
+def _embedded_objects(data: bytes, secrets: _Secrets) -> Iterator[BundledObject]:
+    for number, held in enumerate(embedded(data), start=1):
+        name = f"base64 {number}"
+        yield from _found(name, _elements(name, held, secrets))
 
 
 def _is_text(data: bytes) -> bool:
@@ -140,10 +156,19 @@ def _is_text(data: bytes) -> bool:
 def _is_one_element(data: bytes) -> bool:
     """DER may contain anything, dashes too."""
     try:
-        read(data).expect(SEQUENCE)
+        read(data.rstrip(_TAIL)).expect(SEQUENCE)
     except Malformed:
         return False
     return True
+
+
+def _elements(name: str, data: bytes, secrets: _Secrets) -> Iterator[BundledObject]:
+    """Read DER, and what stands behind it if that is DER, too; anything else there is left out."""
+    start = 0
+    while not start or data[start : start + 1] == b"\x30":
+        element = first(memoryview(data)[start:])
+        yield from _der_objects(name, bytes(element.raw), secrets)
+        start += element.stop
 
 
 def _found(name: str, objects: Iterator[BundledObject]) -> Iterator[BundledObject]:
@@ -165,7 +190,6 @@ def _found(name: str, objects: Iterator[BundledObject]) -> Iterator[BundledObjec
 
 # ── PEM ──
 
-_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 _READ = frozenset(
     {
         "CERTIFICATE",
@@ -182,36 +206,17 @@ _READ = frozenset(
         "DSA PRIVATE KEY",
     }
 )
-_REQUESTS = frozenset({"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"})
 _SKIPPED = frozenset({"EC PARAMETERS", "DSA PARAMETERS", "DH PARAMETERS"})
 """What openssl writes in front of a key, and says nothing that the key does not."""
 
 
 def _pem_objects(data: bytes, secrets: _Secrets) -> Iterator[BundledObject]:
-    for number, (label, lines) in enumerate(_blocks(data), start=1):
+    for number, (label, lines) in enumerate(blocks(data), start=1):
         name = f"PEM block {number} ({label})"
-        if label in _REQUESTS:
-            yield BundleFault(name, Reason.MALFORMED, "a certificate request: import what the authority made of it")
+        if (stranger := by_label(label)) is not None:
+            yield BundleFault(name, Reason.MALFORMED, stranger)
         elif label not in _SKIPPED:
             yield from _found(name, _block_objects(name, label, lines, secrets))
-
-
-def _blocks(data: bytes) -> Iterator[tuple[str, list[bytes] | None]]:
-    """Yield label and lines of each block, text between blocks left out; None: the block has no proper end."""
-    label: str | None = None
-    lines: list[bytes] = []
-    for line in map(bytes.strip, data.splitlines()):
-        begin = _BEGIN.fullmatch(line)
-        ends = line.startswith(b"-----END ")
-        if label is not None and (begin or ends):
-            yield label, lines if line == f"-----END {label}-----".encode() else None
-            label = None
-        if begin:
-            label, lines = begin[1].decode(), []
-        elif label is not None:
-            lines.append(line)
-    if label is not None:
-        yield label, None
 
 
 def _block_objects(name: str, label: str, lines: list[bytes] | None, secrets: _Secrets) -> Iterator[BundledObject]:
@@ -220,12 +225,12 @@ def _block_objects(name: str, label: str, lines: list[bytes] | None, secrets: _S
     if lines is None:
         raise Malformed("the PEM block has no END line of its own")
     headers = lines.index(b"") + 1 if b"" in lines and b":" in lines[0] else 0
-    der = base64.b64decode(b"".join(lines[headers:]), validate=True)
+    der = unarmoured(lines[headers:])
     if headers and b"ENCRYPTED" in b"".join(lines[:headers]):
         yield _old_key(name, label, lines, len(der), secrets)
     else:
-        trusted = label == "TRUSTED CERTIFICATE"  # followed by openssl's notes on trust
-        yield from _der_objects(name, bytes(first(der).raw) if trusted else der, secrets)
+        # What stands behind it is openssl's notes on trust, or nothing of ours.
+        yield from _der_objects(name, bytes(first(der).raw), secrets)
 
 
 def _old_key(name: str, label: str, lines: list[bytes], size: int, secrets: _Secrets) -> BundledKey:
@@ -233,10 +238,11 @@ def _old_key(name: str, label: str, lines: list[bytes], size: int, secrets: _Sec
     _check_size(size)
     pem = b"\n".join((f"-----BEGIN {label}-----".encode(), *lines, f"-----END {label}-----".encode(), b""))
     for passphrase in filter(None, secrets.candidates):
-        try:
-            return BundledKey(name, load_pem_private_key(pem, passphrase), passphrase)
-        except ValueError:
-            continue
+        for form in as_octets(passphrase):
+            try:
+                return BundledKey(name, load_pem_private_key(pem, form), passphrase)
+            except ValueError:
+                continue
     raise BadPassphrase("no passphrase given opens the key")
 
 
@@ -247,7 +253,10 @@ def _der_objects(name: str, data: bytes, secrets: _Secrets) -> Iterator[BundledO
     """Tell by the first fields what one element is, and read it."""
     element = read(data).expect(SEQUENCE)
     tags = [child.tag for child in element.children[:3]]
-    if is_pkcs12(element):
+    inside = [child.tag for child in element.children[0].children[:5]] if tags[:1] == [SEQUENCE] else []
+    if (stranger := by_structure(tags, inside)) is not None:
+        yield BundleFault(name, Reason.MALFORMED, stranger)
+    elif is_pkcs12(element):
         yield from _pkcs12_objects(name, element, secrets)
     elif tags[:1] == [INTEGER]:
         yield _key(name, data, None)

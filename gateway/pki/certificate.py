@@ -74,6 +74,8 @@ class Certificate:
     subject_der: bytes
     issuer_der: bytes
     """The Name TLVs as they stand in the certificate."""
+    version: int
+    """1 to 3."""
     serial: int
     not_before: datetime
     not_after: datetime
@@ -174,6 +176,7 @@ def _read(der: bytes) -> Certificate:
         issuer=rfc4514(outline.issuer),
         subject_der=outline.subject,
         issuer_der=outline.issuer,
+        version=outline.version,
         serial=outline.serial,
         not_before=bare.not_valid_before_utc,
         not_after=bare.not_valid_after_utc,

@@ -16,11 +16,12 @@ from gateway.pki.names import MAX_DISTINGUISHED, name_key
 
 
 class NeedKind(StrEnum):
-    """What is needed: the private key of a recipient, a signer's certificate, or a CA certificate."""
+    """What is needed: the private key of a recipient, a signer's certificate, a CA certificate, or another setting."""
 
     RECIPIENT = "recipient"
     SIGNER = "signer"
     ISSUER = "issuer"
+    SETTING = "setting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +78,7 @@ _usual = lru_cache(1024)(_name_id)
 
 def _digest(form: str, name: bytes) -> str:
     return sha256(form.encode() + b" " + name).hexdigest()
+
+
+LEGACY = Need(NeedKind.SETTING, _digest("setting", b"algorithms.accept_legacy"), "algorithms.accept_legacy")
+"""Another value of this key of the configuration."""

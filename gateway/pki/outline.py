@@ -16,7 +16,7 @@ from gateway.asn1.der import BIT_STRING, BOOLEAN, INTEGER, SEQUENCE
 from gateway.errors import Malformed
 
 EXTENSIONS = 0xA3
-_VERSION = 0xA0
+VERSION = 0xA0
 _VERSIONS = range(3)
 
 
@@ -25,6 +25,7 @@ class Outline:
     """The parts of a certificate. ``body`` is what is signed; ``issuer``, ``subject`` and ``key`` are whole TLVs."""
 
     body: bytes
+    version: int
     serial: int
     issuer: bytes
     subject: bytes
@@ -44,8 +45,9 @@ def read_outline(certificate: bytes) -> Outline:
     if der.sequence(bytes(body.raw), *outside) != certificate:
         raise Malformed("the certificate is not DER")
     fields = Fields(body)
-    version = fields.optional(_VERSION)
-    if version is not None and version.only().integer() not in _VERSIONS:
+    written = fields.optional(VERSION)
+    version = 0 if written is None else written.only().integer()
+    if version not in _VERSIONS:
         raise Malformed("the certificate is of a version that does not exist")
     serial = fields.take(INTEGER).integer()
     inside, issuer, validity, subject, key = (fields.take(SEQUENCE) for _ in range(5))
@@ -53,11 +55,12 @@ def read_outline(certificate: bytes) -> Outline:
     bare = x509.load_der_x509_certificate(der.sequence(der.sequence(*map(bytes, parts)), *outside))
     return Outline(
         body=bytes(body.raw),
+        version=version + 1,
         serial=serial,
         issuer=bytes(issuer.raw),
         subject=bytes(subject.raw),
         key=bytes(key.raw),
-        extensions=_extensions(body.children),
+        extensions=read_extensions(body.children),
         bare=bare,
     )
 
@@ -65,8 +68,8 @@ def read_outline(certificate: bytes) -> Outline:
 _NO_NAME = der.sequence()
 
 
-def _extensions(fields: Iterable[Element]) -> dict[str, bytes]:
-    """Return the extensions' values; one that stands twice is Malformed (RFC 5280 §4.2)."""
+def read_extensions(fields: Iterable[Element]) -> dict[str, bytes]:
+    """Return the extensions' values among the fields of a TBSCertificate; one twice is Malformed (RFC 5280 §4.2)."""
     values: dict[str, bytes] = {}
     for field in fields:
         if field.tag == EXTENSIONS:

@@ -21,6 +21,7 @@ from gateway.asn1.ber import Element, Fields, pair
 from gateway.asn1.der import INTEGER, SEQUENCE
 from gateway.errors import LimitExceeded, Malformed
 from gateway.pki import rc2
+from gateway.pki.passphrase import as_octets, as_texts, read_text
 
 T = TypeVar("T")
 
@@ -86,6 +87,13 @@ class Work:
         self.left -= rounds
         if self.left < 0:
             raise LimitExceeded(f"the file asks for more than {MAX_ITERATIONS} rounds of key derivation")
+
+
+def spellings(algorithm: Element, passphrase: bytes | None) -> tuple[bytes | None, ...]:
+    """Return the forms of a passphrase to try for ``decrypt`` or ``mac`` under this AlgorithmIdentifier."""
+    if passphrase is None:
+        return (None,)
+    return as_octets(passphrase) if _name(algorithm) in (PBES2, PBMAC1) else as_texts(passphrase)
 
 
 def decrypt(algorithm: Element, data: bytes, passphrase: bytes | None, work: Work) -> bytes:
@@ -206,12 +214,8 @@ def _pkcs12_kdf(
 
 
 def _bmp(passphrase: bytes) -> bytes:
-    """A BMPString with its terminator; bytes that are not UTF-8 are taken for Latin-1, as OpenSSL does."""
-    try:
-        text = passphrase.decode()
-    except UnicodeDecodeError:
-        text = passphrase.decode("latin-1")
-    return (text + "\0").encode("utf-16-be")
+    """A BMPString with its terminator."""
+    return f"{read_text(passphrase)}\0".encode("utf-16-be")
 
 
 def _repeated(data: bytes, block: int) -> bytes:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from gateway.asn1.ber import Element, Fields, pair, read
 from gateway.asn1.der import INTEGER, OID, SEQUENCE
 from gateway.errors import LimitExceeded, Malformed
-from gateway.pki.pbe import BadPassphrase, UnsupportedProtection, Work, decrypt, mac
+from gateway.pki.pbe import BadPassphrase, UnsupportedProtection, Work, decrypt, mac, spellings
 
 MAX_SIZE = 1024 * 1024
 
@@ -79,8 +79,9 @@ def _passphrase(mac_data: Element, safe: bytes, passphrases: Sequence[bytes | No
     fields.end()
     count = 1 if rounds is None else rounds.integer()
     for passphrase in passphrases:
-        if hmac.compare_digest(mac(algorithm, salt, count, safe, passphrase, work), expected.octets()):
-            return passphrase
+        for form in spellings(algorithm, passphrase):
+            if hmac.compare_digest(mac(algorithm, salt, count, safe, form, work), expected.octets()):
+                return passphrase
     raise BadPassphrase("no passphrase given opens the PKCS#12")
 
 
@@ -115,13 +116,23 @@ def _opened(encrypted: Element, passphrase: bytes | None, work: Work) -> Element
     content.take(OID)
     algorithm, data = content.next(), content.next().octets(0x80)
     content.end()
-    return _parsed(decrypt(algorithm, data, passphrase, work))
+    return _decrypted(algorithm, data, passphrase, work)
 
 
 def shrouded(element: Element, passphrase: bytes | None, work: Work) -> bytes:
     """Decrypt an EncryptedPrivateKeyInfo to the PrivateKeyInfo in it (RFC 5958 §3). Raises as ``read_pkcs12``."""
     algorithm, data = pair(element)
-    return bytes(_parsed(decrypt(algorithm, data.octets(), passphrase, work)).raw)
+    return bytes(_decrypted(algorithm, data.octets(), passphrase, work).raw)
+
+
+def _decrypted(algorithm: Element, data: bytes, passphrase: bytes | None, work: Work) -> Element:
+    """Decrypt a SEQUENCE under a form of ``passphrase``; that of the MAC need not be the same."""
+    for form in spellings(algorithm, passphrase):
+        try:
+            return _parsed(decrypt(algorithm, data, form, work))
+        except BadPassphrase:
+            continue
+    raise BadPassphrase("the passphrase does not open it")
 
 
 def _parsed(plain: bytes) -> Element:

@@ -38,19 +38,16 @@ class StoredContentKeys:
     def other(self, uses: Sequence[Use]) -> str | None:
         """Return the record under which another content was opened with one of these keys; None: under none."""
         with self._database.read() as connection:
-            return self._other(connection, self._named(uses))[0]
+            return self._other(connection, self._named(uses))
 
     def remember(self, uses: Sequence[Use], record: str, at: datetime) -> str | None:
         """Remember what was opened, durable when this returns; return as ``other``, and then nothing is remembered."""
         named = self._named(uses)
-        with self._database.read() as connection:
-            earlier, complete = self._other(connection, named)
-        if earlier is not None or complete:  # mail that comes again, to another mailbox or after a 451: no write
-            return earlier
         rows = [{"wrapped": name, "content": use.content, "record": record, "at": at} for name, use in named]
         with self._database.write() as connection:
-            insert_new(connection, _TABLE, rows)
-            earlier, _ = self._other(connection, named)
+            if insert_new(connection, _TABLE, rows) == len(rows):
+                return None
+            earlier = self._other(connection, named)
             if earlier is not None:
                 connection.rollback()
         return earlier
@@ -72,8 +69,7 @@ class StoredContentKeys:
         return sorted(((hmac.digest(key, use.wrapped, "sha256"), use) for use in uses), key=itemgetter(0))
 
     @staticmethod
-    def _other(connection: Connection, named: _Named) -> tuple[str | None, bool]:
-        """Return the record of another content, and whether all these keys are remembered."""
+    def _other(connection: Connection, named: _Named) -> str | None:
         names = list(dict(named))
         found = {}
         for start in range(0, len(names), _ASK_AT_ONCE):
@@ -81,5 +77,5 @@ class StoredContentKeys:
             found.update({row.wrapped: row for row in rows})
         for name, use in named:
             if name in found and found[name].content != use.content and not use.authenticated:
-                return str(found[name].record), False
-        return None, len(found) == len(names)
+                return str(found[name].record)
+        return None

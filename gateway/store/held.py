@@ -214,6 +214,12 @@ class StoredHeld:
         with self._database.read() as connection:
             return one_message(connection, name)
 
+    def wake(self, need: Need) -> None:
+        """Make ready what waits for ``need``, which is met from now on."""
+        with self._database.write() as connection:
+            _line_up(connection)
+            needs.wake_for(connection, (need,))
+
     def retry(self, names: Sequence[str] = ()) -> Sequence[HeldMessage]:
         """Make these messages ready at once, as asked for; return them. Raises ``Refused``.
 

@@ -9,21 +9,25 @@ Trust: a leaf is trusted for itself. A CA certificate is an anchor if its file h
 a leaf is an intermediate. A self-issued one that is a person's (``pki.self_issued``) is a leaf. A certificate that is
 known keeps its trust, except that an import that makes it trusted lifts one that nobody had said anything of, or that
 mail had brought; and whose it is changes only where somebody says so. A CRL is stored in the place of an older one of
-its series.
+its series. Of a signed mail only its signers' certificates are taken (``smime.signers``), never as anchors.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from gateway.cms.rejected import Rejected
+from gateway.errors import Malformed
 from gateway.pki.acceptance import mail_addresses
-from gateway.pki.bundle import read_bundle
+from gateway.pki.armour import has_blocks
+from gateway.pki.bundle import MAX_SIZE, BundledCertificate, BundledObject, BundleFault, read_bundle
 from gateway.pki.certificate import Certificate, key_facts, public_key_id, read_certificate
 from gateway.pki.revocation import RevocationList
 from gateway.pki.self_issued import Whose, read_as
 from gateway.reason import Reason
+from gateway.smime.signers import is_mail, signers_of
 from gateway.store import certificates, keys, revocation_lists
 from gateway.store.appraising import Appraised, Imported, ImportOptions, NewKey, appraised, certificate_line
 from gateway.store.certificates import Trust
@@ -33,6 +37,7 @@ from gateway.store.wrapping import KeyEncryptionKey
 
 __all__ = ["FILE_FAULTS", "ImportOptions", "Imported", "import_file"]
 
+_UNSIGNED = BundleFault("mail", Reason.MALFORMED, "a mail that is not signed as a whole brings no certificate")
 FILE_FAULTS = frozenset({Reason.MALFORMED, Reason.LIMIT})
 
 
@@ -41,16 +46,42 @@ def import_file(store: Store, data: bytes, passphrases: Sequence[bytes], options
 
     Raises ``Fault``, and ``Misconfigured`` where keys cannot be wrapped; then nothing is stored.
     """
-    judged = appraised(read_bundle(data, passphrases).objects, options)
+    shown = _of_mail(data)
+    if shown is None:
+        judged = appraised(read_bundle(data, passphrases).objects, options)
+    else:
+        options = replace(options, trust_cas=False)
+        judged = appraised(shown, replace(options, whose=Whose.PERSON))
     if faults := [item for item in judged if isinstance(item, Imported) and item.reason in FILE_FAULTS]:
         return faults
     with store.database.change(keep=not options.dry_run) as connection:
         filing = _Filing(
-            connection, options, _makes_anchors(judged, options), _key_for(connection, store, judged, options)
+            connection,
+            options,
+            shown is None and _makes_anchors(judged, options),
+            _key_for(connection, store, judged, options),
         )
         results = filing.all(judged)
     store.generation.expire()
     return results
+
+
+def _of_mail(data: bytes) -> list[BundledObject] | None:
+    """Return what a saved mail brings, its signers' certificates and nothing else; None: it is no signed mail.
+
+    Whoever wrote it chose what is in it, so none of it becomes an anchor.
+    """
+    if len(data) > MAX_SIZE or not is_mail(data):
+        return None
+    try:
+        found = signers_of(data)
+    except Rejected as rejected:
+        return [BundleFault("mail", rejected.reason, f"{rejected}; nothing of it is taken")]
+    except Malformed as error:
+        return [BundleFault("mail", Reason.MALFORMED, f"its signature cannot be read: {error}")]
+    if found is not None:
+        return [BundledCertificate("mail", certificate.der) for certificate in found]
+    return None if has_blocks(data) else [_UNSIGNED]
 
 
 def _makes_anchors(judged: Sequence[Appraised], options: ImportOptions) -> bool:
@@ -85,7 +116,20 @@ class _Filing:
         results: dict[int, Imported] = {}
         for place, item in sorted(enumerate(judged), key=lambda pair: isinstance(pair[1], NewKey)):
             results[place] = self._one(item)
-        return [results[place] for place in sorted(results)]
+        stored = {item for item in judged if isinstance(item, Certificate)}
+        return [self._with_gap(results[place], judged[place], stored) for place in sorted(results)]
+
+    def _with_gap(self, imported: Imported, item: Appraised, stored: Collection[Certificate]) -> Imported:
+        """Say what is missing above a certificate that has a key, or above one that came before its key."""
+        mine: list[Certificate] = []
+        if isinstance(item, Certificate) and not item.is_ca and certificates.has_key(self.connection, item):
+            mine = [item]
+        elif isinstance(item, NewKey):
+            named = certificates.with_key(self.connection, public_key_id(item.key.public_key()))
+            mine = [certificate for certificate in named if certificate not in stored]
+        gaps = [gap for each in mine if (gap := certificates.stored_chain(self.connection, each).gap)]
+        texts = dict.fromkeys((imported.text, *gaps))
+        return replace(imported, text="; ".join(filter(None, texts))) if gaps else imported
 
     def _one(self, item: Appraised) -> Imported:
         if isinstance(item, Certificate):

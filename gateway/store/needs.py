@@ -31,9 +31,12 @@ def of(connection: Connection, *conditions: ColumnElement[bool]) -> dict[str, fr
 
 def wake(connection: Connection, certificate: Certificate, has_key: bool) -> None:
     """Make ready what waited for this certificate, or with ``has_key`` for its key; the oldest will be tried first."""
+    wake_for(connection, brings(certificate, has_key))
+
+
+def wake_for(connection: Connection, met_now: Iterable[Need]) -> None:
+    """Make ready what waited for one of these needs; the oldest will be tried first."""
     held = schema.held
-    met = or_(
-        *(and_(_TABLE.c.value == need.value, _TABLE.c.kind == need.kind) for need in brings(certificate, has_key))
-    )
+    met = or_(*(and_(_TABLE.c.value == need.value, _TABLE.c.kind == need.kind) for need in met_now))
     woken = update(held).where(held.c.state == WAITING, held.c.id.in_(select(_TABLE.c.held).where(met)))
     connection.execute(woken.values(state=READY, due=held.c.received_at, attempts=0, crashes=0))

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.command import root
-from gateway.cli.held import held as held_group
 from gateway.pki.need import NeedKind, by_key_id
 from gateway.store import Store, StoreOptions, open_store
 from tests.cli.running import Command
@@ -16,8 +14,7 @@ NEED = by_key_id(NeedKind.RECIPIENT, b"k", "issuer=CN=\x1b[31mred serial=1f")
 
 
 @pytest.fixture
-def command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    monkeypatch.setitem(root.commands, "held", held_group)
+def command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     return Command(tmp_path, capsys)
 
 

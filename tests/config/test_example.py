@@ -107,7 +107,8 @@ def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = sum(project["optional-dependencies"].values(), project["dependencies"])
     row = re.compile(r"^\| (\S+)(?: \(`\w+`\))? \| [^|]+ \| [^|]+ \|$", re.MULTILINE)
-    given = set(row.findall(DEPENDENCIES.read_text())) - {"package", "---"}
+    ours = DEPENDENCIES.read_text().partition("## Mail readers")[0]
+    given = set(row.findall(ours)) - {"package", "---"}
     assert given == {re.split(r"[=<>~!; ]", item)[0] for item in wanted}
 
 

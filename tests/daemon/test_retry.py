@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from gateway.cms.algorithm import CIPHERS, TRANSPORTS
+from gateway.cms.recipient import recipient_info
 from gateway.config import Options, parse
 from gateway.daemon.desk import Desk
 from gateway.daemon.keeper import Keeper
@@ -32,6 +34,7 @@ from gateway.store.held_message import HeldMessage, State, redelivery_message_id
 from gateway.store.importing import ImportOptions, import_file
 from gateway.store.journal import Query
 from tests.authority import Authority, Issued
+from tests.cms import foreign
 from tests.inbound.content_key import OTHER, cbc, wrapped
 from tests.inbound.made import p7m
 from tests.letters import ENTITY, SECRET, encrypted, head, signed
@@ -206,6 +209,31 @@ def test_the_settings_of_the_message(tmp_path: Path, support: Issued) -> None:
             assert values(message, "message-id") == [b"<7@customer.example>"]
             assert values(message, "in-reply-to") == []
             assert values(message, "auto-submitted") == [b"auto-generated"]
+
+    run(story())
+
+
+@pytest.mark.parametrize("allowed", ["open", "true"])
+def test_a_legacy_cipher_waits_for_the_setting(tmp_path: Path, support: Issued, allowed: str) -> None:
+    """Kept like mail without its key; the reload that allows it wakes it, no import does."""
+
+    async def story() -> None:
+        async with rig(tmp_path) as it:
+            it.bring(pair(support))
+            key = bytes(range(24))
+            info = recipient_info(support.certificate, key, CIPHERS["aes-256-cbc"], TRANSPORTS["pkcs1v15"])
+            held = it.arrive(head() + p7m(foreign.envelope(info, foreign.content("3des-cbc", key, ENTITY))))
+            (kept,) = it.held
+            assert (kept.id, kept.reason, kept.state) == (held, Reason.WEAK_ALGORITHM, State.WAITING)
+            it.desk.renew(it.options)
+            assert await it.work() == 0
+            settings = it.options.model_dump(mode="json") | {"algorithms": {"accept_legacy": yaml.safe_load(allowed)}}
+            it.desk.renew(parse(yaml.safe_dump(settings)))
+            it.desk.renew(parse(yaml.safe_dump(settings)))
+            assert await it.work() == 1
+            (message,) = it.hop.messages
+            assert SECRET in message.content
+            assert it.held == []
 
     run(story())
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
@@ -10,10 +10,11 @@ import pytest
 
 from gateway.asn1 import der
 from gateway.cms.attribute import SIGNING_TIME
-from gateway.engine.transaction import Outcome
+from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Transaction
+from gateway.mail.envelope import Envelope, Recipient
 from gateway.mail.header import read_header
 from tests.authority import Authority, Issued
-from tests.engine.world import AT
+from tests.engine.world import AT, HELPDESK
 from tests.inbound.made import (
     ALICE,
     MALLORY,
@@ -35,7 +36,8 @@ DAY = timedelta(days=1)
 
 def signed_at(time: datetime | None, who: Issued) -> bytes:
     """A clear-signed entity; ``time`` stands in its signed attributes."""
-    stamps = [] if time is None else [attribute(SIGNING_TIME, der.tlv(0x18, f"{time:%Y%m%d%H%M%SZ}".encode()))]
+    octets = b"" if time is None else f"{time:%Y%m%d%H%M%SZ}".zfill(15).encode()
+    stamps = [attribute(SIGNING_TIME, der.tlv(0x18, octets))] if octets else []
     info = signer_info(who, sorted([*attributes(TEXT), *stamps]))
     return clear(TEXT, signed_data([info], [who, *who.issuers[:-1]]))
 
@@ -60,6 +62,11 @@ def test_sig_12_the_signing_time_is_told(desk: Desk, alice: Issued) -> None:
     assert outcome.facts["signature"]["signers"][0]["signing_time"] == "2026-05-31T21:00:00+00:00"
 
 
+def test_sig_12_a_signing_time_at_the_end_of_the_calendar(desk: Desk, alice: Issued) -> None:
+    outcome = desk.receive(mail(signed_at(datetime(1, 1, 1, tzinfo=UTC), alice)))
+    assert told(outcome) == ["pass", "signed-at=0001-01-01T00:00:00Z", "date=differs"]
+
+
 @pytest.mark.parametrize("age", [200 * DAY, DAY + timedelta(seconds=1), -DAY - timedelta(seconds=1)])
 def test_sig_12_a_replay_carries_the_note(desk: Desk, alice: Issued, age: timedelta) -> None:
     """With its own Date or with another."""
@@ -68,6 +75,16 @@ def test_sig_12_a_replay_carries_the_note(desk: Desk, alice: Issued, age: timede
         outcome = desk.receive(mail(signed_at(time, alice), f"Date: {format_datetime(date)}"))
         assert told(outcome) == ["pass", f"signed-at={time:%Y-%m-%dT%H:%M:%SZ}", "date=differs"]
         assert notes(outcome) == ("signing-time",)
+
+
+def test_sig_12_another_attempt_at_held_mail_is_no_replay(desk: Desk, alice: Issued) -> None:
+    """What counts as receipt is when it arrived."""
+    envelope, time = Envelope(ALICE, (Recipient(HELPDESK),)), AT - 9 * DAY
+    first = Transaction(
+        "0123", Direction.INBOUND, FrontEnd.SMTP, "inbound", Client(), envelope, mail(signed_at(time, alice)), AT
+    )
+    assert told(desk.engine.process(first))[2:] == ["date=differs"]
+    assert told(desk.engine.process(replace(first, retry_of="0122", arrived_at=time)))[2:] == []
 
 
 @pytest.mark.parametrize("age", [timedelta(0), DAY, -DAY])

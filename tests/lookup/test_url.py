@@ -85,4 +85,10 @@ def test_net_01_whatever_passes_is_plain(url: str) -> None:
     for part in (target.target, target.authority):
         assert part.isascii()
         assert part.isprintable()
-        assert not set(part) & set(" @\\")
+        assert not set(part) & set(" \\")
+    assert "@" not in target.authority  # in a path it names nobody (RFC 3986 §3.3)
+
+
+@pytest.mark.parametrize("url", ["http://crl.example/@a", "http://crl.example/?mail=a@b.example"])
+def test_an_at_sign_behind_the_host_names_nobody(url: str) -> None:
+    assert parse_url(url).authority == "crl.example"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import LimitExceeded, Malformed
-from gateway.mail.entity import DEPTH_LIMIT, PARTS_LIMIT, Entity, decoded_body, read_entity
+from gateway.mail.entity import DEPTH_LIMIT, HEADERS_LIMIT, PARTS_LIMIT, Entity, decoded_body, read_entity
 
 from .mime import entities, leaf_bodies, multipart, shape
 
@@ -135,6 +135,13 @@ def test_lim_01_the_number_of_parts_has_a_limit() -> None:
     assert len(read_entity(MIXED + b"--b\r\n\r\nx\r\n" * (PARTS_LIMIT - 1)).children) == PARTS_LIMIT - 1
     with pytest.raises(LimitExceeded, match="parts"):
         read_entity(MIXED + b"--b\r\n\r\nx\r\n" * PARTS_LIMIT)
+
+
+def test_lim_01_the_headers_of_all_parts_have_a_limit() -> None:
+    part = b"--b\r\nContent-Type: text/plain;" + b" x" * 30_000 + b"\r\n\r\nx\r\n"
+    assert len(read_entity(MIXED + part * (HEADERS_LIMIT // len(part))).children) == HEADERS_LIMIT // len(part)
+    with pytest.raises(LimitExceeded, match="of headers"):
+        read_entity(MIXED + part * (HEADERS_LIMIT // len(part) + 1))
 
 
 def test_lim_01_boundaries_have_a_limit() -> None:

@@ -1,22 +1,25 @@
 """The chain that goes along with a signature."""
 
 from datetime import UTC, datetime
+from itertools import permutations
 
 import pytest
 
 from gateway.pki import path
-from gateway.pki.path import chain_for
+from gateway.pki.certificate import Certificate
+from gateway.pki.path import build_paths, chain_for
+from gateway.pki.trust import Trust
 from tests.authority import Authority, Issued, make_key
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 
 
-def of(*issued: Issued) -> list[object]:
+def of(*issued: Issued) -> list[Certificate]:
     return [item.certificate for item in issued]
 
 
-def chain(leaf: Issued, *known: Issued) -> list[object]:
-    return list(chain_for(leaf.certificate, [item.certificate for item in known], AT))
+def chain(leaf: Issued, *known: Issued) -> list[Certificate]:
+    return list(chain_for(leaf.certificate, [item.certificate for item in known], AT).issuers)
 
 
 def test_nearest_first_and_without_the_root(authority: Authority) -> None:
@@ -33,6 +36,21 @@ def test_issuers_of_every_kind(kind: str) -> None:
     authority = Authority(kind)
     leaf = authority.leaf("a@example.com", kind="p256")
     assert chain(leaf, authority.intermediate, authority.root) == of(authority.intermediate)
+
+
+def test_what_is_missing_is_said(authority: Authority) -> None:
+    leaf, root, intermediate = authority.leaf("a@example.com"), authority.root, authority.intermediate
+
+    def gap(of: Issued, *known: Issued) -> tuple[bool, str | None]:
+        chain = chain_for(of.certificate, [item.certificate for item in known], AT)
+        return chain.is_cut, chain.gap
+
+    assert gap(leaf, root, intermediate) == (False, None)
+    assert gap(root) == gap(authority.self_signed("a@example.com")) == (False, None)
+    cut, text = gap(leaf, root)
+    assert cut and text is not None and intermediate.certificate.subject in text and "not stored" in text
+    cut, text = gap(leaf, intermediate)
+    assert not cut and text is not None and root.certificate.subject in text and "if it is no root" in text
 
 
 def test_the_signature_decides_not_the_name(authority: Authority) -> None:
@@ -80,7 +98,7 @@ def test_the_newest_valid_issuer_is_preferred(authority: Authority) -> None:
     leaf = authority.leaf("a@example.com", issuer=old)
     assert chain(leaf, old, expired, new, future) == of(new)
     assert chain(leaf, expired) == of(expired)
-    without_clock = chain_for(leaf.certificate, [item.certificate for item in (old, new, future)])
+    without_clock = chain_for(leaf.certificate, [item.certificate for item in (old, new, future)]).issuers
     assert list(without_clock) == of(future)
 
 
@@ -104,3 +122,23 @@ def test_long_chains_are_cut(authority: Authority) -> None:
         known.append(authority.ca(f"Level {number}", issuer=known[-1]))
     leaf = authority.leaf("a@example.com", issuer=known[-1])
     assert chain(leaf, *known) == of(*known[:-11:-1])
+
+
+def test_the_likeliest_issuer_is_tried_first(authority: Authority) -> None:
+    """An anchor, then what the leaf names by key id, what is stored, what is valid, what is newest."""
+    key, root = make_key("p256"), authority.root
+
+    def shared(issuer: Issued | None = root, begin: int = 2024, end: int = 2040, *, key_ids: bool = True) -> Issued:
+        dates = {"not_before": datetime(begin, 1, 1, tzinfo=UTC), "not_after": datetime(end, 1, 1, tzinfo=UTC)}
+        return authority.ca("Shared", issuer=issuer, key=key, key_ids=key_ids, **dates)
+
+    anchor, stored, unnamed = shared(None), shared(), shared(key_ids=False, begin=2026)
+    newest, older, expired = shared(begin=2026), shared(begin=2025), shared(begin=2025, end=2026)
+    leaf = authority.leaf("a@example.com", issuer=stored)
+    trust = Trust(of(anchor, root), of(stored, unnamed))
+    for carried in permutations(of(older, expired, newest)):
+        found = build_paths(leaf.certificate, carried, trust, AT).complete
+        assert [list(way) for way in found] == [
+            of(leaf, anchor),
+            *(of(leaf, issuer, root) for issuer in (stored, newest, older, expired, unnamed)),
+        ]

@@ -16,6 +16,7 @@ from gateway.store import Store, keys, wrapping
 from gateway.store.importing import Imported, ImportOptions, import_file
 from gateway.store.wrapping import KeyEncryptionKey
 from tests.authority import SERVER_AUTH, Authority, Issued
+from tests.inbound import made
 from tests.pki import odd
 from tests.pki.odd import put, signed_again
 
@@ -390,3 +391,61 @@ def test_an_intermediate_is_found_whatever_the_string_type_of_its_name(store: St
     leaf = signed_again(authority.leaf("a@example.com").der, authority.intermediate, put(odd.ISSUER, utf8))
     assert [words(import_file(store, item, (), ImportOptions())) for item in (ca, leaf)] == [[ADDED], [ADDED]]
     assert store.certificates.chain(read_certificate(leaf)) == (read_certificate(ca),)
+
+
+# ── incomplete chains ──
+
+
+def test_what_is_missing_above_a_certificate_with_a_key_is_said(take: Take, authority: Authority) -> None:
+    alice, bob = (authority.leaf(f"{name}@example.com", kind="p256") for name in ("alice", "bob"))
+    issuer = authority.intermediate.certificate.subject
+    (certificate,) = take(alice.pem())
+    assert "not stored" not in certificate.text, "nobody signs with it"
+    (key,) = take(alice.key_pem())
+    assert f"its issuer {issuer} is not stored" in key.text
+    both = take(bob.key_pem(), bob.pem(), dry_run=True)
+    assert [issuer in result.text for result in both] == [False, True]
+    (again,) = take(alice.pem())
+    assert f"its issuer {issuer} is not stored" in again.text
+    take(authority.intermediate.pem(), authority.root.pem())
+    assert "not stored" not in "".join(result.text for result in take(bob.key_pem(), bob.pem(), alice.pem()))
+
+
+# ── saved mail ──
+
+
+def test_a_signed_mail_brings_its_signers_certificate(store: Store, authority: Authority, alice: Issued) -> None:
+    content = made.mail(made.signed(made.TEXT, alice))
+    (added,) = import_file(store, content, (), ImportOptions())
+    assert words([added]) == [ADDED] and added.fingerprint == alice.certificate.fingerprint
+    assert stored(store) == (1, 0)
+    (refused,) = import_file(store, content.replace(b"From: a", b"From: b"), (), ImportOptions())
+    assert words([refused]) == [("mail", "refused", "address-mismatch")]
+
+
+@pytest.mark.parametrize("asked", [{}, {"trust_cas": True}, {"whose": Whose.AUTHORITY}], ids=str)
+def test_no_mail_brings_an_anchor(store: Store, authority: Authority, asked: dict[str, Any]) -> None:
+    """Its writer chose what is in it: a self-made authority that holds his address, too."""
+    usage = ("keyCertSign", "digitalSignature")
+    own_root = authority.self_signed(made.ALICE, kind="p256", ca=True, key_usage=usage, extended_key_usage=None)
+    below = authority.leaf(made.ALICE, issuer=own_root, kind="p256", ca=True, key_usage=usage, common_name="Below")
+    for signer in (own_root, below):
+        import_file(store, made.mail(made.signed(made.TEXT, signer)), (), ImportOptions(**asked))
+        trust = store.evidence.trust(authority.leaf("chief@bank.example", issuer=signer).certificate)
+        assert not trust.is_anchor(signer.certificate) and not trust.is_anchor(own_root.certificate)
+
+
+def test_a_mail_does_not_make_an_anchor_a_persons(store: Store, authority: Authority) -> None:
+    ca = authority.self_signed(
+        made.ALICE, kind="p256", ca=True, key_usage=("keyCertSign", "digitalSignature"), extended_key_usage=None
+    )
+    assert words(import_file(store, ca.pem(), (), ImportOptions())) == [ADDED]
+    assert words(import_file(store, made.mail(made.signed(made.TEXT, ca)), (), ImportOptions())) == [KNOWN]
+    assert store.evidence.trust(ca.certificate).is_anchor(ca.certificate)
+
+
+def test_a_mail_that_is_not_signed(store: Store, alice: Issued) -> None:
+    (refused,) = import_file(store, made.mail(made.TEXT), (), ImportOptions())
+    assert refused.reason is Reason.MALFORMED and "not signed" in refused.text
+    pasted = made.mail(b"Content-Type: text/plain\r\n\r\nmy certificate:\r\n" + alice.pem())
+    assert words(import_file(store, pasted, (), ImportOptions())) == [ADDED]
