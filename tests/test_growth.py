@@ -26,6 +26,7 @@ from gateway.mail.entity import decoded_body, read_entity
 from gateway.mail.header import read_header
 from gateway.mail.lexical import unfold, without_comments
 from gateway.mail.mailbox import addresses_seen, mailboxes
+from gateway.mail.message_id import names, under
 from gateway.mail.transport import fit, seven_bit, with_crlf
 from gateway.pki.bundle import read_bundle
 from gateway.smime.open import read_layer, root_layer
@@ -84,6 +85,7 @@ VALUES: dict[str, Callable[[bytes], Any]] = {
     "decode_words": decode_words,
     "without_comments": lambda value: without_comments(value.decode("latin-1")),
     "unfold": unfold,
+    "names": lambda value: list(names([value])),
     "folded": lambda value: folded(value.decode("latin-1")),
 }
 
@@ -106,6 +108,7 @@ def assert_linear(parse: Callable[[bytes], Any], make: Make) -> None:
 
 
 FIELDS = (
+    b"Message-ID: %s\r\n\r\n", b"Message-ID\v: %s\r\n\r\n", b"References: %s\r\nMessage-ID: %s\r\n\r\n",
     b"From: %s\r\n\r\n", b"From: a <a@b.example> %s\r\n\r\n", b"Authentication-Results: %s\r\n\r\n",
     b"Authentication-Results\v: %s\r\n\r\n", b"X-SMIME-Gateway-Id\0%s\r\n\r\n", b"%s\r\n\r\n", b"x\r\n%s\r\n\r\n",
     b"Content-Type: multipart/mixed; boundary=%s\r\n\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n",
@@ -116,6 +119,7 @@ FIELDS = (
 def headers(content: bytes) -> None:
     header = read_header(content)
     read_author(header)
+    under(header, b"<1@x>")
     forged_fields(header, IDS)
     assert header.reads_one_way in (True, False)
 

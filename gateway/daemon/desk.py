@@ -5,6 +5,7 @@ All methods block where the store does; a front end with an event loop calls the
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 from gateway.clock import now
 from gateway.config import Options
@@ -26,6 +27,9 @@ from gateway.pki.need import LEGACY
 from gateway.reply import Reply
 from gateway.store import Store, open_store
 from gateway.store.replies import Sighting
+
+NAMES = 20
+"""Names of one plain mail that are noted."""
 
 
 class Desk:
@@ -146,16 +150,22 @@ class Desk:
         """Write records, and which Message-IDs plain mail had: mail with one of them is not taken for opened mail."""
         with STAGES[Stage.JOURNAL].time():
             self.store.journal.write(records)
-        plain = [
-            Sighting(frozenset(names([record.message_id.encode("utf-8", "surrogatepass")])), record.received_at)
-            for record in records
-            if record.direction == Direction.INBOUND and record.message_id and record.encryption.get("status") == "none"
-        ]
-        if plain:
+        if plain := [_sighting(record) for record in records if _came_in_plain(record)]:
             self.store.replies.write(plain)
 
     def _not_written(self, count: int) -> None:
         ERRORS[Kind.JOURNAL].inc(count)
+
+
+def _came_in_plain(record: Record) -> bool:
+    """Whether a mail was not encrypted; one that we sealed comes again, perhaps opened by us."""
+    sealed = record.pass_of is not None or "seal: expired" in record.notes
+    return record.direction == Direction.INBOUND and record.encryption.get("status") == "none" and not sealed
+
+
+def _sighting(record: Record) -> Sighting:
+    value = (record.message_id or "")[:1000].encode("utf-8", "surrogatepass")
+    return Sighting(frozenset(islice(names([value]), NAMES)), record.received_at)
 
 
 def prune(store: Store, options: Options) -> None:

@@ -13,7 +13,7 @@ from gateway.errors import Malformed
 from gateway.mail.content_type import content_type
 from gateway.mail.entity import decoded_body, read_entity
 from gateway.mail.header import Header, read_header
-from gateway.mail.message_id import names
+from gateway.mail.message_id import names, own_fields
 from gateway.policy.rule import Replies as Setting
 from gateway.policy.rule import Rules, strictest_on_answers
 from gateway.smime.layer import Layer
@@ -21,11 +21,12 @@ from gateway.smime.open import root_layer
 
 NAMES = 2000
 """Names that are looked at of one kind of field: the last, where an answer has what it answers."""
+OWN_FIELDS, OWN_SIZE = 10, 4096
+"""First and last Message-ID fields of one mail that are looked at, and octets of each."""
 KEPT = 50
 """Names of one mail, as it came, that are remembered."""
 NESTED = 3
 """Messages inside one another that have a transfer encoding each, which none should have."""
-OWN = ("message-id",)
 MESSAGES = frozenset({"message/rfc822", "message/global"})
 
 
@@ -35,10 +36,12 @@ def record_name(record_id: str) -> str:
 
 
 def names_in(header: Header, *fields: str) -> frozenset[str]:
-    """Return the names in all fields called so."""
-    found: set[str] = set()
+    """Return the names in all fields called so, and in the mail's own Message-ID."""
+    own = own_fields(header)
+    values = [header.value(field)[:OWN_SIZE] for field in (own[:OWN_FIELDS] + own[-OWN_FIELDS:])]
+    found = set(deque(names(values), NAMES))
     for name in fields:
-        found.update(deque(names(header.value(field) for field in header.named(name)), NAMES))
+        found.update(deque(names(map(header.value, header.named(name))), NAMES))
     return frozenset(found)
 
 
@@ -47,8 +50,8 @@ def names_of(record_id: str, header: Header, head: Header, *, again: bool) -> fr
 
     ``again``: as an answer to the mail as it came first, which is known by it, too.
     """
-    came = names_in(header, *OWN, *(ANSWERING[:1] if again else ()))
-    return frozenset({record_name(record_id), *names_in(head, *OWN), *sorted(came)[:KEPT]})
+    came = names_in(header, *(ANSWERING[:1] if again else ()))
+    return frozenset({record_name(record_id), *names_in(head), *sorted(came)[:KEPT]})
 
 
 def setting_for(submission: Submission, rules: Rules, replies: Replies) -> Setting | None:
@@ -69,9 +72,9 @@ def setting_for(submission: Submission, rules: Rules, replies: Replies) -> Setti
 
 def _of_a_group(submission: Submission, replies: Replies) -> Setting | None:
     header = submission.header
-    wanted = set(names_in(header, *ANSWERING, *OWN))
+    wanted = set(names_in(header, *ANSWERING))
     for attached in _attached(submission.content, header):
-        wanted |= names_in(attached, *OWN)
+        wanted |= names_in(attached)
     if submission.mark is not None and submission.mark.decrypted and submission.mark.id is not None:
         wanted.add(record_name(submission.mark.id))
     return replies.answered(wanted)
@@ -82,7 +85,7 @@ def _sent_on(submission: Submission, replies: Replies) -> Setting | None:
     by_record = replies.answered(map(record_name, submission.records))
     if _is_report(header):
         return by_record
-    mails = [(names_in(mail, *OWN), author_of(mail)) for mail in (header, *_attached(submission.content, header))]
+    mails = [(names_in(mail), author_of(mail)) for mail in (header, *_attached(submission.content, header))]
     found = [by_record]
     if replies.answered(frozenset().union(*(known for known, _ in mails))) is not None:
         found += [replies.sent_on(known, author) for known, author in mails]

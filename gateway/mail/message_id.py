@@ -3,8 +3,8 @@
 Mail comes under ids that are none (RFC 5322 §3.6.4): without brackets, with blanks, comments or 8-bit octets inside,
 twice, too long. An answer names them as the program of whoever answers read them. So a *name* is what remains of every
 piece between angle brackets, and of every word with an ``@``, when blanks, controls, quotes and letter case are left
-out; encoded words decoded and not, comments kept and not. Two mails whose ids differ in nothing else are one here,
-which can only make a rule on answers stricter.
+out; encoded words decoded and not, comments kept and not, a long one cut and not. Two mails whose ids differ in
+nothing else are one here, which can only make a rule on answers stricter.
 """
 
 import re
@@ -12,16 +12,19 @@ from collections.abc import Iterable, Iterator
 
 from gateway.errors import Malformed
 from gateway.mail.encoded_word import decode_raw, decode_words
-from gateway.mail.header import Field, Header, edit, read_header
+from gateway.mail.header import Field, Header, edit, read_header, spelt
 from gateway.mail.lexical import without_comments
 
 PLAIN_LIMIT = 250
 """Octets of a plain Message-ID, brackets included: longer ones are folded or cut by somebody on the way."""
 REFERENCES_LIMIT = 100
 """Message-IDs in References; of more, the first and the last stay."""
+CUT = 150
+"""Characters of a name that stand for all of it: some ticket systems keep no more than a little over that."""
 CITED = 10
 """Old Message-IDs of one mail that go to References."""
 
+_SPELT = re.compile(spelt("message-id:"))
 _ATEXT = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.:-]++"
 _PLAIN = re.compile(rb"<" + _ATEXT + rb"@(?:" + _ATEXT + rb"|\[[A-Za-z0-9.:-]++\])>")
 _MESSAGE_ID = re.compile(rb"<[^<>\s]++>")
@@ -33,12 +36,17 @@ _ODD = re.compile(rb"[^!-~]++|[<>]++")
 
 def plain_id(header: Header) -> bytes | None:
     """Return the one Message-ID of the one field, brackets included, where every reader finds just that; else None."""
-    fields = header.named("message-id")
+    fields = own_fields(header)
     if len(fields) != 1 or not header.raw(fields[0]).lower().startswith(b"message-id:"):
         return None
     value = header.value(fields[0])
     plain = len(value) <= PLAIN_LIMIT and b"=?" not in value and _PLAIN.fullmatch(value)
     return value if plain else None
+
+
+def own_fields(header: Header) -> tuple[Field, ...]:
+    """Return the Message-ID fields, and the lines that are no field and that some reader takes for one."""
+    return (*header.named("message-id"), *header.taken_for(_SPELT))
 
 
 def names(values: Iterable[bytes]) -> Iterator[str]:
@@ -49,7 +57,7 @@ def names(values: Iterable[bytes]) -> Iterator[str]:
             for piece in pieces:
                 # Prose around ids in brackets ("Your message of Monday <id>") names nothing.
                 words = [word for word in piece.split() if "@" in word or len(pieces) == 1]
-                for word in (piece, *words):
+                for word in dict.fromkeys((piece, *words)):
                     yield from _reduced(word)
 
 
@@ -65,13 +73,16 @@ def _readings(value: bytes) -> Iterable[str]:
 
 
 def _reduced(word: str) -> Iterator[str]:
-    """Yield what is left of a word, as it is and as it survives where only ASCII does."""
+    """Yield what is left of a word, as it is, as it survives where only ASCII does, and where it is cut."""
     text = "".join(word.translate(_UNSEEN).split()).strip(",;").lower()
-    if text:
-        yield text
+    if len(text) <= CUT and text.isascii() and "?" not in text:
+        if text:
+            yield text
+        return
     plain = text.encode("ascii", "ignore").decode().replace("?", "")
-    if plain and plain != text:
-        yield plain
+    for name in dict.fromkeys((text, plain, text[:CUT], plain[:CUT])):
+        if name:
+            yield name
 
 
 def under(header: Header, message_id: bytes) -> Header:
@@ -79,7 +90,7 @@ def under(header: Header, message_id: bytes) -> Header:
 
     Raises ``LimitExceeded`` where the header has no room for that.
     """
-    old, references = header.named("message-id"), header.named("references")
+    old, references = own_fields(header), header.named("references")
     cited = cited_ids(header)
     field = b"Message-ID: %s\r\n" % message_id
     replaced: dict[Field, bytes] = {old[0]: field} if old else {}
@@ -97,7 +108,7 @@ def under(header: Header, message_id: bytes) -> Header:
 def cited_ids(header: Header) -> tuple[bytes, ...]:
     """Return the mail's own Message-IDs, brackets included, as another mail's References may cite them."""
     found: dict[bytes, None] = {}
-    for field in header.named("message-id"):
+    for field in own_fields(header):
         value = header.value(field)
         for piece in _BRACKETED.findall(value) or (value,):
             plain = _ODD.sub(b"", piece)

@@ -1,20 +1,27 @@
-"""What may neither leave nor go back is kept before anybody hears of it, or the message is deferred (row DEC-13)."""
+"""What may neither leave nor go back is kept before anybody hears of it, or the message is deferred (row DEC-13).
+
+And what counts as mail that came in plain.
+"""
 
 import logging
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.daemon.desk import Desk
+from gateway.engine.results import result_fields
 from gateway.engine.transaction import Client, Direction, FrontEnd, Transaction
 from gateway.errors import Fault
 from gateway.mail.envelope import Envelope, Recipient
+from gateway.mail.header import read_header
 from gateway.metrics import ERRORS, Kind
 from gateway.policy.rule import Replies
 from gateway.reason import Reason
+from gateway.reply import Reply
+from gateway.smime.finding import EncryptionFinding, SignatureFinding
 from gateway.store.held_message import State
 from tests.daemon.test_learner import options
 
@@ -72,3 +79,30 @@ def test_it_is_deferred_where_it_cannot_be_kept(tmp_path: Path) -> None:
 def test_our_own_hear_of_it(kept_off: Desk) -> None:
     assert str(kept_off.process(transaction(sender="support@example.org")).reply).startswith("550 5.7.3")
     assert kept_off.store.held.list() == []
+
+
+def test_only_what_came_in_plain_by_itself_is_noted_as_plain(tmp_path: Path) -> None:
+    made = desk(tmp_path)
+    engine = made.engine.inbound
+    stamp = engine.sealer.stamp(AT)
+    fields = b"".join(result_fields(engine.authserv_id, "7", SignatureFinding(), EncryptionFinding()))
+    content = fields + SENT_ON
+    header = read_header(content)
+    sealed = engine.sealer.seal(header, memoryview(content)[header.body :], stamp) + content
+
+    def arrive(content: bytes, at: datetime) -> str | None:
+        envelope = Envelope("alice@example.com", (Recipient("support@example.org"),))
+        given = Transaction("9", Direction.INBOUND, FrontEnd.SMTP, "in", Client(), envelope, content, at)
+        outcome = made.process(given)
+        made.report(given, outcome, (), Reply(250, ("2.0.0 Ok",)), 0.0)
+        return outcome.facts.get("pass_of")
+
+    assert arrive(sealed, AT) == "7"
+    assert arrive(sealed, AT + timedelta(days=30)) is None
+    arrive(SENT_ON.replace(b"<a@x>", b"<b@x>"), AT)
+    made.close()
+    again = desk(tmp_path)
+    again.store.replies.remember(["b@x"], "alice@example.com", Replies.REQUIRE, AT)
+    assert again.store.replies.sent_on(["a@x"], "alice@example.com") is Replies.REQUIRE
+    assert again.store.replies.sent_on(["b@x"], "alice@example.com") is None
+    again.close()

@@ -40,6 +40,8 @@ def test_plain(value: bytes) -> None:
         [b"Message-ID:\r\n"],
         [b"Message-ID: <a@x>\r\n", b"Message-ID: <a@x>\r\n"],
         [b"Message-ID : <a@x>\r\n"],
+        [b"Message-ID\x0b: <a@x>\r\n"],
+        [b"Message-ID: <a@x>\r\n", b"\xffMessage-ID: <b@x>\r\n"],
         [b"Message-ID: a@x\r\n"],
         [b"Message-ID: <a>\r\n"],
         [b"Message-ID: <a b@x>\r\n"],
@@ -93,6 +95,8 @@ def test_not_plain(fields: list[bytes]) -> None:
         ("<ä1@x>".encode(), b"<1@x>"),
         (b"<\0a@x>", b"<a@x>"),
         (b"<" + b"a" * 1000 + b"@x>", b"<" + b"a" * 500 + b"\r\n " + b"a" * 500 + b"@x>"),
+        (b"<" + b"a" * 1000 + b"@x>", b"<" + b"a" * 160 + b">"),
+        (b"<" + b"a" * 1000 + b"@x>", b"<" + b"a" * 997),
         (b"<a@x>", b"=?utf-8?q?=3Ca=40x=3E?="),
         (b"=?utf-8?b?PGFAeD4=?=", b"<a@x>"),
         (b"<a@x>", b'Your message of "Mon, 1 Jan 2024" <a@x>'),
@@ -112,6 +116,7 @@ def test_an_answer_names_what_came(came: bytes, answered: bytes) -> None:
         (b"<>", b"<>"),
         (b"< >", b"<?>"),
         (b"<a@x.example>", b"<a@x>"),
+        (b"<" + b"a" * 1000 + b"@x>", b"<" + b"a" * 100 + b">"),
     ],
 )
 def test_another_mail_has_no_name_in_common(came: bytes, answered: bytes) -> None:
@@ -138,6 +143,12 @@ def test_one_of_ours_takes_the_place_of_all() -> None:
         b"References: <first@x>\r\n <last@x>\r\nFrom: a@x\r\nMessage-ID: %s\r\nSubject: s\r\n\r\n" % OURS
     )
     assert plain_id(block) == OURS
+
+
+def test_lines_that_some_reader_takes_for_one_go_too() -> None:
+    content = of(b"Message-ID: <a@x>\r\n", b"Message-ID\x0b: <b@x>\r\n")
+    block = under(read_header(content), OURS)
+    assert bytes(block.content) == b"References: <a@x>\r\n <b@x>\r\nFrom: a@x\r\nMessage-ID: %s\r\n\r\n" % OURS
 
 
 def test_without_any_there_is_ours_and_nothing_to_refer_to() -> None:
