@@ -7,7 +7,7 @@ of every kind; the peak is reset before each message.
 
 from functools import partial
 
-from benchmarks.ground import LARGE, NOBODY, SEALING, SIGNING, Ground
+from benchmarks.ground import ALICE, LARGE, NOBODY, SEALING, SIGNING, Ground
 from benchmarks.load import send
 from benchmarks.process import memory_of, reset_peak
 from benchmarks.ratio import Aim, Row, Sides
@@ -15,6 +15,8 @@ from benchmarks.ratio import Aim, Row, Sides
 MESSAGES = 6
 MESSAGES_QUICK = 2
 SMALL_ONES = 60
+HIDDEN = 80
+HIDDEN_SIZE = 5_000_000
 
 
 def _data(ground: Ground) -> Sides:
@@ -48,6 +50,24 @@ def _memory(sender: str, ground: Ground) -> Sides:
     return Sides(ours, lambda: LARGE)
 
 
+def _hidden(ground: Ground) -> Sides:
+    gateway = ground.one_worker()
+    addresses = [f"{number}{ALICE}" for number in range(1, HIDDEN + 1)]
+    everybody = ground.folder / "everybody.pem"
+    everybody.write_bytes(ground.authority.leaf(*addresses).pem())
+    gateway.run("import", everybody)
+    (worker,) = gateway.workers()
+    send(gateway.port, SMALL_ONES, SEALING, "-F", str(ground.mail(SEALING)))
+    idle = memory_of(worker, "VmRSS")
+
+    def ours() -> float:
+        reset_peak(worker)
+        send(gateway.port, 1, SEALING, "-l", str(HIDDEN_SIZE), "-r", str(HIDDEN), sessions=1)
+        return memory_of(worker, "VmHWM") - idle
+
+    return Sides(ours, lambda: HIDDEN_SIZE)
+
+
 def _memory_row(name: str, what: str, sender: str) -> Row:
     return Row(
         name=name,
@@ -71,4 +91,12 @@ ROWS = (
     _memory_row("memory-pass", "untouched 25 MB", NOBODY),
     _memory_row("memory-sign", "signed 25 MB", SIGNING),
     _memory_row("memory-seal", "signed and encrypted 25 MB", SEALING),
+    Row(
+        name="memory-hidden",
+        ours=f"worker, peak memory, 5 MB encrypted to {HIDDEN} hidden recipients, a copy each",
+        theirs="the message",
+        aim=Aim(40, at_most=True),
+        show=lambda size: f"{size / 1e6:.0f} MB",
+        build=_hidden,
+    ),
 )

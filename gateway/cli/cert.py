@@ -55,7 +55,11 @@ def list_(house: House, text: str, expiring: timedelta | None, as_json: bool) ->
 @click.pass_obj
 def show(house: House, name: str, as_json: bool) -> None:
     """Show all that is known of a certificate."""
-    facts = _json(house.store.certificates.get(name), now())
+    holding = house.store.certificates.get(name)
+    chain = house.store.certificates.whole_chain(holding.certificate)
+    facts = _json(holding, now())
+    facts["chain"] = [issuer.fingerprint for issuer in chain.issuers]
+    facts["chain_gap"] = chain.gap
     if as_json:
         print_json(facts)
     else:

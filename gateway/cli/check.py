@@ -1,5 +1,6 @@
 """``check``: the composer's question - can this be signed, can it be encrypted, and if not, why?"""
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -9,6 +10,9 @@ from gateway.clock import now
 from gateway.house import House
 from gateway.mail.address import parse_path
 from gateway.policy.answer import Answer, answer
+
+INCOMPLETE_CHAIN = "incomplete-chain"
+"""A note of ours among those of the record."""
 
 
 @click.command()
@@ -21,10 +25,22 @@ def check(house: House, sender: str, recipients: tuple[str, ...], as_json: bool)
     sender = parse_path(sender)
     addresses = tuple(dict.fromkeys(parse_path(recipient) for recipient in recipients))
     result = answer(sender, addresses, house.engine.outbound.rules, house.store.certificates.find, now())
+    gap = _gap(house, result)
+    if gap is not None:
+        result = replace(result, notes=(*result.notes, INCOMPLETE_CHAIN))
     if as_json:
         print_json(_as_json(result))
     else:
-        _show(result)
+        _show(result, gap)
+
+
+def _gap(house: House, result: Answer) -> str | None:
+    """What keeps recipients from verifying the signature, where the nearest issuer is not stored."""
+    if result.fingerprint is None:
+        return None
+    certificates = house.store.certificates
+    chain = certificates.whole_chain(certificates.get(result.fingerprint).certificate)
+    return chain.gap if chain.is_cut else None
 
 
 def _as_json(result: Answer) -> dict[str, Any]:
@@ -59,11 +75,13 @@ def _as_json(result: Answer) -> dict[str, Any]:
     }
 
 
-def _show(result: Answer) -> None:
+def _show(result: Answer, gap: str | None) -> None:
     click.echo(visible(f"{result.sender}: {result.rule}"))
     signing = f", by {result.fingerprint[:SHORT]}" if result.fingerprint else ""
     notes = f" ({', '.join(result.notes)})" if result.notes else ""
     click.echo(f"sign:    {_word(result.sign_reason)}{signing}{notes}")
+    if gap is not None and result.fingerprint is not None:
+        click.echo(visible(f"warning: certificate {result.fingerprint[:SHORT]}: {gap}"))
     click.echo(f"encrypt: {_word(result.encrypt_reason)}")
     rows = [
         (

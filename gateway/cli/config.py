@@ -6,8 +6,12 @@ from pathlib import Path
 import click
 import yaml
 
+from gateway.cli.printing import SHORT
+from gateway.clock import now
 from gateway.config import ConfigError, Problem, effective, load, locate, schema, warnings
+from gateway.errors import GatewayError
 from gateway.house import House
+from gateway.store.database import SQLITE_NAME
 
 BAD_CONFIGURATION = 78
 
@@ -28,7 +32,7 @@ def check(house: House, as_json: bool) -> None:
     doubts: list[str] = []
     problems: tuple[Problem, ...] = ()
     try:
-        doubts = warnings(load(house.path))
+        doubts = [*warnings(load(house.path)), *_gaps(house)]
     except ConfigError as error:
         problems = error.problems
     if as_json:
@@ -39,6 +43,19 @@ def check(house: House, as_json: bool) -> None:
         _report(locate(house.path), [str(problem) for problem in problems], doubts)
     if problems:
         click.get_current_context().exit(BAD_CONFIGURATION)
+
+
+def _gaps(house: House) -> list[str]:
+    """What is missing above certificates that sign; nothing where there is no store yet, or none that can be asked."""
+    if house.options.database == "sqlite" and not (house.options.state / SQLITE_NAME).exists():
+        return []
+    try:
+        stored = house.store.certificates
+        mine = [stored.get(name).certificate for key in house.store.keys.list() for name in key.certificates]
+        chains = [(item, stored.whole_chain(item)) for item in mine if item.may_sign and not item.fault_at(now())]
+    except (GatewayError, OSError):
+        return []
+    return [f"certificate {item.fingerprint[:SHORT]}: {chain.gap}" for item, chain in chains if chain.is_cut]
 
 
 def _report(path: Path, problems: list[str], doubts: list[str]) -> None:

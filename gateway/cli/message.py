@@ -6,6 +6,7 @@ import re
 import stat
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -153,7 +154,8 @@ def _outcome(house: House, transaction: Transaction, at: datetime) -> Outcome:
     if looping(transaction.content):
         return Outcome(Verdict.REJECT, LOOP)
     try:
-        return house.engine.process(transaction, at)
+        outcome = house.engine.process(transaction, at)
+        return replace(outcome, deliveries=tuple(delivery.ready() for delivery in outcome.deliveries))
     except Fault as error:
         logger.error("%s: %s", transaction.id, error)
         return Outcome(Verdict.DEFER, trouble(transaction.id))

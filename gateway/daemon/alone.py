@@ -47,7 +47,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
     try:
         store = open_store(store_options(options), durable=False)
-        build_engine(options, store, remember=False).process(transaction)
+        for delivery in build_engine(options, store, remember=False).process(transaction).deliveries:
+            delivery.ready()
     except GatewayError as error:
         print(f"alone: {error}", file=sys.stderr)  # noqa: T201 - the log of the worker
         sys.exit(FAULT)

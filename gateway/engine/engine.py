@@ -81,5 +81,5 @@ def _delivery(receipt: Receipt) -> DeliveryRecord:
         reply=None if receipt.reply is None else str(receipt.reply),
         signed=delivery.signed,
         encrypted=delivery.encrypted,
-        size=len(delivery.content),
+        size=receipt.size or len(delivery.content),
     )

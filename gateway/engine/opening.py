@@ -202,8 +202,9 @@ class Opener:
             self._unreadable(opened, Reason.MALFORMED, str(error), claimed_kind(entity))
             _look_for_errant_layers(opened, entity)
             with suppress(LimitExceeded):
-                alone = self._signed_alone(entity, opened)
-                opened.protected = read_protected(alone, header) if alone else opened.protected
+                # Of a frame that does not hold, the content is shown all the same.
+                payload = self._signed_alone(entity, opened) or (*entity.children, entity)[0]
+                opened.protected = read_protected(payload, header)
             return opened
         self._sum_up(opened, signed, covered, author, at, operations)
         _look_for_errant_layers(opened, entity)

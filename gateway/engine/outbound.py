@@ -3,9 +3,10 @@
 Fails closed: whatever cannot be read or made is refused or deferred; no path sends what a rule wanted protected.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from gateway.cms.algorithm import raised, scheme_for
@@ -126,20 +127,23 @@ class Outbound:
         plain = frame.around(entity) if decision.signer is not None and decision.plain else submission.content
         # One cipher for all copies: none is to be weaker than the others (row OUT-04).
         cipher = raised(algorithms.cipher, decision.capabilities)
-        encrypted = [
-            seal.encrypt(entity, copy.certificates, cipher, algorithms.encrypt_rsa) if copy.certificates else None
-            for copy in decision.copies
-        ]
-        del entity  # a large message is now in memory once less
         own = None if decision.own is None else (decision.own.certificate, self._key(decision.own.certificate))
+        encrypt = partial(seal.encrypt, entity, cipher=cipher, rsa=algorithms.encrypt_rsa)
+        sealed = [copy for copy in decision.copies if copy.certificates]
+        if len(sealed) > 1:
+            made = {copy: Delivery((), seal=partial(_around, frame, encrypt, copy, own)) for copy in sealed}
+        else:
+            unchecked = {copy: encrypt(copy.certificates) for copy in sealed}
+            del entity, encrypt  # a large message is now in memory once less
+            made = {copy: Delivery((), frame.around(each.checked(own))) for copy, each in unchecked.items()}
         return tuple(
-            Delivery(
+            replace(
+                made.get(copy) or Delivery((), plain),
                 recipients=_recipients(envelope, copy),
-                content=plain if made is None else frame.around(made.checked(own)),
                 signed=decision.signed,
-                encrypted=made is not None,
+                encrypted=copy in made,
             )
-            for copy, made in zip(decision.copies, encrypted, strict=True)
+            for copy in decision.copies
         )
 
     def _sign(
@@ -171,6 +175,16 @@ def _withheld(transaction: Transaction, facts: dict[str, Any]) -> Outcome:
     return Outcome(Verdict.RELAY, reply(250, "2.0.0", text), hold=hold, facts=facts)
 
 
+def _around(
+    frame: seal.Frame,
+    encrypt: Callable[[Sequence[Certificate]], seal.Unchecked],
+    copy: Copy,
+    own: tuple[Certificate, PrivateKey] | None,
+) -> bytes:
+    """Make one of many copies. Raises ``SealFault``."""
+    return frame.around(encrypt(copy.certificates).checked(own))
+
+
 def _recipients(envelope: Envelope, copy: Copy) -> tuple[Recipient, ...]:
     return tuple(recipient for recipient in envelope.recipients if recipient.address in copy.recipients)
 
@@ -194,6 +208,7 @@ def _facts(submission: Submission, decision: Decision, algorithms: Algorithms) -
         "signature": {
             "status": "signed" if decision.signed and made else "not-signed",
             "reason": decision.sign_reason,
+            "detail": question.fault,
             "signers": [_signer(decision.signer.certificate, algorithms)] if decision.signer and made else [],
         },
         "encryption": {

@@ -1,7 +1,7 @@
 """What goes into the engine and what comes out: Transaction, Delivery, Outcome. Each is made once and frozen."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -92,10 +92,10 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One copy for the next hop. ``protected`` copies leave with the parameters their content needs."""
+    """One copy for the next hop, its content ready or, of many, made when its turn comes (``ready``)."""
 
     recipients: tuple[Recipient, ...]
-    content: Octets
+    content: Octets = b""
     signed: bool = False
     encrypted: bool = False
     opened: bool = False
@@ -108,6 +108,12 @@ class Delivery:
     Raises ``Fault``."""
     recode: Callable[[Octets], Octets] | None = None
     """Makes the content fit for a next hop without 8BITMIME; None: it is relayed as it is, whatever that offers."""
+    seal: Callable[[], Octets] | None = None
+    """Makes the content; None: it is there. Eighty copies of a large message need not be in memory at once."""
+
+    def ready(self) -> "Delivery":
+        """Return the copy with its content. Takes CPU time where it has to be made; raises ``Fault`` then."""
+        return self if self.seal is None else replace(self, content=self.seal(), seal=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,3 +166,5 @@ class Receipt:
     delivery: Delivery
     next_hop: str | None
     reply: Reply | None
+    size: int = 0
+    """Bytes as offered, before dot-stuffing; 0 for what never was."""

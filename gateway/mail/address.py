@@ -10,6 +10,7 @@ delimiter, ``is_route`` tells what may lead elsewhere. ``index_key`` compares no
 import re
 import string
 import unicodedata
+from functools import lru_cache
 
 import idna
 
@@ -138,6 +139,7 @@ def _unquoted(local: str) -> str:
     return '"' + content.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+@lru_cache(1024)
 def _folded_domain(domain: str) -> str:
     if domain.isascii() or len(domain) > 255:
         return domain.lower()

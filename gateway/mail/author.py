@@ -97,14 +97,15 @@ class _Reading:
         plain, strings = _taken_apart(text)
         self._check_plain(plain)
         runs = [run for string in strings if "@" in string for run in _RUN.findall(string.replace("\\", ""))]
-        others = [run for run in runs if "@" in run and not self._is_own(run)]
-        if others and any(_SIGNS.search(string) for string in strings):
+        other = any(run.strip("@") and not self._is_own(run) for run in runs if "@" in run)
+        lone = any(not run.strip("@") for run in runs)
+        if (other or lone) and any(_SIGNS.search(string) for string in strings):
             raise Malformed(f"{_OTHER}a quoted string or comment, in angle brackets or with a backslash")
         name = plain.partition("<")[0].rstrip(_GAP)
-        if others and (name.endswith(".") or ("." in name and _STRING in name)):
+        if other and (name.endswith(".") or ("." in name and _STRING in name)):
             # Which Ruby's reader takes for an address.
             raise Malformed(f"{_OTHER}a quoted string or comment beside a dot")
-        return any(run.strip("@") != "" for run in others)
+        return other
 
     def _check_plain(self, plain: str) -> None:
         """Outside quoted strings and comments there is a name without signs, or the own address as name."""

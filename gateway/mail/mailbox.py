@@ -97,7 +97,8 @@ def _matches(text: str, groups: bool) -> Iterator[re.Match[str]]:
         if position == len(text) and not inside:
             return
         if not text.startswith(",", position):
-            raise Malformed("something stands behind an address")
+            named = "<" in text[position:] and not text[:position].rstrip().endswith(">")
+            raise Malformed("an @ stands in a name without quotes" if named else "something stands behind an address")
         position += 1
 
 

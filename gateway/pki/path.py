@@ -16,7 +16,7 @@ from datetime import datetime
 
 from gateway.pki.certificate import Certificate
 from gateway.pki.issuance import Issuances, identity, may_issue, names_issuer
-from gateway.pki.names import NameKey, name_key, same_name
+from gateway.pki.names import NameKey, name_key, rfc4514, same_name
 from gateway.pki.trust import Trust
 from gateway.reason import Reason
 
@@ -32,8 +32,35 @@ Path = tuple[Certificate, ...]
 """Leaf first, each followed by its issuer."""
 
 
-def chain_for(leaf: Certificate, candidates: Iterable[Certificate], at: datetime | None = None) -> Path:
-    """Return the issuers of ``leaf`` found among ``candidates``, nearest first; a self-signed root is left out.
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The issuers of a certificate, nearest first, without a self-signed root.
+
+    ``missing``: the Name (DER) of the issuer that is not at hand; None: there is none above.
+    """
+
+    issuers: Path
+    missing: bytes | None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether not even the nearest issuer is there, so that recipients get nothing to verify with."""
+        return self.missing is not None and not self.issuers
+
+    @property
+    def gap(self) -> str | None:
+        """What is missing, for people; None: nothing."""
+        if self.missing is None:
+            return None
+        issuer = rfc4514(self.missing)
+        if self.issuers:
+            last = self.issuers[-1].subject
+            return f"the issuer {issuer} of {last} is not stored; import it, too, if it is no root"
+        return f"its issuer {issuer} is not stored: who does not have it cannot verify; import it, too"
+
+
+def chain_for(leaf: Certificate, candidates: Iterable[Certificate], at: datetime | None = None) -> Chain:
+    """Return the issuers of ``leaf`` found among ``candidates``.
 
     Among several issuers those valid at ``at`` (None: no clock) come first, then self-signed ones, for there the chain
     ends, then the newest.
@@ -45,15 +72,17 @@ def chain_for(leaf: Certificate, candidates: Iterable[Certificate], at: datetime
     chain: list[Certificate] = []
     seen = {identity(leaf)}
     current = leaf
-    while len(chain) < MAX_LENGTH:
+    while len(chain) < MAX_LENGTH and not is_root(current):
         fresh = (issuer for issuer in named.get(name_key(current.issuer_der), ()) if identity(issuer) not in seen)
         issuer = next((issuer for issuer in fresh if _issued(current, issuer, issuances)), None)
-        if issuer is None or is_root(issuer):
+        if issuer is None:
+            return Chain(tuple(chain), current.issuer_der)
+        if is_root(issuer):
             break
         chain.append(issuer)
         seen.add(identity(issuer))
         current = issuer
-    return tuple(chain)
+    return Chain(tuple(chain), None)
 
 
 def is_root(certificate: Certificate) -> bool:

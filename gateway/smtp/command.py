@@ -24,6 +24,7 @@ _ATTRIBUTE = re.compile(r"([A-Za-z]+)=([\x21-\x7e]{1,255})")
 MAIL_PARAMETERS = {"SIZE": "SIZE", "BODY": "8BITMIME", "SMTPUTF8": "SMTPUTF8", "RET": "DSN", "ENVID": "DSN"}
 _OURS = ("SIZE", "AUTH")
 RCPT_PARAMETERS = {"NOTIFY": "DSN", "ORCPT": "DSN"}
+_NOTIFY = re.compile("(?i)never|(?:success|failure|delay)(?:,(?:success|failure|delay))*+")
 _BODIES = ("7BIT", "8BITMIME")
 
 
@@ -66,6 +67,9 @@ def read_rcpt(argument: str | None, next_hop: Capabilities, *, extended: bool) -
     """Read ``TO:<path> [parameters]``; raises ``Rejection``."""
     path = _read("TO:", argument, postmaster=True)
     _check_parameters(path, RCPT_PARAMETERS, next_hop, extended=extended)
+    notify = path.value("NOTIFY")
+    if notify is not None and not _NOTIFY.fullmatch(notify):
+        raise Rejection(reply(501, "5.5.4", "NOTIFY is NEVER, or some of SUCCESS, FAILURE, DELAY"))
     return path
 
 

@@ -47,6 +47,8 @@ class Copy:
         self._hop: HopTransaction | None = None
         self._content_sent = False
         self._refused: list[Receipt] = []
+        self._unsealed = delivery
+        self._size = 0
 
     @property
     def committed(self) -> bool:
@@ -65,7 +67,7 @@ class Copy:
     @property
     def receipts(self) -> tuple[Receipt, ...]:
         """What the next hop said, first to what it refused of a private key's work, last to what counts."""
-        return (*self._refused, Receipt(self.delivery, str(self._pool.hop), self.answer))
+        return (*self._refused, Receipt(self.delivery, str(self._pool.hop), self.answer, self._size))
 
     async def deliver(self, hop: HopTransaction) -> None:
         """Deliver on ``hop``, the transaction opened while the client spoke, if that is the one it needs."""
@@ -89,6 +91,7 @@ class Copy:
         """Bring it to its final dot in a transaction of its own, unless something speaks against it."""
         self._content_sent = False
         try:
+            await self._seal()
             self._hop = hop = await begin(self._pool)
             await self._suit(hop.capabilities)
             await self._cut_down(hop)
@@ -99,7 +102,8 @@ class Copy:
             self._content_sent = self._hop.in_data
         if self.answer is not None:
             await self._close()
-            await self._once_more()
+            if await self._may_go_as_it_came():
+                await self.prepare()
 
     async def commit(self) -> None:
         """Send the final dot of what was prepared; does nothing for what was not."""
@@ -111,13 +115,23 @@ class Copy:
         except Fault as fault:
             hop.abandon()
             self.answer = unavailable(fault, self._transaction.id)
-        await self._once_more()
+        if await self._may_go_as_it_came():
+            await self.prepare()
+            await self.commit()
 
     def abandon(self) -> None:
         """Break off what was prepared and not committed."""
         if self._hop is not None:
             self._hop.abandon()
             self._hop = None
+        if self._unsealed.seal is not None:
+            self.delivery = self._unsealed  # what was made for it alone is in memory no longer
+
+    async def _seal(self) -> None:
+        """Make the content of one of many copies, now that it is its turn."""
+        if self.delivery.seal is not None:
+            self.delivery = await asyncio.to_thread(self.delivery.ready)
+            self._size = len(self.delivery.content)
 
     async def _close(self) -> None:
         hop, self._hop = self._hop, None
@@ -132,19 +146,18 @@ class Copy:
         answers = await hop.begin(xforward_lines(self._transaction.client, offers.xforward), lines)
         return next((answer for answer in answers if not accepted(answer)), None)
 
-    async def _once_more(self) -> None:
-        """Where content that a key was used for is refused, send it as it came; that answer counts."""
+    async def _may_go_as_it_came(self) -> bool:
+        """Whether content that a key was used for was refused, and the message as it came stands in its place now."""
         if not self._content_sent or self.answer is None or not self.answer.permanent:
-            return
+            return False
         try:
             replaced = await self._replaced()
         except Fault as fault:
             self.answer = unavailable(fault, self._transaction.id)
-            return
+            return False
         if replaced:
             self.answer = None
-            await self.prepare()
-            await self.commit()
+        return replaced
 
     async def _cut_down(self, hop: HopTransaction) -> None:
         """Have what grew too large by opening go as it came, before a word is said of it."""

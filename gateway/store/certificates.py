@@ -20,7 +20,7 @@ from gateway.mail.address import index_key
 from gateway.pki.certificate import Certificate, read_certificate
 from gateway.pki.holding import Holding
 from gateway.pki.need import name_id
-from gateway.pki.path import chain_for
+from gateway.pki.path import Chain, chain_for
 from gateway.pki.self_issued import read_as
 from gateway.reason import Reason
 from gateway.store import identities, needs, schema
@@ -80,7 +80,7 @@ class StoredCertificates:
         self._generation = generation
         self._standings = standings
         self._found: Cache[str, _Found] = Cache(generation, ADDRESSES_KEPT)
-        self._chains: Cache[str, tuple[Certificate, ...]] = Cache(generation, CHAINS_KEPT)
+        self._chains: Cache[str, Chain] = Cache(generation, CHAINS_KEPT)
 
     # what the engine asks
 
@@ -94,6 +94,10 @@ class StoredCertificates:
 
     def chain(self, certificate: Certificate) -> Sequence[Certificate]:
         """Return the stored CA certificates above ``certificate``, nearest first, self-signed ones left out."""
+        return self.whole_chain(certificate).issuers
+
+    def whole_chain(self, certificate: Certificate) -> Chain:
+        """Return the same, and what is missing in it."""
         return self._chains.one(certificate.fingerprint, lambda _: self._load_chain(certificate))
 
     def _load(self, wanted: Sequence[str], at: datetime) -> dict[str, _Found]:
@@ -121,16 +125,9 @@ class StoredCertificates:
             since, until = max(since, standing.since), min(until, standing.until)
         return _Found(tuple(found), since, until)
 
-    def _load_chain(self, certificate: Certificate) -> tuple[Certificate, ...]:
-        candidates: dict[str, Certificate] = {}
+    def _load_chain(self, certificate: Certificate) -> Chain:
         with self._database.read() as connection:
-            level = [certificate]
-            for _ in range(MAX_LEVELS):
-                level = [issuer for issuer in _issuers(connection, level) if issuer.fingerprint not in candidates]
-                candidates |= {issuer.fingerprint: issuer for issuer in level}
-                if not level or len(candidates) >= MAX_ISSUERS:
-                    break
-        return tuple(chain_for(certificate, candidates.values(), datetime.now(UTC)))
+            return stored_chain(connection, certificate)
 
     # what an administrator does
 
@@ -257,6 +254,24 @@ def with_key(connection: Connection, public_key_id: str) -> list[Certificate]:
     return [read_as(row.der, is_ca=row.is_ca) for row in rows]
 
 
+def stored_chain(connection: Connection, certificate: Certificate) -> Chain:
+    """Return the stored CA certificates above ``certificate``, and what is missing there."""
+    candidates: dict[str, Certificate] = {}
+    level = [certificate]
+    for _ in range(MAX_LEVELS):
+        level = [issuer for issuer in _issuers(connection, level) if issuer.fingerprint not in candidates]
+        candidates |= {issuer.fingerprint: issuer for issuer in level}
+        if not level or len(candidates) >= MAX_ISSUERS:
+            break
+    return chain_for(certificate, candidates.values(), datetime.now(UTC))
+
+
+def has_key(connection: Connection, certificate: Certificate) -> bool:
+    """Return whether the private key of a certificate is stored."""
+    keys = schema.keys.c.public_key_id
+    return connection.scalar(select(keys).where(keys == certificate.public_key_id)) is not None
+
+
 def holdings(*columns: Column[Any]) -> Select[Any]:
     """Return the query for certificates and their standing, to be narrowed; each row makes a ``holding``."""
     table, keys = schema.certificates, schema.keys
@@ -288,9 +303,7 @@ def plain_name(name: str) -> str:
 
 def _wake(connection: Connection, certificate: Certificate) -> None:
     """Make ready the held mail that a certificate helps, now that it is stored or trusted."""
-    keys = schema.keys.c.public_key_id
-    stored = select(keys).where(keys == certificate.public_key_id)
-    needs.wake(connection, certificate, connection.scalar(stored) is not None)
+    needs.wake(connection, certificate, has_key(connection, certificate))
 
 
 def _one(connection: Connection, name: str) -> Holding:

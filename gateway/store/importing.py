@@ -12,7 +12,7 @@ mail had brought; and whose it is changes only where somebody says so. A CRL is 
 its series. Of a signed mail only its signers' certificates are taken (``smime.signers``), never as anchors.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -116,7 +116,20 @@ class _Filing:
         results: dict[int, Imported] = {}
         for place, item in sorted(enumerate(judged), key=lambda pair: isinstance(pair[1], NewKey)):
             results[place] = self._one(item)
-        return [results[place] for place in sorted(results)]
+        stored = {item for item in judged if isinstance(item, Certificate)}
+        return [self._with_gap(results[place], judged[place], stored) for place in sorted(results)]
+
+    def _with_gap(self, imported: Imported, item: Appraised, stored: Collection[Certificate]) -> Imported:
+        """Say what is missing above a certificate that has a key, or above one that came before its key."""
+        mine: list[Certificate] = []
+        if isinstance(item, Certificate) and not item.is_ca and certificates.has_key(self.connection, item):
+            mine = [item]
+        elif isinstance(item, NewKey):
+            named = certificates.with_key(self.connection, public_key_id(item.key.public_key()))
+            mine = [certificate for certificate in named if certificate not in stored]
+        gaps = [gap for each in mine if (gap := certificates.stored_chain(self.connection, each).gap)]
+        texts = dict.fromkeys((imported.text, *gaps))
+        return replace(imported, text="; ".join(filter(None, texts))) if gaps else imported
 
     def _one(self, item: Appraised) -> Imported:
         if isinstance(item, Certificate):

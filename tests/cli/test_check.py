@@ -27,7 +27,30 @@ def command(tmp_path: Path, capsys: pytest.CaptureFixture[str], authority: Autho
     alice = authority.leaf("alice@example.com", kind="p256")
     old = authority.leaf("old@example.com", kind="p256", not_before=NOW - 9 * DAY, not_after=NOW - DAY)
     assert command("import", command.put("all", support.pem(), support.key_pem(), alice.pem(), old.pem())).code == 0
+    above = command.put("above", authority.intermediate.pem(), authority.root.pem())
+    assert command("import", "--no-trust", above).code == 0
     return command
+
+
+def test_an_incomplete_chain_is_said(command: Command, authority: Authority) -> None:
+    """By `check`, `config check` and `cert show`, until the issuer is there."""
+    name = authority.intermediate.certificate.fingerprint
+    recipient = "alice@example.com"
+    assert command("check", "--json", "support@example.org", recipient).json["sign"]["notes"] == []
+    assert "issuer" not in command("config", "check").err
+    assert command("cert", "delete", name).code == 0
+    issuer = authority.intermediate.certificate.subject
+    sign = command("check", "--json", "support@example.org", recipient).json["sign"]
+    assert sign["possible"] is True and sign["notes"] == ["incomplete-chain"]
+    said = f"its issuer {issuer} is not stored"
+    assert any(said in line for line in command("check", "support@example.org", recipient).lines)
+    checked = command("config", "check")
+    assert checked.code == 0 and said in checked.err
+    shown = command("cert", "show", "--json", sign["fingerprint"]).json
+    assert shown["chain"] == [] and said in shown["chain_gap"]
+    assert command("import", command.put("above", authority.intermediate.pem())).code == 0
+    shown = command("cert", "show", "--json", sign["fingerprint"]).json
+    assert (shown["chain"], shown["chain_gap"]) == ([name], None)
 
 
 def test_possible(command: Command) -> None:

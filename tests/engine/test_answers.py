@@ -231,7 +231,9 @@ def test_trying_a_message_out_remembers_nothing(world: World, seal: Seal) -> Non
 
 def _arriving(world: World, content: bytes) -> Any:
     taken: list[Any] = []
-    world_engine = type("Taking", (), {"process": lambda self, transaction: taken.append(transaction)})()
+    world_engine = type(
+        "Taking", (), {"process": lambda self, transaction: taken.append(transaction) or Outcome(Verdict.RELAY)}
+    )()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(World, "engine", world_engine)
         receive(world, content)

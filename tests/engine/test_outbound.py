@@ -454,3 +454,11 @@ def test_exempt_content(world: World, fields: tuple[str, ...], body: bytes, exem
     outcome = world.send(content, "alice@example.com")
     assert (outcome.deliveries[0].content == content) is exempt
     assert (outcome.facts["signature"]["reason"] == "exempt") is exempt
+
+
+def test_an_unusable_from_is_refused_with_what_is_wrong_with_it(world: World) -> None:
+    content = mail().replace(b"From: Support <", b"From: [Ticket] Support <")
+    outcome = world.send(content, "alice@example.com")
+    fault = "From: a square bracket stands in a name without quotes"
+    assert str(outcome.reply) == f"550 5.7.3 from-ambiguous: {fault}"
+    assert outcome.facts["signature"]["detail"] == fault

@@ -1,6 +1,7 @@
 """A world in memory for engine tests: certificates and keys in dictionaries, behind the engine's own ports."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -181,7 +182,8 @@ class World:
         transaction = Transaction(
             record, direction, FrontEnd.SMTP, "outbound", client, envelope, content, AT, can_split, asked=asked
         )
-        return self.engine.process(transaction)
+        outcome = self.engine.process(transaction)
+        return replace(outcome, deliveries=tuple(delivery.ready() for delivery in outcome.deliveries))
 
 
 def mail(

@@ -231,6 +231,16 @@ def test_fields_that_differ_are_in_the_record(desk: Desk, alice: Issued, mallory
         assert told == ({"From": (MALLORY, ALICE)} if author == MALLORY else {})
 
 
+@pytest.mark.parametrize("clear", ["keep", "open"])
+def test_a_subject_in_a_frame_that_does_not_hold_is_kept_aside(desk: Desk, alice: Issued, clear: str) -> None:
+    desk.open_clear = clear == "open"
+    broken = signed(HP, alice).replace(b"boundary=s", b"boundary=s; boundary=t")
+    for entity in (broken, made.encrypted(broken, desk.certificate)):
+        outcome = desk.receive(hidden(entity))
+        assert words(outcome)[0] == "neutral malformed"
+        assert subjects(outcome) == (["[...]"], SUBJECT)
+
+
 def test_what_stays_closed_tells_nothing_of_what_is_inside(desk: Desk) -> None:
     outcome = desk.receive(hidden(made.encrypted(HP, desk.certificate, cipher="aes-256-gcm")), "sales@example.org")
     assert words(outcome)[1] == "failed not-addressed"

@@ -96,6 +96,6 @@ def test_roots_cross_signed_both_ways_end() -> None:
         "carlos.sign.crt",
     )
     rsa, rsa_cross, ed, ed_cross, alice, carlos = (read_certificate(der_of(f"rfc9216/{name}")) for name in names)
-    assert chain_for(alice, [rsa, rsa_cross, ed, ed_cross]) == ()
-    assert chain_for(alice, [rsa_cross, ed_cross]) == (rsa_cross, ed_cross)
-    assert chain_for(carlos, [rsa_cross, ed_cross]) == (ed_cross, rsa_cross)
+    assert chain_for(alice, [rsa, rsa_cross, ed, ed_cross]).issuers == ()
+    assert chain_for(alice, [rsa_cross, ed_cross]).issuers == (rsa_cross, ed_cross)
+    assert chain_for(carlos, [rsa_cross, ed_cross]).issuers == (ed_cross, rsa_cross)

@@ -19,7 +19,7 @@ def of(*issued: Issued) -> list[Certificate]:
 
 
 def chain(leaf: Issued, *known: Issued) -> list[Certificate]:
-    return list(chain_for(leaf.certificate, [item.certificate for item in known], AT))
+    return list(chain_for(leaf.certificate, [item.certificate for item in known], AT).issuers)
 
 
 def test_nearest_first_and_without_the_root(authority: Authority) -> None:
@@ -36,6 +36,21 @@ def test_issuers_of_every_kind(kind: str) -> None:
     authority = Authority(kind)
     leaf = authority.leaf("a@example.com", kind="p256")
     assert chain(leaf, authority.intermediate, authority.root) == of(authority.intermediate)
+
+
+def test_what_is_missing_is_said(authority: Authority) -> None:
+    leaf, root, intermediate = authority.leaf("a@example.com"), authority.root, authority.intermediate
+
+    def gap(of: Issued, *known: Issued) -> tuple[bool, str | None]:
+        chain = chain_for(of.certificate, [item.certificate for item in known], AT)
+        return chain.is_cut, chain.gap
+
+    assert gap(leaf, root, intermediate) == (False, None)
+    assert gap(root) == gap(authority.self_signed("a@example.com")) == (False, None)
+    cut, text = gap(leaf, root)
+    assert cut and text is not None and intermediate.certificate.subject in text and "not stored" in text
+    cut, text = gap(leaf, intermediate)
+    assert not cut and text is not None and root.certificate.subject in text and "if it is no root" in text
 
 
 def test_the_signature_decides_not_the_name(authority: Authority) -> None:
@@ -83,7 +98,7 @@ def test_the_newest_valid_issuer_is_preferred(authority: Authority) -> None:
     leaf = authority.leaf("a@example.com", issuer=old)
     assert chain(leaf, old, expired, new, future) == of(new)
     assert chain(leaf, expired) == of(expired)
-    without_clock = chain_for(leaf.certificate, [item.certificate for item in (old, new, future)])
+    without_clock = chain_for(leaf.certificate, [item.certificate for item in (old, new, future)]).issuers
     assert list(without_clock) == of(future)
 
 

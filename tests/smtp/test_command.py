@@ -25,6 +25,12 @@ def refused(argument: str | None, offers: Capabilities = ALL, extended: bool = T
     return str(rejection.value.reply)[:9]
 
 
+@pytest.mark.parametrize("value", ["=", "", "=NEVER,SUCCESS", "=SUCCESS,", "=SUCCESS,,DELAY", "=ALWAYS", "=,FAILURE"])
+def test_a_notify_that_says_nothing_is_refused(value: str) -> None:
+    """RFC 3461 §4.1: what is not understood must not be taken for a wish that was not said."""
+    assert refused(f"TO:<a@b.c> NOTIFY{value}", verb="rcpt") == "501 5.5.4"
+
+
 def test_parameters_pass_with_their_case() -> None:
     path = read_mail("from:<A@Example.org>  RET=hdrs ENVID=AbC+2B1 body=8BitMime SMTPUTF8 SIZE=12", ALL, extended=True)
     assert path.address == "A@Example.org"

@@ -1,5 +1,9 @@
 """Several copies of one message: prepared together, committed one by one, never twice (rows REL-03, REL-05)."""
 
+import weakref
+from dataclasses import replace
+from functools import partial
+
 import pytest
 
 from gateway.engine.transaction import Delivery, Outcome, Transaction, Verdict
@@ -32,6 +36,70 @@ def test_rel_03_every_copy_is_a_transaction_of_its_own() -> None:
             assert [str(receipt.reply)[:3] for receipt in w.reports[0].receipts] == ["250"] * 4
             assert (await client.mail(MAIL)).startswith("250")
             assert w.ledger.rows == {}
+
+    run(story())
+
+
+class Sealing:
+    """A processor whose copies are made late; counts how many exist at once."""
+
+    def __init__(self, faults: tuple[str, ...] = ()) -> None:
+        self.alive = self.most = self.made = 0
+        self.faults = faults
+
+    async def __call__(self, transaction: Transaction) -> Outcome:
+        ready = (await split(transaction)).deliveries
+        late = (replace(each, content=b"", seal=partial(self.seal, each)) for each in ready)
+        return Outcome(Verdict.RELAY, deliveries=tuple(late))
+
+    def seal(self, delivery: Delivery) -> bytearray:
+        if delivery.recipients[0].address in self.faults:
+            raise Fault("it does not read back")
+        content = Counted(delivery.content)
+        self.alive, self.made = self.alive + 1, self.made + 1
+        self.most = max(self.most, self.alive)
+        weakref.finalize(content, self.gone)
+        return content
+
+    def gone(self) -> None:
+        self.alive -= 1
+
+
+class Counted(bytearray):
+    """Octets whose end can be seen."""
+
+
+def test_rel_03_copies_are_made_as_their_batch_is_prepared() -> None:
+    """REL-03: of many copies no more are in memory than are prepared at once; the record has their sizes."""
+
+    async def story() -> None:
+        sealing = Sealing()
+        limits = Limits(copies=3)
+        names = tuple(f"u{n}@example.net" for n in range(20))
+        async with world(process=sealing, limits=limits) as w:
+            answer = await (await w.client()).mail(MAIL, *names)
+            assert answer.startswith("250")
+            assert w.hop.taken() == list(names)
+            assert sealing.made == len(names)
+            assert 1 < sealing.most <= limits.copies + 1
+            assert [r.size for r in w.reports[0].receipts] == [len(message.content) for message in w.hop.messages]
+
+    run(story())
+
+
+@pytest.mark.parametrize("failing", [0, 3, 7])
+def test_rel_03_a_copy_that_cannot_be_made_defers(failing: int) -> None:
+    """REL-03: nobody has a copy twice, and the client keeps the message."""
+
+    async def story() -> None:
+        names = tuple(f"u{n}@example.net" for n in range(8))
+        sealing = Sealing(faults=(names[failing],))
+        async with world(process=sealing, limits=Limits(copies=3)) as w:
+            client = await w.client()
+            assert (await client.mail(MAIL, *names)).startswith("451")
+            sealing.faults = ()
+            assert (await client.mail(MAIL, *names)).startswith("250")
+            assert sorted(w.hop.taken()) == sorted(names)
 
     run(story())
 

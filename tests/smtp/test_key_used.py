@@ -138,6 +138,16 @@ def test_a_refusal_in_the_middle_of_the_content_is_one_of_it(answer: str, told: 
     run(story())
 
 
+def test_such_a_refusal_does_not_commit_before_the_others_are_ready() -> None:
+    async def story() -> None:
+        hop = Hop(rules=[Rule("content", "554 5.7.1 no", HELPDESK, times=1), Rule("DATA", "450 4.2.0 later", OTHER)])
+        async with world(hop, process=opening(), direction=Direction.INBOUND) as w:
+            assert await send(w, HELPDESK, OTHER) == "450 4.2.0 later"
+            assert hop.messages == []
+
+    run(story())
+
+
 @pytest.mark.parametrize("process", FACES)
 @pytest.mark.parametrize(
     ("answers", "told", "dots"),

@@ -393,6 +393,24 @@ def test_an_intermediate_is_found_whatever_the_string_type_of_its_name(store: St
     assert store.certificates.chain(read_certificate(leaf)) == (read_certificate(ca),)
 
 
+# ── incomplete chains ──
+
+
+def test_what_is_missing_above_a_certificate_with_a_key_is_said(take: Take, authority: Authority) -> None:
+    alice, bob = (authority.leaf(f"{name}@example.com", kind="p256") for name in ("alice", "bob"))
+    issuer = authority.intermediate.certificate.subject
+    (certificate,) = take(alice.pem())
+    assert "not stored" not in certificate.text, "nobody signs with it"
+    (key,) = take(alice.key_pem())
+    assert f"its issuer {issuer} is not stored" in key.text
+    both = take(bob.key_pem(), bob.pem(), dry_run=True)
+    assert [issuer in result.text for result in both] == [False, True]
+    (again,) = take(alice.pem())
+    assert f"its issuer {issuer} is not stored" in again.text
+    take(authority.intermediate.pem(), authority.root.pem())
+    assert "not stored" not in "".join(result.text for result in take(bob.key_pem(), bob.pem(), alice.pem()))
+
+
 # ── saved mail ──
 
 
