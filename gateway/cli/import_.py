@@ -25,7 +25,7 @@ NO_INPUT = 66
 @click.option(
     "--as",
     "whose",
-    type=click.Choice([*Whose]),
+    type=click.Choice([word.value for word in Whose]),
     help="Take self-issued CA certificates that hold a mail address for a person's or for an authority's.",
 )
 @json_option
@@ -37,7 +37,7 @@ def import_command(
     dry_run: bool,
     no_trust: bool,
     trust_cas: bool,
-    whose: Whose | None,
+    whose: str | None,
     as_json: bool,
 ) -> None:
     """Import what FILEs hold: PEM, DER, base64, PKCS#7, PKCS#12, signed mail; keys, certificates and CRLs."""
@@ -48,7 +48,7 @@ def import_command(
         accept_legacy=bool(house.options.algorithms.accept_legacy),
         trust=not no_trust,
         trust_cas=trust_cas,
-        whose=whose,
+        whose=Whose(whose) if whose else None,
         dry_run=dry_run,
     )
     # All files are read before the store is opened: run as root, opening it gives up the right to read them.

@@ -2,11 +2,23 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields
 from gateway.pki.certificate import Certificate
 from gateway.pki.names import name_key
+
+
+class Named(Protocol):
+    """What a certificate is named by."""
+
+    @property
+    def issuer_der(self) -> bytes: ...
+    @property
+    def serial(self) -> int: ...
+    @property
+    def subject_key_id(self) -> bytes | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +32,7 @@ class Identity:
     serial: int | None
     key_id: bytes | None
 
-    def names(self, certificate: Certificate) -> bool:
+    def names(self, certificate: Named) -> bool:
         """Whether this is the name of ``certificate``."""
         if self.key_id is not None:
             return self.key_id == certificate.subject_key_id

@@ -19,7 +19,8 @@ from gateway.mail.content_type import content_type
 from gateway.mail.header import read_header
 from gateway.pki.certificate import Certificate, read_certificate
 from gateway.pki.path import Path
-from gateway.pki.validation import PathFinding, Strictness
+from gateway.pki.unreadable import Unreadable, unreadable
+from gateway.pki.validation import REVOCATION_UNKNOWN, PathFinding, Strictness
 from gateway.pki.verdicts import Verdicts
 from gateway.reason import Reason
 from gateway.smime.finding import SignerFinding, ordered
@@ -83,7 +84,7 @@ class Judge:
     ) -> SignerFinding:
         candidates = self._candidates(info, carried)
         if not candidates:
-            return SignerFinding((Reason.NO_CERTIFICATE,), info.signer)
+            return _without_certificate(info, layer)
         certificate, verified, fault = _verified(info, digests, candidates, operations)
         if verified is not None and not verified.attributes and reads_as_attributes(layer.content):
             verified, fault = None, Malformed("the signed content reads as signed attributes, and there are none")
@@ -105,7 +106,7 @@ class Judge:
             algorithm=verified.algorithm if verified else None,
             signing_time=verified.signing_time if verified else None,
             notes=path.notes,
-            detail=str(fault) if fault else None,
+            detail=str(fault) if fault else _path_detail(path),
             issuers_wanted=_wanted(path),
             encrypt_to=self._encrypt_to(verified, path, carried, author, at) if not reasons else (),
             capabilities=verified.capabilities if verified and not reasons else (),
@@ -171,6 +172,19 @@ def _verified(
     return candidates[0], None, faults[0]
 
 
+def _without_certificate(info: SignerInfo, layer: SignedLayer) -> SignerFinding:
+    """One that came along and cannot be read is not one that is absent."""
+    for found in map(_read, map(bytes, layer.data.certificates)):
+        if isinstance(found, Unreadable) and info.signer.names(found):
+            return SignerFinding((found.reason,), info.signer, detail=f"the signer's certificate: {found.fault}")
+    return SignerFinding((Reason.NO_CERTIFICATE,), info.signer)
+
+
+def _path_detail(path: PathFinding) -> str | None:
+    """What exactly is wrong with the path, where the validation has a phrase for it."""
+    return next((note for note in path.notes if note != REVOCATION_UNKNOWN), None)
+
+
 def _reason(fault: GatewayError) -> Reason:
     if isinstance(fault, Rejected):
         return fault.reason
@@ -218,12 +232,12 @@ def _author_first(addresses: Sequence[str], author: str | None, fold: bool) -> t
 def _carried(layer: SignedLayer) -> list[Certificate]:
     """The certificates of a signature that can be read; they serve to build paths and are never trusted."""
     found = (_read(bytes(der)) for der in layer.data.certificates)
-    return [certificate for certificate in found if certificate is not None]
+    return [certificate for certificate in found if isinstance(certificate, Certificate)]
 
 
 @lru_cache(maxsize=512)
-def _read(der: bytes) -> Certificate | None:
+def _read(der: bytes) -> Certificate | Unreadable | None:
     try:
         return read_certificate(der)
-    except Malformed:
-        return None
+    except Malformed as fault:
+        return unreadable(der, fault)

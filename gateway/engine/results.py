@@ -44,7 +44,11 @@ _MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+./=?^_`{|}~-]++@[A-Za-z0-9.-]++")
 _OUR_LINE = re.compile(spelt(PREFIX))
 _RESULT_LINE = re.compile(spelt("authentication-results:"))
 _ALL_OF_IT = rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?+"
-_OUR_LINES = re.compile(rb"(?:\A[^!-~]|(?![ \t])%s)%s" % (spelt(PREFIX), _ALL_OF_IT))
+_CONTINUED = re.compile(rb"(?:[^!-~]%s)*+" % _ALL_OF_IT)
+_NEXT_FIELD = re.compile(rb"\n(?=[!-~])")
+PIECE = 1 << 18
+"""Octets of a header that is too long to be read that are looked through at once."""
+_OUR_LINES = re.compile(rb"(?![ \t])%s%s" % (spelt(PREFIX), _ALL_OF_IT))
 _RESULT_LINES = re.compile(rb"(?![ \t])%s%s" % (spelt("authentication-results:"), _ALL_OF_IT))
 _SAYS_NOTHING = bytes(octet for octet in range(256) if not 0x20 < octet < 0x7F or octet in b'"\\')
 
@@ -80,8 +84,16 @@ def cut_forged(content: bytes, authserv_ids: Collection[str]) -> bytes:
     end = content.find(b"\r\n\r\n")
     block, rest = (content, b"") if end < 0 else (content[: end + 2], content[end + 2 :])
     ids = _domains(tuple(authserv_ids))
-    block = _RESULT_LINES.sub(lambda field: b"" if _mentions(field[0], ids) else field[0], block)
-    return _OUR_LINES.sub(b"", block) + rest
+    top = _CONTINUED.match(block)
+    pieces, position = [], top.end() if top else 0
+    while position < len(block):
+        # Piece by piece, whole fields each: other threads get their turn in between.
+        field = _NEXT_FIELD.search(block, position + PIECE)
+        end = field.end() if field else len(block)
+        piece = _RESULT_LINES.sub(lambda line: b"" if _mentions(line[0], ids) else line[0], block[position:end])
+        pieces.append(_OUR_LINES.sub(b"", piece))
+        position = end
+    return b"".join((*pieces, rest))
 
 
 def _results_of(header: Header, ids: Collection[str]) -> Iterator[Field]:

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from gateway.asn1 import der
-from gateway.asn1.ber import Element, Fields, read
+from gateway.asn1.ber import Element, Fields, members, read
 from gateway.asn1.der import BIT_STRING, BOOLEAN, INTEGER, SEQUENCE
 from gateway.errors import Malformed
 
 EXTENSIONS = 0xA3
-_VERSION = 0xA0
+VERSION = 0xA0
 _VERSIONS = range(3)
+MAX_EXTENSIONS = 100
+"""Certificates in use have some 12."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def read_outline(certificate: bytes) -> Outline:
     if der.sequence(bytes(body.raw), *outside) != certificate:
         raise Malformed("the certificate is not DER")
     fields = Fields(body)
-    written = fields.optional(_VERSION)
+    written = fields.optional(VERSION)
     version = 0 if written is None else written.only().integer()
     if version not in _VERSIONS:
         raise Malformed("the certificate is of a version that does not exist")
@@ -60,7 +62,7 @@ def read_outline(certificate: bytes) -> Outline:
         issuer=bytes(issuer.raw),
         subject=bytes(subject.raw),
         key=bytes(key.raw),
-        extensions=_extensions(body.children),
+        extensions=read_extensions(body.children),
         bare=bare,
     )
 
@@ -68,12 +70,12 @@ def read_outline(certificate: bytes) -> Outline:
 _NO_NAME = der.sequence()
 
 
-def _extensions(fields: Iterable[Element]) -> dict[str, bytes]:
-    """Return the extensions' values; one that stands twice is Malformed (RFC 5280 §4.2)."""
+def read_extensions(fields: Iterable[Element]) -> dict[str, bytes]:
+    """Return the extensions' values among the fields of a TBSCertificate; one twice is Malformed (RFC 5280 §4.2)."""
     values: dict[str, bytes] = {}
     for field in fields:
         if field.tag == EXTENSIONS:
-            for extension in field.only().expect(SEQUENCE).children:
+            for extension in members(field.only(), MAX_EXTENSIONS, SEQUENCE):
                 parts = Fields(extension)
                 name = parts.next().dotted()
                 parts.optional(BOOLEAN)

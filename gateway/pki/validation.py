@@ -33,6 +33,10 @@ REVOCATION_UNKNOWN = "revocation=unknown"
 """The note of ``Revocation.SOFT``."""
 NOT_FOR_MAIL = "an issuing authority of the path is not for mail by its extended key usage"
 
+_CAUSES = {
+    Reason.LIMIT: "the certificates lead in more ways than are followed",
+    Reason.UNSUPPORTED_ALGORITHM: "an issuer's signature or key is of a kind that is not checked",
+}
 _BROKEN = {Reason.NO_PATH, Reason.UNTRUSTED, Reason.LIMIT, Reason.UNSUPPORTED_ALGORITHM, Reason.MALFORMED}
 _WEAK_DIGESTS = frozenset({"sha1", "md5"})
 _LEGACY_DIGESTS = frozenset({"sha1"})
@@ -123,6 +127,7 @@ class _Case:
     def _stranded(self) -> "_Judged":
         judged = self._by_itself(self._paths.stranded)
         judged.reasons.add(self._paths.cause)
+        judged.notes += [note for cause, note in _CAUSES.items() if cause is self._paths.cause]
         return judged
 
     def _judged(self, path: Path) -> "_Judged":

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.asn1 import der
 from tests.authority import SERVER_AUTH, Authority, Issued
 from tests.cli.running import Command
+from tests.pki import odd
+from tests.pki.odd import put, signed_again
 
 
 @pytest.fixture
@@ -164,3 +167,41 @@ def test_names_from_files_cannot_write_to_the_terminal(command: Command, authori
     assert len(result.lines) == 1
     listed = command("cert", "list").out + command("cert", "show", odd.certificate.fingerprint).out
     assert "\x1b" not in listed
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Schlüssel €\n".encode(),
+        b"\xef\xbb\xbf" + "Schlüssel €\r\n".encode(),
+        "Schlüssel €\r\n".encode("utf-16"),
+        b"\xfe\xff" + "Schlüssel €".encode("utf-16-be"),
+        "Schlüssel €\r\n".encode("cp1252"),
+    ],
+)
+def test_a_passphrase_file_from_any_editor(command: Command, authority: Authority, content: bytes) -> None:
+    alice = authority.leaf("alice@example.com", kind="p256")
+    file = command.put("alice.p12", alice.p12("Schlüssel €".encode(), chain=False))
+    passphrases = command.put("passphrases", content)
+    assert command("import", "--passphrase-file", passphrases, file).code == 0
+    exported = command("key", "export", alice.certificate.fingerprint, "--passphrase-file", passphrases)
+    assert exported.code == 0 and "ENCRYPTED PRIVATE KEY" in exported.out
+
+
+def test_as_says_whose_a_self_issued_certificate_is(command: Command, authority: Authority) -> None:
+    facts = {"kind": "p256", "ca": True, "key_usage": None, "extended_key_usage": None}
+    anna = command.put("anna", authority.self_signed(subject_addresses=("anna@example.com",), **facts).pem())
+    refused = command("import", "--json", anna)
+    assert refused.code == 65
+    (line,) = refused.json
+    assert (line["result"], line["reason"], line["addresses"]) == ("refused", "ambiguous", ["anna@example.com"])
+    assert command("import", "--as", "somebody", anna).code == 64
+    assert "a person's" in command("import", "--as", "person", anna).out
+    assert "trust anchor" in command("import", "--as", "authority", anna).out
+
+
+def test_a_root_of_version_1_is_named_so(command: Command, authority: Authority) -> None:
+    root = authority.self_signed(kind="p256", ca=None, key_usage=None, extended_key_usage=None, key_ids=False)
+    old = signed_again(root.der, root, put(odd.VERSION, der.explicit(0, der.integer(0))))
+    refused = command("import", command.put("root", old))
+    assert refused.code == 65 and "no-address" in refused.out and "a root of version 1" in refused.out
