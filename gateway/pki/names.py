@@ -70,7 +70,9 @@ def _assertion(attribute: Element) -> str:
 
 
 def values(name: bytes, kind: str) -> tuple[str, ...]:
-    """Return what the strings of one type of attribute say, by its dotted OID; nothing of what is no Name."""
+    """Return what the strings of one type of attribute say, by its dotted OID; nothing of what is huge or no Name."""
+    if len(name) > _MAX_COMPARED:
+        return ()
     wanted = oid(kind)
     try:
         attributes = [item for rdn in read(name).expect(SEQUENCE).children for item in rdn.expect(SET).children]

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from gateway.asn1 import der
-from gateway.asn1.ber import Element, Fields, read
+from gateway.asn1.ber import Element, Fields, members, read
 from gateway.asn1.der import BIT_STRING, BOOLEAN, INTEGER, SEQUENCE
 from gateway.errors import Malformed
 
 EXTENSIONS = 0xA3
 VERSION = 0xA0
 _VERSIONS = range(3)
+MAX_EXTENSIONS = 100
+"""Certificates in use have some 12."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def read_extensions(fields: Iterable[Element]) -> dict[str, bytes]:
     values: dict[str, bytes] = {}
     for field in fields:
         if field.tag == EXTENSIONS:
-            for extension in field.only().expect(SEQUENCE).children:
+            for extension in members(field.only(), MAX_EXTENSIONS, SEQUENCE):
                 parts = Fields(extension)
                 name = parts.next().dotted()
                 parts.optional(BOOLEAN)

@@ -176,7 +176,7 @@ def test_names_from_files_cannot_write_to_the_terminal(command: Command, authori
         b"\xef\xbb\xbf" + "Schlüssel €\r\n".encode(),
         "Schlüssel €\r\n".encode("utf-16"),
         b"\xfe\xff" + "Schlüssel €".encode("utf-16-be"),
-        "Schlüssel €\r\nfalsch\r\n".encode("cp1252"),
+        "Schlüssel €\r\n".encode("cp1252"),
     ],
 )
 def test_a_passphrase_file_from_any_editor(command: Command, authority: Authority, content: bytes) -> None:

@@ -7,9 +7,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.asn1 import der
-from gateway.errors import Malformed
+from gateway.errors import LimitExceeded, Malformed
 from gateway.pki.certificate import Certificate, read_certificate
 from gateway.pki.need import NeedKind, brings, by_serial
+from gateway.pki.outline import MAX_EXTENSIONS
 from gateway.pki.path import chain_for
 from gateway.pki.revocation import Evidence, read_revocation_list
 from gateway.pki.trust import Trust
@@ -191,6 +192,24 @@ def test_what_decides_stays_strict(authority: Authority) -> None:
     for edit in broken.values():
         with pytest.raises(Malformed):
             read_certificate(signed_again(der_, authority.intermediate, edit))
+
+
+def test_what_makes_reading_dear_is_bounded(authority: Authority) -> None:
+    leaf = authority.leaf(subject_addresses=(ALICE,), kind="p256")
+    many = [der.sequence(der.oid(f"1.2.3.{number}"), der.octets(b"x")) for number in range(MAX_EXTENSIONS + 1)]
+    for extensions, fits in ((many[1:], True), (many, False)):
+        edit = put(odd.EXTENSIONS, der.explicit(3, der.sequence(*extensions)))
+        data = signed_again(leaf.der, authority.intermediate, edit)
+        if fits:
+            assert read_certificate(data).subject_addresses == (ALICE,)
+        else:
+            with pytest.raises(LimitExceeded):
+                read_certificate(data)
+    email = [("1.2.840.113549.1.9.1", der.tlv(0x16, ALICE.encode()))]
+    huge = odd.name(*email * 100)
+    assert (
+        read_certificate(signed_again(leaf.der, authority.intermediate, put(odd.SUBJECT, huge))).subject_addresses == ()
+    )
 
 
 def test_a_certificate_has_one_encoding(authority: Authority) -> None:

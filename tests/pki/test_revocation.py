@@ -30,7 +30,7 @@ from gateway.pki.trust import Trust
 from gateway.pki.validation import REVOCATION_UNKNOWN, PathFinding, Revocation, Strictness, judge
 from gateway.pki.verdicts import Verdicts
 from gateway.reason import Reason
-from tests.authority import Authority, Issued
+from tests.authority import EMAIL_PROTECTION, SERVER_AUTH, Authority, Issued
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -233,6 +233,26 @@ def test_every_error_of_the_library_is_a_refusal() -> None:
     classes = [item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, Exception)]
     assert len(classes) > 20
     assert [item for item in classes if not issubclass(item, (*REFUSALS, *STUMBLES))] == []
+
+
+@pytest.mark.parametrize(("usage", "expected"), [((EMAIL_PROTECTION,), GOOD), ((SERVER_AUTH,), (Reason.WRONG_USAGE,))])
+def test_the_usage_of_the_authorities_above_signers_of_evidence(
+    authority: Authority, above: Any, usage: Any, expected: Any
+) -> None:
+    """OCSPSigning is the responder's own; whom the authorities above vouch for is asked of them as for the leaf."""
+    ca = authority.ca("Narrow", issuer=authority.root, extended_key_usage=usage)
+    leaf = authority.leaf("a@example.com", issuer=ca, key_ids=False)
+    signer = authority.ca("Narrow", issuer=ca, key_usage=("cRLSign",), ca=False, key_ids=False)
+    for item in (
+        authority.status_response(leaf, responder=authority.responder(issuer=ca)),
+        authority.revocation_list(issuer=ca),
+        authority.revocation_list(issuer=ca, signer=signer),
+    ):
+        own = authority.revocation_list(issuer=ca)
+        assert asked(authority, leaf, above, own, item, carried=[ca, signer]).reasons == expected
+        revoking = authority.status_response(leaf, responder=authority.responder(issuer=ca), revoked_at=AT - DAY)
+        found = asked(authority, leaf, above, revoking, carried=[ca, signer])
+        assert found.reasons == (expected or REVOKED)
 
 
 def test_signatures_with_md5_prove_nothing_about_revocation(above: Any) -> None:
