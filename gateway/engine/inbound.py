@@ -97,7 +97,7 @@ class Inbound:
         except Malformed as error:
             return self._unread(transaction, Reason.LIMIT if isinstance(error, LimitExceeded) else Reason.MALFORMED)
         # Of a header that ends here for some and there for others nobody knows which From a reader will see (SIG-09).
-        author = author_of(header) if header.reads_one_way else None
+        author = author_of(header) if header.reads_one_way and not header.is_divided else None
         message_id = _message_id(header)
         mark = self.sealer.read(content, header, transaction.received_at)
         if mark is not None and mark.fault is None:

@@ -32,7 +32,7 @@ def with_uncovered(
         return finding
     author = read_author(header, fold=fold)
     if not named:
-        fault = author.fault or "the header holds a line that is no field"
+        fault = author.fault or "the header holds a line that is no field, or that some take for more"
         signers = tuple(_explained(signer, fault) for signer in finding.signers)
         return replace(finding, signers=signers, detail=finding.detail or _of_ambiguous(finding.reason, fault))
     if finding.status is not Status.PASS:

@@ -25,6 +25,8 @@ FIELD_LIMIT = 64 * 1024
 FIELDS_LIMIT = 1000
 
 _LINE = re.compile(rb"(\r?\n)|(?:([!-9;-~]++)[ \t]*+:)?+([^\n]*+(?:\n[ \t][^\n]*+)*+\n?+)")
+_DIVIDING = re.compile(rb"\n[ \t]++\r?+(?:\n|\Z)|\r(?!\n)|\0")
+"""A line of blanks, a CR alone, a NUL."""
 
 
 class Field(NamedTuple):
@@ -51,6 +53,11 @@ class Header:
         """Whether every line is a field, its name right before the colon: else readers disagree where it all ends."""
         colon = b":"[0]
         return all(field.name and self.content[field.start + len(field.name)] == colon for field in self.fields)
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether some reader takes a field for two, or the header for ended within one."""
+        return _DIVIDING.search(self.content, self.start, self.end) is not None
 
     def named(self, name: str) -> tuple[Field, ...]:
         """Return every field with this lower-case name, in order."""

@@ -90,6 +90,8 @@ def _values(header: Header, where: str) -> list[_Value]:
     """Return the one Content-Type of a header, and each Content-Disposition, where all is written as it should be."""
     if not header.reads_one_way:
         raise Malformed(f"{where}: a line in its header is no field")
+    if header.is_divided:
+        raise Malformed(f"{where}: a line of blanks, a CR alone or a NUL in its header")
     types, encodings = header.named("content-type"), header.named("content-transfer-encoding")
     if len(types) != 1:
         raise Malformed(f"{where}: {len(types)} Content-Type fields")

@@ -14,8 +14,8 @@ LINES = ("outer", "above", "below", "preamble", "before", "after", "epilogue")
 """Pieces that are whole lines, or nothing."""
 
 BITS = [
-    b"--", b"b0", b"B0", b"-", b" ", b"\t", b"\x0b", b"\x0c", b"\x1f", b"\x7f", b"\xa0", b"\xc2\x85", b"\xff",
-    b"\r\n", b"=", b"=?utf-8?q?b0?=", b'"', b"'", b"\\", b";", b",", b":", b"(", b")", b"<", b"@",
+    b"--", b"b0", b"B0", b"-", b" ", b"\t", b"\x0b", b"\x0c", b"\0", b"\x1f", b"\x7f", b"\xa0", b"\xc2\x85", b"\xff",
+    b"\r", b"\r\n", b"\r\n ", b"=", b"=?utf-8?q?b0?=", b'"', b"'", b"\\", b";", b",", b":", b"(", b")", b"<", b"@",
     b"*", b"*0", b"%62", b"x", b"/", b".", b"?", b"boundary=",
 ]  # fmt: skip
 

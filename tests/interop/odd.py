@@ -15,8 +15,8 @@ FIELDS = [
     b"Content-Location: bill.html", b"Content-Description: bill.html", b"Content-Base: x", b"Content-MD5: x",
     b"Content-Language: de", b"Content-Length: 0", b"Content-Length: 20", b"Lines: 2", b"Encoding: 7bit",
     b"MIME-Version: 1.0", b"MIME-Version: 2.0", b"Mime-Version: 1.0 (x)", b"Message-Type: Multiple Part", b"Pay me.",
-    b" ", b"\t", b"X:", b"X:y", b"X: " + b"y" * 2000, b"X: \xff",
-    b"From nobody", b">From nobody", b": x", b"X y: z",
+    b" ", b"\t", b"X:", b"X:y", b"X: y\r\n ", b"X: y\r\n\t", b"X: " + b"y" * 2000, b"X: \xff", b"X: \0",
+    b"X: y\rContent-Type: text/html", b"X: y\r", b"From nobody", b">From nobody", b": x", b"X y: z",
     b"X: =?utf-8?q?=0D=0AContent-Type:_text/html?=",
 ]  # fmt: skip
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers import algorithms
 
 from gateway.asn1 import der
 from gateway.cms.algorithm import TRANSPORTS
-from gateway.cms.enveloped import decrypt, read_enveloped
+from gateway.cms.enveloped import Enveloped, decrypt, read_enveloped
 from gateway.cms.identity import issuer_and_serial
 from gateway.cms.parameter import transport_identifier
 from gateway.cms.rejected import Rejected
@@ -35,11 +35,16 @@ UNPADDINGS, MESSAGES = 20_000, 500
 Way = Callable[[int], object]
 
 
-def holds(what: str, ways: tuple[Way, Way], pairs: int) -> None:
-    """Measure, say what was found, and fail where there is a difference."""
-    samples = measured(ways, pairs)
-    print(f"\n{what}: {told(samples)}")
-    assert abs(statistic(samples)) < THRESHOLD, told(samples)
+def holds(what: str, ways: Callable[[], tuple[Way, Way]], pairs: int) -> None:
+    """Measure, say what was found, and fail where there is a difference: one that shows again, the same way round."""
+    found = []
+    while len(found) < 2:
+        samples = measured(ways(), pairs)
+        print(f"\n{what}: {told(samples)}")
+        found.append(statistic(samples))
+        if abs(found[-1]) < THRESHOLD:
+            return
+    assert found[0] * found[1] < 0, f"{what}: t = {found[0]:+.2f} and {found[1]:+.2f}"
 
 
 @pytest.fixture(scope="module")
@@ -68,21 +73,25 @@ def test_dec_06_unpadding(support: Issued, name: str, other: Callable[[Issued, i
     """The last one is the control: it shows what the machine makes of two ways that are the same."""
     key, certificate = SoftwareKey(support.private_key), support.certificate
     sealed = foreign.cbc(algorithms.AES, CBC, KEY, TEXT)
+    algorithm = transport_identifier(TRANSPORTS["pkcs1v15"])
 
-    def way(octets: Callable[[], bytes]) -> Way:
-        def info() -> bytes:
-            algorithm = transport_identifier(TRANSPORTS["pkcs1v15"])
-            return der.sequence(der.integer(0), issuer_and_serial(certificate), algorithm, der.octets(octets()))
+    def envelope(octets: bytes) -> Enveloped:
+        info = der.sequence(der.integer(0), issuer_and_serial(certificate), algorithm, der.octets(octets))
+        return read_enveloped(foreign.envelope(info, sealed))
 
-        envelopes = [read_enveloped(foreign.envelope(info(), sealed)) for _ in range(UNPADDINGS)]
+    def ways() -> tuple[Way, Way]:
+        # Made in turn: what was made last would still be in the processor's memory.
+        made = [(envelope(padded(support, 32)), envelope(other(support, size))) for _ in range(UNPADDINGS)]
 
-        def run(number: int) -> None:
-            with suppress(Rejected):
-                decrypt(envelopes[number], certificate, key)
+        def way(side: int) -> Way:
+            def run(number: int) -> None:
+                with suppress(Rejected):
+                    decrypt(made[number][side], certificate, key)
 
-        return run
+            return run
 
-    ways = way(lambda: padded(support, 32)), way(lambda: other(support, size))
+        return way(0), way(1)
+
     holds(f"PKCS#1 v1.5, valid and {name}", ways, UNPADDINGS)
 
 
@@ -128,6 +137,6 @@ def test_dec_07_outcomes_through_the_door(
                     messages = [message(made(support, info)) for _ in range(MESSAGES)]
                     return lambda number: client.sendmail(stranger(), SUPPORT, messages[number])
 
-                holds(f"decrypted and {other.__name__}", (way(opens), way(other)), MESSAGES)
+                holds(f"decrypted and {other.__name__}", lambda: (way(opens), way(other)), MESSAGES)
     finally:
         sink.stop()
