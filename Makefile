@@ -34,6 +34,7 @@ lint: setup
 	$(BIN)/mypy
 
 fuzz: setup
+	@sh .ci/readers $(VENV)/readers
 	$(BIN)/python -m pytest -n 2 tests --ignore tests/e2e --hypothesis-profile=long --timeout 3600
 	SMIME_GATEWAY_TIMING=1 $(BIN)/python -m pytest -s tests/timing --timeout 3600
 

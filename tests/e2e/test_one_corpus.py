@@ -33,7 +33,7 @@ OUTSIDE = "alice@customer.example"
 JOURNAL = "journal@example.org"
 OF_THE_WAY = {
     *("id", "queue_id", "received_at", "duration_ms"),
-    *("front_end", "door", "client", "size", "deliveries", "reply"),
+    *("front_end", "door", "client", "size", "digest", "deliveries", "reply"),
 }
 ALTERED_BY_POSTFIX = {
     "12-no-empty-line",
@@ -44,7 +44,7 @@ ALTERED_BY_POSTFIX = {
     "26-two-from-fields",
 }
 _RECEIVED = re.compile(rb"Received: from [^\n]*\n\tby mta\.example\.org \(Postfix\)[^\n]*\n(?:[ \t][^\n]*\n)*")
-_OF_THE_RECORD = re.compile(rb"(X-SMIME-Gateway-(?:Id|Seal)):[^\n]*\n")
+_OF_THE_RECORD = re.compile(rb"(X-SMIME-Gateway-(?:Id|Seal)):[^\n]*\n(?:[ \t][^\n]*\n)*+")
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,14 @@ def test_all_copies_have_it_and_the_seal_holds(world: World, seal: Seal) -> None
         assert receive(world, made).facts["pass_of"] == "0123"
 
 
+def test_so_has_the_copy_that_goes_where_the_next_hop_refuses_the_first(world: World, seal: Seal) -> None:
+    (delivery,) = receive(world, seal(b"Message-ID: a@x\r\n")).deliveries
+    assert delivery.as_it_came is not None
+    made = bytes(delivery.as_it_came().content)
+    assert SECRET not in made
+    assert (values(made, "message-id"), values(made, "references")) == ([OURS], [b"<a@x>"])
+
+
 def test_the_record_has_the_id_it_came_under_or_ours(world: World, seal: Seal) -> None:
     assert receive(world, seal(b"Message-ID: a@x\r\n")).facts["message_id"] == "a@x"
     assert receive(world, seal()).facts["message_id"] == OURS.decode()

@@ -83,8 +83,7 @@ class Site:
             Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def _answer(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError, SSLError):
-            stream = self._tls.wrap_socket(connection, server_side=True) if self._tls else connection
+        with connection, suppress(OSError, SSLError), self._stream(connection) as stream:
             request = b""
             while b"\r\n\r\n" not in request:
                 piece = stream.recv(4096)
@@ -98,6 +97,9 @@ class Site:
                 page(stream)
             else:
                 stream.sendall(page or b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+
+    def _stream(self, connection: socket.socket) -> socket.socket:
+        return self._tls.wrap_socket(connection, server_side=True) if self._tls else connection
 
 
 @contextmanager
