@@ -31,11 +31,13 @@ One message, from the world to the helpdesk:
 
 1. ``smtp.server`` as above; the door alone says that it arrives, and ``engine.inbound`` tells its story;
 2. ``engine.results`` cuts out what a sender forged; ``engine.mark`` knows a message that was already judged;
-3. ``engine.opening`` takes layer off layer: ``smime.open`` finds it, ``cms`` opens it with a key that
-   ``policy.entitlement`` allows for these recipients;
+3. ``engine.opening`` takes layer off layer: ``smime.open`` reads it (``smime.frame``: as every reader would), ``cms``
+   opens it with a key that ``policy.entitlement`` allows for these recipients, once for each content key;
 4. ``engine.judging`` asks of every signer: the mathematics (``cms.signed``), path and revocation
-   (``pki.validation``), the address;
-5. ``engine.results`` writes the verdict on top, ``engine.mark`` seals it, ``smtp.relay`` hands it on, then 250.
+   (``pki.validation``), and whether it is the one author that every reader sees (``mail.author``);
+5. ``smime.content`` puts what was inside in its place, nothing lost;
+6. ``engine.results`` writes the verdict on top, ``engine.mark`` seals it, ``smtp.relay`` hands it on, then 250. Where a
+   key was used, nothing that goes back depends on what it produced (``smtp.copy``, ``daemon.pace``).
 
 Never losing: what cannot be opened or judged, or breaks a limit, is delivered as it came, tagged with the reason; a
 fault of our own surroundings defers (4xx), so the client keeps the message. ``milter`` is the other door: the same

@@ -5,6 +5,7 @@ the two say to each other is in ``child``, who holds a post in ``incumbent``. A 
 SMTP doors. Each process has one ``desk``: store, engine and journal, where front ends bring their messages. ``keeper``
 holds mail that cannot be read yet, ``retry`` tries it again. ``fetching`` looks up whether signers are revoked.
 ``reload`` judges a new configuration.
+``pace`` has all mail on which a key was used take the same time.
 ``caution`` keeps a message that kills its process from doing so again; it is tried ``alone``.
 A ``milter_worker`` is one process at a milter door.
 ``metrics_server`` tells what all have counted, and with ``vitals`` how they are.

@@ -5,6 +5,7 @@
 ``transaction`` ``record``   what goes in and comes out; the one account of it
 ``ports``                    what the engine asks of the world, as protocols
 ``submission`` ``outbound``  a message leaving: read as a question; gathered, decided, sealed
+``answers``                  what an answer to mail that was opened must be
 ``inbound``                  a message arriving: cleaned, opened, judged, marked
 ``opening`` ``judging``      layer off layer; the signers of one layer
 ``results`` ``mark``         the fields that say what was found; the seal over them

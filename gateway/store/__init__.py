@@ -8,7 +8,7 @@ doors' ports.
 ``database`` ``generation`` transactions and faults; the memory in front of them
 ``schema`` ``migrate``      the tables, and bringing an older store up to date
 ``wrapping``                the key-encryption key, and the secret of MAC keys
-``certificates`` ``keys``   what is stored and found; ``importing`` takes files in
+``certificates`` ``keys``   what is stored and found; ``importing`` takes files in, ``appraising`` says what of them
 ``learned``                 certificates taken from mail, in quarantine or ranking last
 ``standing``                what the store knows against a leaf that is to be used
 ``revocation_lists``        CRLs, imported or fetched; ``status_responses`` OCSP responses
