@@ -6,6 +6,7 @@ transaction under a lock (SQLite: the write lock; PostgreSQL: an advisory lock),
 
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.exc import DBAPIError
@@ -22,8 +23,7 @@ def bring_up_to_date(database: Database) -> None:
     """Create or migrate the schema unless it is current. Raises ``Fault``, ``Misconfigured``."""
     if _is_current(database):
         return
-    # Imported before the lock is taken: it takes most of the time.
-    command, config = import_module("alembic.command"), import_module("alembic.config")
+    command, config = load_alembic()  # before the lock is taken: it takes most of the time
     with database.write() as connection:
         _lock(connection)
         if _revision(connection) == schema.REVISION:
@@ -32,6 +32,11 @@ def bring_up_to_date(database: Database) -> None:
         settings.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
         _check_known(connection, settings)
         command.upgrade(settings, "head")
+
+
+def load_alembic() -> tuple[ModuleType, ModuleType]:
+    """Return what migrates, loaded now at the latest."""
+    return import_module("alembic.command"), import_module("alembic.config")
 
 
 def _is_current(database: Database) -> bool:
