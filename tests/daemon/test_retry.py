@@ -250,7 +250,8 @@ def test_another_key_does_not_help(tmp_path: Path, support: Issued, sales: Issue
             assert (message.id, message.state) == (held, State.WAITING)
             assert it.hop.messages == []
             (record,) = it.records
-            assert (record.retry_of, record.verdict, record.deliveries) == ("a1", "defer", ())
+            assert (record.retry_of, record.verdict, record.deliveries) == ("a1", "relay", ())
+            assert record.rule == "held: judged again, still waiting"
             assert record.message_id == "<7@customer.example>"
             it.bring(pair(support))
             await it.work()
