@@ -6,14 +6,18 @@ from typing import Any
 
 import click
 
-from gateway.cli.printing import SHORT, day, json_option, moment, print_json, print_table, visible
+from gateway.cli.deletion import agree, doomed_argument, print_results, yes_option
+from gateway.cli.printing import SHORT, counted, day, json_option, moment, print_json, print_table, visible
 from gateway.clock import now
 from gateway.config.values import duration
-from gateway.house import House
+from gateway.house import House, build_rules
+from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
-from gateway.store.certificates import Trust
+from gateway.store.certificates import Deleted, Trust
+from gateway.store.consequences import Loss, below, loss
 
 name_argument = click.argument("name", metavar="ID")
+names_argument = click.argument("names", nargs=-1, required=True, metavar="ID...")
 
 
 class Duration(click.ParamType[timedelta]):
@@ -78,43 +82,95 @@ def export(house: House, name: str) -> None:
 
 
 @cert.command()
-@name_argument
+@doomed_argument
+@yes_option
 @json_option
 @click.pass_obj
-def delete(house: House, name: str, as_json: bool) -> None:
-    """Delete a certificate, and its private key where no other certificate has it; mail does not bring it back."""
-    gone = house.store.certificates.delete(name)
+def delete(house: House, names: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Delete certificates, and private keys that no other certificate has; mail does not bring them back.
+
+    Where a key would go along, or the chain of an own certificate would break, it asks on a terminal, and elsewhere
+    needs --yes. ID: at least 8 digits.
+    """
+    certificates = house.store.certificates
+    doomed = dict.fromkeys(certificates.get(name).certificate for name in names)
+    agree(_losses(loss(house.store.database, doomed)), yes=yes)
+    gone = [certificates.delete(item.fingerprint) for item in doomed]
     if as_json:
-        print_json({"fingerprint": gone.certificate.fingerprint, "deleted": True, "key_deleted": gone.with_key})
+        print_results([_gone(item) for item in gone])
         return
-    with_key = "; it was the last one with its private key, which is deleted, too" if gone.with_key else ""
-    click.echo(f"deleted certificate {gone.certificate.fingerprint}{with_key}")
+    for item in gone:
+        with_key = "; it was the last one with its private key, which is deleted, too" if item.with_key else ""
+        click.echo(f"deleted certificate {item.certificate.fingerprint}{with_key}")
+
+
+def _losses(lost: Loss) -> list[str]:
+    """What would be lost, a sentence each."""
+    of_keys = [
+        f"{_named(item)} is the last certificate of its private key, which would be lost, too:"
+        " mail encrypted to it, old mail too, could never be opened again"
+        for item in lost.keys
+    ]
+    of_chains = [
+        f"the chain of {_named(item)} would break: who does not have {issuer} could not verify what it signs"
+        for item, issuer in lost.chains
+    ]
+    return of_keys + of_chains
+
+
+def _named(certificate: Certificate) -> str:
+    return f"{certificate.fingerprint[:SHORT]} ({', '.join(certificate.addresses) or certificate.subject})"
+
+
+def _gone(item: Deleted) -> dict[str, Any]:
+    return {"fingerprint": item.certificate.fingerprint, "deleted": True, "key_deleted": item.with_key}
 
 
 @cert.command()
-@name_argument
+@click.option("--none", "take_back", is_flag=True, help="Take trust or distrust back.")
+@names_argument
 @json_option
 @click.pass_obj
-def trust(house: House, name: str, as_json: bool) -> None:
-    """Trust a leaf for itself, one learned from mail too, or make a CA certificate a trust anchor."""
-    _mark(house, name, Trust.TRUSTED, as_json)
+def trust(house: House, names: tuple[str, ...], take_back: bool, as_json: bool) -> None:
+    """Trust leaves for themselves, ones learned from mail too, or make CA certificates trust anchors."""
+    _mark(house, names, Trust.NONE if take_back else Trust.TRUSTED, as_json)
 
 
 @cert.command()
-@name_argument
+@names_argument
 @json_option
 @click.pass_obj
-def distrust(house: House, name: str, as_json: bool) -> None:
-    """Use a certificate for nothing until it is trusted again."""
-    _mark(house, name, Trust.DISTRUSTED, as_json)
+def distrust(house: House, names: tuple[str, ...], as_json: bool) -> None:
+    """Use certificates for nothing until they are trusted again; `cert trust --none` takes it back."""
+    _mark(house, names, Trust.DISTRUSTED, as_json)
 
 
-def _mark(house: House, name: str, trust: Trust, as_json: bool) -> None:
-    holding = house.store.certificates.set_trust(name, trust)
+def _mark(house: House, names: tuple[str, ...], trust: Trust, as_json: bool) -> None:
+    certificates = house.store.certificates
+    meant = list(dict.fromkeys(certificates.get(name).certificate for name in names))
+    if trust is Trust.DISTRUSTED:
+        for certificate in meant:
+            if certificate.is_ca:
+                click.echo(visible(_fall(house, certificate)), err=True)
+    marked = [certificates.set_trust(certificate.fingerprint, trust) for certificate in meant]
     if as_json:
-        print_json(_json(holding, now()))
-    else:
+        print_results([_json(holding, now()) for holding in marked])
+        return
+    for holding in marked:
         click.echo(f"certificate {holding.certificate.fingerprint}: {_trust(holding)}")
+
+
+def _fall(house: House, authority: Certificate) -> str:
+    """What falls with an authority that is distrusted."""
+    under, rules = below(house.store.database, authority), build_rules(house.options)
+    own = [item.certificate for item in under if item.has_key and not item.certificate.is_ca]
+    groups = {group.name for item in own for name in item.addresses if (group := rules.group_of(name)) is not None}
+    fallen = f"{counted(len(under), 'stored certificate')} and {counted(len(groups), 'group')}"
+    named = f" ({', '.join(sorted(groups))})" if groups else ""
+    return (
+        f"with {_named(authority)} fall {fallen}{named}: signatures below it are not believed, what was learned below"
+        " it is not used, and it goes along with no signature of ours"
+    )
 
 
 def _row(holding: Holding, at: datetime) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from gateway.cli.deletion import doomed_argument, print_results
 from gateway.cli.printing import SHORT, day, json_option, moment, print_json, print_table
 from gateway.house import House
 from gateway.pki.revocation import RevocationList
@@ -30,16 +31,21 @@ def list_(house: House, as_json: bool) -> None:
 
 
 @crl.command()
-@click.argument("name", metavar="ID")
+@doomed_argument
 @json_option
 @click.pass_obj
-def delete(house: House, name: str, as_json: bool) -> None:
-    """Delete a CRL; what it revoked counts as before it came. A fetched one is fetched again when it is wanted."""
-    gone = house.store.revocation_lists.delete(name)
+def delete(house: House, names: tuple[str, ...], as_json: bool) -> None:
+    """Delete CRLs; what they revoked counts as before they came. A fetched one is fetched again when it is wanted.
+
+    ID: at least 8 digits.
+    """
+    lists = house.store.revocation_lists
+    gone = [lists.delete(name) for name in dict.fromkeys(lists.get(name).fingerprint for name in names)]
     if as_json:
-        print_json({"fingerprint": gone.fingerprint, "deleted": True})
-    else:
-        click.echo(f"deleted CRL {gone.fingerprint}")
+        print_results([{"fingerprint": item.fingerprint, "deleted": True} for item in gone])
+        return
+    for item in gone:
+        click.echo(f"deleted CRL {item.fingerprint}")
 
 
 def _row(item: RevocationList, url: str | None) -> tuple[str, ...]:

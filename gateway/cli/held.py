@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from gateway.cli.deletion import agree, doomed_argument, on_terminal, print_results, yes_option
 from gateway.cli.printing import SHORT, json_option, moment, print_json, print_table, visible
 from gateway.house import House
 from gateway.pki.need import Need, NeedKind
@@ -72,16 +73,25 @@ def retry(house: House, names: tuple[str, ...], as_json: bool) -> None:
 
 
 @held.command()
-@name_argument
+@doomed_argument
+@yes_option
 @json_option
 @click.pass_obj
-def delete(house: House, name: str, as_json: bool) -> None:
-    """Delete a held message; what was delivered of it when it came is not touched."""
-    gone = house.store.held.delete(name)
+def delete(house: House, names: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Delete held messages; what was delivered of them when they came is not touched. On a terminal it asks.
+
+    ID: at least 8 digits.
+    """
+    kept = house.store.held
+    doomed = {message.id: message for message in map(kept.get, names)}
+    if on_terminal():
+        agree([f"held message {message.id} would never be readable" for message in doomed.values()], yes=yes)
+    gone = [kept.delete(name) for name in doomed]
     if as_json:
-        print_json({"id": gone.id, "deleted": True})
-    else:
-        click.echo(f"deleted held message {gone.id}")
+        print_results([{"id": message.id, "deleted": True} for message in gone])
+        return
+    for message in gone:
+        click.echo(f"deleted held message {message.id}")
 
 
 def _row(message: HeldMessage) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from gateway.cli.deletion import agree, doomed_argument, print_results, yes_option
 from gateway.cli.passphrase import passphrase_option, read_passphrases
-from gateway.cli.printing import SHORT, json_option, print_json, print_table
+from gateway.cli.printing import SHORT, counted, json_option, print_json, print_table
 from gateway.errors import Refused
 from gateway.house import House
 from gateway.store.keys import StoredKey
@@ -45,16 +46,38 @@ def export(house: House, name: str, passphrase_file: Path | None) -> None:
 
 
 @key.command()
-@name_argument
+@doomed_argument
+@yes_option
 @json_option
 @click.pass_obj
-def delete(house: House, name: str, as_json: bool) -> None:
-    """Delete a private key; its certificates stay."""
-    gone = house.store.keys.delete(name)
+def delete(house: House, names: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Delete private keys; their certificates stay. It asks on a terminal, and elsewhere needs --yes.
+
+    ID: at least 8 digits.
+    """
+    keys = house.store.keys
+    doomed = {stored.public_key_id: stored for stored in map(keys.get, names)}
+    agree([_loss(stored) for stored in doomed.values()], yes=yes)
+    gone = [keys.delete(name) for name in doomed]
     if as_json:
-        print_json({"public_key_id": gone.public_key_id, "deleted": True, "certificates": list(gone.certificates)})
-    else:
-        click.echo(f"deleted key {gone.public_key_id}; {len(gone.certificates)} certificates with this key stay")
+        print_results([_gone(stored) for stored in gone])
+        return
+    for stored in gone:
+        click.echo(
+            f"deleted key {stored.public_key_id}; {counted(len(stored.certificates), 'certificate')} with this key kept"
+        )
+
+
+def _loss(stored: StoredKey) -> str:
+    served = ", ".join(fingerprint[:SHORT] for fingerprint in stored.certificates)
+    lost = f"the private key {stored.public_key_id[:SHORT]}"
+    if not served:
+        return f"{lost}, which waits for its certificate, would be lost"
+    return f"{lost} would be lost: {served} would sign nothing, and mail encrypted to it, old mail too, stays closed"
+
+
+def _gone(stored: StoredKey) -> dict[str, Any]:
+    return {"public_key_id": stored.public_key_id, "deleted": True, "certificates": list(stored.certificates)}
 
 
 def _row(stored: StoredKey) -> tuple[str, ...]:

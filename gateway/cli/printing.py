@@ -44,6 +44,11 @@ def visible(text: str) -> str:
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def day(at: datetime) -> str:
     """Return the day of a time, for tables."""
     return f"{at:%Y-%m-%d}"

@@ -18,6 +18,7 @@ from gateway.mail.author import read_author
 from gateway.mail.content_type import content_type
 from gateway.mail.header import read_header
 from gateway.pki.certificate import Certificate, read_certificate
+from gateway.pki.names import same_name
 from gateway.pki.path import Path
 from gateway.pki.unreadable import Unreadable, unreadable
 from gateway.pki.validation import REVOCATION_UNKNOWN, PathFinding, Strictness
@@ -96,6 +97,8 @@ class Judge:
         addresses = self._addresses(certificate)
         reasons = [*path.reasons, *_address_faults(author, addresses, layer, self.fold)]
         reasons += [_reason(fault)] if fault else []
+        issuer = _unreadable_issuer(path, layer)
+        reasons += [issuer.reason] if issuer else []
         reasons += verified.reasons(self.strictness.accept_legacy) if verified else []
         reasons += [Reason.ALTERED] if layer.contradicted else []
         self._ask(path, reasons)
@@ -109,7 +112,7 @@ class Judge:
             algorithm=verified.algorithm if verified else None,
             signing_time=verified.signing_time if verified else None,
             notes=path.notes,
-            detail=str(fault) if fault else _path_detail(path),
+            detail=str(fault) if fault else _path_detail(path, issuer),
             issuers_wanted=_wanted(path),
             encrypt_to=self._encrypt_to(verified, path, carried, author, at) if not reasons else (),
             capabilities=verified.capabilities if verified and not reasons else (),
@@ -183,8 +186,21 @@ def _without_certificate(info: SignerInfo, layer: SignedLayer) -> SignerFinding:
     return SignerFinding((Reason.NO_CERTIFICATE,), info.signer)
 
 
-def _path_detail(path: PathFinding) -> str | None:
-    """What exactly is wrong with the path, where the validation has a phrase for it."""
+def _unreadable_issuer(path: PathFinding, layer: SignedLayer) -> Unreadable | None:
+    """Return the issuer that the path lacks, where its certificate came along and cannot be read."""
+    if Reason.NO_PATH not in path.reasons:
+        return None
+    missing = path.path[-1].issuer_der
+    for found in map(_read, map(bytes, layer.data.certificates)):
+        if isinstance(found, Unreadable) and same_name(found.subject_der, missing):
+            return found
+    return None
+
+
+def _path_detail(path: PathFinding, issuer: Unreadable | None) -> str | None:
+    """What exactly is wrong with the path, where there is a phrase for it."""
+    if issuer is not None:
+        return f"an issuer's certificate: {issuer.fault}"
     return next((note for note in path.notes if note != REVOCATION_UNKNOWN), None)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields, members, read
@@ -39,7 +40,7 @@ class Outline:
 
 
 def read_outline(certificate: bytes) -> Outline:
-    """Find the parts of a DER certificate. Raises ``Malformed``, and what `cryptography` raises (``ValueError``)."""
+    """Find the parts of a DER certificate. Raises ``Malformed``, ``UnsupportedAlgorithm``, ``ValueError``."""
     whole = Fields(read(certificate))
     body, algorithm, signature = whole.take(SEQUENCE), whole.take(SEQUENCE), whole.take(BIT_STRING)
     whole.end()
@@ -53,6 +54,8 @@ def read_outline(certificate: bytes) -> Outline:
         raise Malformed("the certificate is of a version that does not exist")
     serial = fields.take(INTEGER).integer()
     inside, issuer, validity, subject, key = (fields.take(SEQUENCE) for _ in range(5))
+    if _inherits_parameters(key):
+        raise UnsupportedAlgorithm("DSA with the parameters of the issuer's key")
     parts = (der.integer(1), inside.raw, _NO_NAME, validity.raw, _NO_NAME, key.raw)
     bare = x509.load_der_x509_certificate(der.sequence(der.sequence(*map(bytes, parts)), *outside))
     return Outline(
@@ -68,6 +71,12 @@ def read_outline(certificate: bytes) -> Outline:
 
 
 _NO_NAME = der.sequence()
+_DSA = der.sequence(der.oid("1.2.840.10040.4.1"))
+
+
+def _inherits_parameters(key: Element) -> bool:
+    """Whether a SubjectPublicKeyInfo leaves the domain parameters to the issuer's (RFC 3279 §2.3.2)."""
+    return bytes(Fields(key).next().raw) == _DSA
 
 
 def read_extensions(fields: Iterable[Element]) -> dict[str, bytes]:

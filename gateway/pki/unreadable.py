@@ -18,6 +18,7 @@ class Unreadable:
     """The names of a certificate, as in ``Certificate``, and the ``fault`` of its reading."""
 
     issuer_der: bytes
+    subject_der: bytes
     serial: int
     subject_key_id: bytes | None
     fault: Malformed
@@ -40,7 +41,7 @@ def unreadable(der: bytes, fault: Malformed) -> Unreadable | None:
         fields.optional(VERSION)
         serial = fields.take(INTEGER).integer()
         fields.take(SEQUENCE)
-        issuer = bytes(fields.take(SEQUENCE).raw)
+        issuer, _, subject = (bytes(fields.take(SEQUENCE).raw) for _ in range(3))
     except Malformed:
         return None
     try:
@@ -48,4 +49,4 @@ def unreadable(der: bytes, fault: Malformed) -> Unreadable | None:
         key_id = None if value is None else read(value).expect(OCTET_STRING).value
     except Malformed:
         key_id = None
-    return Unreadable(issuer, serial, key_id, fault)
+    return Unreadable(issuer, subject, serial, key_id, fault)

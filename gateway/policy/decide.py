@@ -85,8 +85,9 @@ def decide(question: Question, rules: Rules, holdings: Holdings, at: datetime) -
     """Decide over one message; ``holdings`` covers ``addresses_needed``, ``at`` is the time certificates must serve."""
     group = _group(question, rules)
     decision = _decided(question, rules, group, holdings, at)
-    refused = decision.reply is not None and _on_answer(question, group) is Replies.REQUIRE
-    return replace(decision, withheld=refused and question.sender != "" and not rules.is_ours(question.sender))
+    secret = question.holds_opened or _on_answer(question, group) is Replies.REQUIRE
+    comes_back = question.sender != "" and not rules.is_ours(question.sender)
+    return replace(decision, withheld=decision.reply is not None and secret and comes_back)
 
 
 def _on_answer(question: Question, group: Group | None) -> Replies | None:

@@ -5,7 +5,7 @@ it neither signs nor receives mail. What the engine asks is answered from memory
 Path building is not here (``pki.path``), nor is what may be imported (``pki.acceptance``).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -157,9 +157,15 @@ class StoredCertificates:
             return _one(connection, name)
 
     def set_trust(self, name: str, trust: Trust) -> Holding:
-        """Trust or distrust a certificate; return it as it stands now. Raises ``Refused``."""
+        """Trust or distrust a certificate, or take either back; return it as it stands now. Raises ``Refused``.
+
+        One from mail, of which nobody has said anything, stays so where there is nothing to take back.
+        """
         with self._database.change() as connection:
-            mark(connection, _one(connection, name).certificate, trust)
+            before = _one(connection, name)
+            if before.learned and trust is Trust.NONE:
+                return before
+            mark(connection, before.certificate, trust)
             if trust is not Trust.TRUSTED:
                 withdraw(connection)
             changed = _one(connection, name)
@@ -192,8 +198,8 @@ def add(connection: Connection, certificate: Certificate, addresses: Iterable[st
         "der": certificate.der,
         "public_key_id": certificate.public_key_id,
         "subject_id": name_id(certificate.subject_der),
-        "subject": _text(certificate.subject),
-        "issuer": _text(certificate.issuer),
+        "subject": stored_text(certificate.subject),
+        "issuer": stored_text(certificate.issuer),
         "not_after": certificate.not_after,
         "is_ca": certificate.is_ca,
         "trust": trust,
@@ -254,12 +260,16 @@ def with_key(connection: Connection, public_key_id: str) -> list[Certificate]:
     return [read_as(row.der, is_ca=row.is_ca) for row in rows]
 
 
-def stored_chain(connection: Connection, certificate: Certificate) -> Chain:
-    """Return the stored CA certificates above ``certificate``, and what is missing there."""
+def stored_chain(connection: Connection, certificate: Certificate, without: Collection[Certificate] = ()) -> Chain:
+    """Return the stored CA certificates above ``certificate``, and what is missing there.
+
+    ``without``: as it were if these were not stored.
+    """
     candidates: dict[str, Certificate] = {}
     level = [certificate]
     for _ in range(MAX_LEVELS):
-        level = [issuer for issuer in _issuers(connection, level) if issuer.fingerprint not in candidates]
+        above = (issuer for issuer in _issuers(connection, level) if issuer not in without)
+        level = [issuer for issuer in above if issuer.fingerprint not in candidates]
         candidates |= {issuer.fingerprint: issuer for issuer in level}
         if not level or len(candidates) >= MAX_ISSUERS:
             break
@@ -329,6 +339,6 @@ def _name_as_it_stands(name: bytes) -> str:
     return sha256(name).hexdigest()
 
 
-def _text(name: str) -> str:
-    """A text that PostgreSQL stores, too."""
+def stored_text(name: str) -> str:
+    """Return a name as the store has it: a text that PostgreSQL takes, too."""
     return name.replace("\0", "\\00")

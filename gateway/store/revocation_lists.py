@@ -54,6 +54,11 @@ class StoredRevocationLists:
             found = connection.execute(select(_TABLE.c.fingerprint, _TABLE.c.url).where(_TABLE.c.url.is_not(None)))
             return {row.fingerprint: row.url for row in found}
 
+    def get(self, name: str) -> RevocationList:
+        """Return the CRL with that fingerprint or unambiguous prefix. Raises ``Refused``."""
+        with self._database.read() as connection:
+            return _one(connection, name)
+
     def delete(self, name: str) -> RevocationList:
         """Delete the CRL with that fingerprint or unambiguous prefix; return it. Raises ``Refused``.
 

@@ -116,18 +116,89 @@ def test_trust_is_taken_and_given(command: Command, alice: Issued, authority: Au
         assert command("cert", "trust", fingerprint, "--json").json["trust"] == word
 
 
+def test_trust_and_distrust_are_taken_back(command: Command, alice: Issued, authority: Authority) -> None:
+    both = [issued.certificate.fingerprint for issued in (alice, authority.root)]
+    for verb in ("trust", "distrust"):
+        assert command("cert", verb, *both).code == 0
+        back = command("cert", "trust", "--none", *both)
+        assert back.out == "".join(f"certificate {name}: none\n" for name in both)
+    assert command("cert", "trust", "--none", "0" * 8).code == 65
+    assert command("cert", "distrust", both[0], "0" * 8).code == 65
+    assert [item["trust"] for item in command("cert", "trust", "--json", *both).json] == ["trusted", "anchor"]
+
+
+def test_what_falls_with_an_authority_is_said_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], alice: Issued, authority: Authority
+) -> None:
+    groups = "groups:\n  - {name: sales, addresses: [sales@example.com]}\n  - {name: help, addresses: [help@a.test]}\n"
+    command = Command(tmp_path, capsys, groups)
+    above = (authority.intermediate.pem(), authority.root.pem())
+    other = authority.leaf("other@example.net", kind="p256")
+    command("import", command.put("all", alice.pem(), alice.key_pem(), other.pem(), *above))
+    said = command("cert", "distrust", authority.root.certificate.fingerprint)
+    assert "fall 3 stored certificates and 1 group (sales)" in said.err
+    assert said.out.endswith(": distrusted\n")
+    said = command("cert", "distrust", authority.intermediate.certificate.fingerprint)
+    assert "fall 2 stored certificates and 1 group (sales)" in said.err
+    assert command("cert", "distrust", alice.certificate.fingerprint).err == ""
+
+
 def test_deleting_the_last_certificate_of_a_key_says_so(command: Command, alice: Issued, authority: Authority) -> None:
     assert "key" not in command("cert", "delete", authority.root.certificate.fingerprint).out
-    result = command("cert", "delete", alice.certificate.fingerprint)
+    slip = command("cert", "delete", alice.certificate.fingerprint)
+    assert (slip.code, slip.out) == (64, "")
+    assert "old mail too, could never be opened again" in slip.err and "--yes" in slip.err
+    assert command("key", "list", "--json").json
+    result = command("cert", "delete", alice.certificate.fingerprint, "--yes")
     assert result.code == 0
     assert "private key, which is deleted, too" in result.out
     assert command("key", "list", "--json").json == []
-    assert command("cert", "delete", alice.certificate.fingerprint).code == 65
+    assert command("cert", "delete", alice.certificate.fingerprint, "--yes").code == 65
 
 
 def test_deleting_as_json(command: Command, alice: Issued) -> None:
-    result = command("cert", "delete", "--json", alice.certificate.fingerprint)
+    result = command("cert", "delete", "--json", "--yes", alice.certificate.fingerprint)
     assert result.json == {"fingerprint": alice.certificate.fingerprint, "deleted": True, "key_deleted": True}
+
+
+def test_what_breaks_an_own_chain_needs_yes(command: Command, authority: Authority) -> None:
+    command("import", command.put("above", authority.intermediate.pem()))
+    for issuer in (authority.intermediate, authority.root):
+        slip = command("cert", "delete", issuer.certificate.fingerprint)
+        assert (slip.code, slip.out) == (64, "")
+        assert "(alice@example.com, sales@example.com) would break" in slip.err
+        assert issuer.certificate.subject in slip.err and "--yes" in slip.err
+    both = [issuer.certificate.fingerprint for issuer in (authority.intermediate, authority.root)]
+    assert command("cert", "delete", "--yes", *both).code == 0
+
+
+def test_several_are_deleted_at_once_or_none(command: Command, authority: Authority) -> None:
+    others = [authority.leaf(f"o{number}@example.com", kind="p256") for number in range(3)]
+    command("import", command.put("others", *(other.pem() for other in others)))
+    names = [other.certificate.fingerprint for other in others]
+    for wrong, code in (("0" * 64, 65), (names[2][:7], 64), ("", 65), ("nonsense", 65)):
+        assert command("cert", "delete", names[0], wrong).code == code
+    assert len(command("cert", "list", "--json").json) == 5
+    result = command("cert", "delete", "--json", names[0][:8], names[1], names[0])
+    assert [item["fingerprint"] for item in result.json] == names[:2]
+    assert command("cert", "delete", names[2]).out == f"deleted certificate {names[2]}\n"
+    assert len(command("cert", "list", "--json").json) == 2
+
+
+def test_both_certificates_of_a_key_take_it_along(command: Command, authority: Authority, alice: Issued) -> None:
+    other = authority.leaf("alice@example.net", key=alice.private_key)
+    command("import", command.put("other", other.pem()))
+    assert command("cert", "delete", alice.certificate.fingerprint, other.certificate.fingerprint).code == 64
+    assert command("cert", "delete", alice.certificate.fingerprint).code == 0
+    assert command("cert", "delete", other.certificate.fingerprint).code == 64
+
+
+def test_on_a_terminal_deletion_asks(command: Command, alice: Issued, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.cli.deletion.on_terminal", lambda: True)
+    for typed, code, left in (("n", 130, 1), ("", 130, 1), ("y", 0, 0)):
+        monkeypatch.setattr("click.termui.visible_prompt_func", lambda _, typed=typed: typed)
+        assert command("cert", "delete", alice.certificate.fingerprint).code == code
+        assert len(command("key", "list", "--json").json) == left
 
 
 def test_what_mail_taught_is_shown_approved_and_dropped(command: Command, authority: Authority) -> None:

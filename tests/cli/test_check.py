@@ -38,7 +38,7 @@ def test_an_incomplete_chain_is_said(command: Command, authority: Authority) -> 
     recipient = "alice@example.com"
     assert command("check", "--json", "support@example.org", recipient).json["sign"]["notes"] == []
     assert "issuer" not in command("config", "check").err
-    assert command("cert", "delete", name).code == 0
+    assert command("cert", "delete", name, "--yes").code == 0
     issuer = authority.intermediate.certificate.subject
     sign = command("check", "--json", "support@example.org", recipient).json["sign"]
     assert sign["possible"] is True and sign["notes"] == ["incomplete-chain"]
@@ -191,7 +191,7 @@ def test_crt_06_a_learned_certificate_falls_with_its_authority(command: Command,
     assert opinion(command, "eve@example.com") == (new.certificate.fingerprint, None)
     assert command("cert", "distrust", other.root.certificate.fingerprint).code == 0
     assert opinion(command, "eve@example.com") == (old.certificate.fingerprint, None)
-    assert command("cert", "delete", authority.root.certificate.fingerprint).code == 0
+    assert command("cert", "delete", authority.root.certificate.fingerprint, "--yes").code == 0
     assert opinion(command, "eve@example.com") == (None, "untrusted")
     assert command("cert", "trust", new.certificate.fingerprint).code == 0
     assert opinion(command, "eve@example.com") == (new.certificate.fingerprint, None)

@@ -63,9 +63,12 @@ def test_a_key_with_a_passphrase_leaves_only_under_it(command: Command, alice: I
 
 def test_a_deleted_key_is_gone_and_its_certificate_stays(command: Command, alice: Issued) -> None:
     command("import", command.put("alice", alice.pem(), alice.key_pem()))
-    result = command("key", "delete", alice.certificate.public_key_id[:12])
+    slip = command("key", "delete", alice.certificate.public_key_id[:12])
+    assert (slip.code, slip.out) == (64, "")
+    assert "--yes" in slip.err and f"{alice.certificate.fingerprint[:16]} would sign nothing" in slip.err
+    result = command("key", "delete", alice.certificate.public_key_id[:12], "--yes")
     assert result.code == 0
     assert result.out.startswith(f"deleted key {alice.certificate.public_key_id}")
     assert command("key", "list", "--json").json == []
     assert [entry["has_key"] for entry in command("cert", "list", "--json").json] == [False]
-    assert command("key", "delete", alice.certificate.public_key_id).code == 65
+    assert command("key", "delete", alice.certificate.public_key_id, "--yes").code == 65

@@ -75,7 +75,7 @@ def test_import_and_deletion_reach_running_workers(
     (mail,) = sink.by_id(sent.id)
     signed = witness.decrypt(mail.content, newcomer.pem() + newcomer.key_pem())
     witness.verify(signed, authority.root.pem())
-    direct.run("cert", "delete", newcomer.certificate.fingerprint)
+    direct.run("cert", "delete", "--yes", newcomer.certificate.fingerprint)
     poll(lambda: everywhere(door, STRICT, address, 550), message="the deletion did not reach the workers")
 
 
@@ -83,7 +83,7 @@ def test_key_deletion_reaches_running_workers(direct: Daemon, people: People) ->
     """KEY-05: cached keys included."""
     door, own = direct.doors["outbound"], people.issued[STRICT]
     assert everywhere(door, STRICT, ALICE, 250)
-    direct.run("key", "delete", own.certificate.public_key_id)
+    direct.run("key", "delete", "--yes", own.certificate.public_key_id)
     try:
         answer = poll(lambda: everywhere(door, STRICT, ALICE, 550), message="the deletion did not reach the workers")
         assert answer is not None

@@ -46,6 +46,17 @@ def test_a_certificate_that_cannot_be_read_is_not_absent(desk: Desk, authority: 
         assert detail is not None and detail.startswith("the signer's certificate: ") and detail.isprintable()
 
 
+def test_nor_is_an_issuers(desk: Desk, authority: Authority) -> None:
+    alice = authority.leaf(ALICE, kind="p256")
+    edit = put(4, der.sequence(der.octets(b"x"), der.octets(b"y")))
+    broken: Any = Odd(authority.intermediate, signed_again(authority.intermediate.der, authority.root, edit))
+    info = signer_info(alice, attributes(TEXT))
+    said, why, detail = found(desk, mail(clear(TEXT, signed_data([info], [alice, broken]))))
+    assert (said, why) == ("neutral", Reason.MALFORMED)
+    assert detail is not None and detail.startswith("an issuer's certificate: ")
+    assert found(desk, mail(clear(TEXT, signed_data([info], [alice]))))[:2] == ("policy", Reason.NO_PATH)
+
+
 def test_another_unreadable_certificate_is_nobodys(desk: Desk, authority: Authority) -> None:
     other = put(odd.SERIAL, der.integer(7))
     broken = put(4, der.sequence(der.octets(b"x"), der.octets(b"y")))

@@ -123,6 +123,28 @@ def test_other_refusals_are_told_to_anybody(world: World) -> None:
     assert not world.ask(sender=CUSTOMER, recipients=(CUSTOMER,), answers=Replies.WARN).withheld
 
 
+@pytest.mark.parametrize("setting", list(Replies))
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"wishes": Wishes(encrypt=Level.REQUIRED)},
+        {"wishes": Wishes(unknown="X-SMIME-Gateway-Encrypt")},
+        {"author": None, "claimed": ("support@example.org",)},
+        {"author": "support@example.org", "recipients": (CUSTOMER,)},
+        {},
+    ],
+)
+def test_what_holds_opened_text_is_returned_to_no_stranger_whyever_it_is_refused(
+    world: World, setting: Replies, changes: dict[str, object]
+) -> None:
+    under(world, setting).levels("never", "required")
+    world.rules = replace(world.rules, reject_unknown_sender=True)
+    asked = {**SENT_ON, "answers": setting, "holds_opened": True, **changes}
+    assert world.ask(**asked, sender=CUSTOMER).withheld
+    told = world.ask(**asked, sender="support@example.org")
+    assert (told.reply is not None, told.withheld) == (True, False)
+
+
 def test_whatever_else_refuses_an_answer_is_not_told_to_a_stranger(world: World) -> None:
     under(world.levels("never", "required"), Replies.REQUIRE)
     assert world.ask(sender=CUSTOMER, recipients=(CUSTOMER,), answers=Replies.IGNORE).withheld

@@ -13,8 +13,9 @@ from sqlalchemy import event, insert
 
 from gateway.cms.identity import Identity
 from gateway.engine import ports
-from gateway.pki.certificate import Certificate, read_certificate
+from gateway.pki.certificate import Certificate
 from gateway.pki.revocation import Evidence
+from gateway.pki.self_issued import read_as
 from gateway.pki.validation import judge
 from gateway.reason import Reason
 from gateway.store import Store, StoreOptions, migrate, open_store, schema
@@ -64,14 +65,14 @@ class Watched:
         self.asked: list[str] = []
         self.read: list[bytes] = []
         event.listen(self.store.database.engine, "before_cursor_execute", self._note)
-        patch.setattr("gateway.store.certificates.read_certificate", self._read)
+        patch.setattr("gateway.store.certificates.read_as", self._read)
 
     def _note(self, *arguments: object) -> None:
         self.asked += [str(arguments[2])] if "FROM certificates" in str(arguments[2]) else []
 
-    def _read(self, der: bytes) -> Certificate:
+    def _read(self, der: bytes, *, is_ca: bool) -> Certificate:
         self.read.append(der)
-        return read_certificate(der)
+        return read_as(der, is_ca=is_ca)
 
     def forget(self) -> None:
         self.asked.clear()
@@ -114,15 +115,17 @@ def test_what_is_named_tells_how_it_stands(store: Store, authority: Authority) -
     assert (other.has_key, other.trusted, other.distrusted) == (False, False, True)
 
 
-def test_a_name_is_exact(store: Store, authority: Authority) -> None:
+def test_a_name_matches_by_value_and_its_number_exactly(store: Store, authority: Authority) -> None:
+    """RFC 5280 §7.1: string type, case and blanks of an issuer's name do not count."""
     alice = leaf(authority)
     put(store, alice)
     issuer, number = alice.certificate.issuer_der, alice.certificate.serial
     other_case = issuer.replace(b"Intermediate", b"INTERMEDIATE")
     assert other_case != issuer
-    nearly = (Identity(other_case, number, None), Identity(issuer, number + 1, None), Identity(None, number, None))
-    assert named(store, *nearly, serial(alice)) == [[], [], [], [alice.certificate]]
-    assert named(store, serial(alice), *nearly) == [[alice.certificate], [], [], []]
+    same = Identity(other_case, number, None)
+    nearly = (Identity(issuer, number + 1, None), Identity(None, number, None))
+    assert named(store, *nearly, serial(alice), same) == [[], [], [alice.certificate], [alice.certificate]]
+    assert named(store, same, *nearly) == [[alice.certificate], [], []]
 
 
 @pytest.mark.parametrize(

@@ -282,6 +282,9 @@ def test_a_key_that_came_without_leaves_only_under_one_given(store: Store, take:
         load_pem_private_key(left, b"secret")
 
 
+PASSPHRASE = b"correct horse battery"
+
+
 def test_key_01_no_private_key_can_be_read_from_disk(
     store: Store, take: Take, authority: Authority, options: Any
 ) -> None:
@@ -291,12 +294,12 @@ def test_key_01_no_private_key_can_be_read_from_disk(
     clear = authority.leaf("clear@example.com")
     guarded = authority.leaf("guarded@example.com")
     take(clear.pem(), clear.key_pem())
-    take(guarded.p12(b"secret"), passphrases=(b"secret",))
+    take(guarded.p12(PASSPHRASE), passphrases=(PASSPHRASE,))
     files = {path.name: path.read_bytes() for path in options.state.rglob("*") if path.is_file()}
     store.close()
     files |= {f"{path.name} later": path.read_bytes() for path in options.state.rglob("*") if path.is_file()}
     assert {"store.db", "store.db-wal", "kek", "store.db later"} <= set(files)
-    marks = [b"PRIVATE KEY", b"BEGIN", b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d", b"secret"]
+    marks = [b"PRIVATE KEY", b"BEGIN", b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d", PASSPHRASE]
     for owner in (clear, guarded):
         numbers = owner.private_key.private_numbers()
         for number in (numbers.p, numbers.q, numbers.d, numbers.dmp1):
@@ -449,3 +452,12 @@ def test_a_mail_that_is_not_signed(store: Store, alice: Issued) -> None:
     assert refused.reason is Reason.MALFORMED and "not signed" in refused.text
     pasted = made.mail(b"Content-Type: text/plain\r\n\r\nmy certificate:\r\n" + alice.pem())
     assert words(import_file(store, pasted, (), ImportOptions())) == [ADDED]
+
+
+def test_two_certificates_of_one_issuer_and_serial_number_are_said(take: Take, authority: Authority) -> None:
+    first = authority.leaf("one@example.com", kind="p256", serial=77)
+    second = authority.leaf("two@example.com", kind="p256", serial=77)
+    (line,) = take(first.pem())
+    assert "same issuer and serial" not in line.text
+    (line,) = take(second.pem())
+    assert f"{first.certificate.fingerprint[:16]} has the same issuer and serial number" in line.text
