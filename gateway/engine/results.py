@@ -131,7 +131,7 @@ def _mentions(value: bytes, ids: Collection[str]) -> bool:
 
 
 def _authserv_id(text: str) -> str:
-    """Return the compared form of the id (RFC 8601 §2.2, §5): comments, quotes, version, case, a last dot do not count."""
+    """Return the compared form of the id: no comments, quotes, version, case, dot at its end (RFC 8601 §2.2, §5)."""
     text = text[_behind_comments(text) :]
     if text.startswith('"'):
         id_ = re.sub(r"\\(.)", r"\1", text[1:].partition('"')[0])
