@@ -23,7 +23,7 @@ from gateway.pki.issuance import Issuances, identity
 from gateway.pki.path import MAX_SIGNATURE_CHECKS, build_paths
 from gateway.pki.trust import Trust
 from gateway.pki.validation import NOT_FOR_MAIL, PathFinding, Revocation, Strictness, judge
-from gateway.pki.verdicts import Verdicts
+from gateway.pki.verdicts import MAX_SIZE, Verdicts
 from gateway.reason import Reason
 from tests.authority import (
     ANY_USAGE,
@@ -625,6 +625,19 @@ def test_a_kept_verdict_is_not_judged_again(authority: Authority, monkeypatch: p
     ask(leaf)
     ask(authority.intermediate)
     assert len(asked) == 4, "two are kept, the oldest is forgotten"
+
+
+def test_a_question_with_large_certificates_is_not_kept(authority: Authority) -> None:
+    padding = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.1"), bytes(MAX_SIZE))
+    large = authority.leaf("b@example.com", extensions=[(padding, False)])
+    leaf, verdicts, trust = authority.leaf("a@example.com"), Verdicts(), trusting(authority.root)
+
+    def ask(*carried: Issued) -> PathFinding:
+        return verdicts.judge(leaf.certificate, certificates(carried), trust, AT)
+
+    assert ask(authority.intermediate) is ask(authority.intermediate)
+    assert ask(authority.intermediate, large) is not ask(authority.intermediate, large)
+    assert ask(authority.intermediate, large).reasons == ()
 
 
 def test_a_finding_holds_between_the_times_it_names(authority: Authority) -> None:
