@@ -11,7 +11,6 @@ from gateway.config import load
 from gateway.house import House
 from gateway.store.files import become_owner, hand_over
 from gateway.store.installation import check_installation
-from gateway.store.migrate import load_alembic
 
 
 @click.command()
@@ -31,6 +30,6 @@ def serve(house: House) -> None:
 
         # Nothing stays behind as root's that the children, or the next start, could not use.
         hand_over(Path(folder), state)
-        become_owner(state, before=load_alembic)
+        become_owner(state)
         check_installation()
         daemon.serve(partial(load, house.path), Path(folder))

@@ -17,11 +17,8 @@ FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 
 
-def become_owner(folder: Path, *, before: Callable[[], object] = lambda: None) -> None:
-    """Run as root: take on the effective user and groups of the owner of ``folder``, where it exists (seteuid(2)).
-
-    ``before``: what only root may be able to do, done where the user changes.
-    """
+def become_owner(folder: Path) -> None:
+    """Run as root: take on the effective user and groups of the owner of ``folder``, where it exists (seteuid(2))."""
     if os.geteuid() != 0:
         return
     try:
@@ -30,7 +27,6 @@ def become_owner(folder: Path, *, before: Callable[[], object] = lambda: None) -
         return
     if found.st_uid == 0:
         return
-    before()
     _set_groups(found.st_uid, found.st_gid)
     os.setegid(found.st_gid)
     os.seteuid(found.st_uid)

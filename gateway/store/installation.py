@@ -1,4 +1,4 @@
-"""The installation itself: code and libraries, which whoever runs the gateway must be able to read."""
+"""The installation itself: code, libraries and interpreter, which whoever runs the gateway must be able to read."""
 
 import os
 import pwd
@@ -12,12 +12,12 @@ from gateway.store.refusal import NotPermitted
 _CODE = Path(__file__).parents[1]
 
 
-def check_installation(*more: Path) -> None:
+def check_installation() -> None:
     """See that what is still to be loaded can be: a umask of 077 at installation shuts others out.
 
     Raises ``NotPermitted`` with the folder in the way and what opens it.
     """
-    for folder in (*_folders(), *more):
+    for folder in _folders():
         for path in (*reversed(folder.parents), folder):
             if not os.access(path, os.X_OK if path != folder else os.R_OK | os.X_OK, effective_ids=True):
                 raise NotPermitted(f"{path} cannot be read by {user_name(os.geteuid())}: {_cure(path)}")
@@ -26,7 +26,7 @@ def check_installation(*more: Path) -> None:
 def blamed(error: Exception) -> Exception:
     """Return why the installation could not be read where that is behind ``error``, else ``error``."""
     try:
-        check_installation(Path(sysconfig.get_path("stdlib")))
+        check_installation()
     except NotPermitted as refusal:
         return refusal
     return error
@@ -34,7 +34,7 @@ def blamed(error: Exception) -> Exception:
 
 def _folders() -> Iterator[Path]:
     libraries = Path(sysconfig.get_path("purelib"))
-    yield from (_CODE, libraries)
+    yield from (_CODE, Path(sysconfig.get_path("stdlib")), libraries)
     yield from (path for path in sorted(libraries.iterdir()) if path.is_dir() and path.name != "__pycache__")
 
 

@@ -6,7 +6,6 @@ transaction under a lock (SQLite: the write lock; PostgreSQL: an advisory lock),
 
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.exc import DBAPIError
@@ -23,7 +22,8 @@ def bring_up_to_date(database: Database) -> None:
     """Create or migrate the schema unless it is current. Raises ``Fault``, ``Misconfigured``."""
     if _is_current(database):
         return
-    command, config = load_alembic()  # before the lock is taken: it takes most of the time
+    # Imported before the lock is taken: it takes most of the time.
+    command, config = import_module("alembic.command"), import_module("alembic.config")
     with database.write() as connection:
         _lock(connection)
         if _revision(connection) == schema.REVISION:
@@ -32,11 +32,6 @@ def bring_up_to_date(database: Database) -> None:
         settings.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
         _check_known(connection, settings)
         command.upgrade(settings, "head")
-
-
-def load_alembic() -> tuple[ModuleType, ModuleType]:
-    """Return what migrates, loaded now at the latest."""
-    return import_module("alembic.command"), import_module("alembic.config")
 
 
 def _is_current(database: Database) -> bool:

@@ -17,7 +17,7 @@ from gateway.store.journal import Journal
 from gateway.store.keys import StoredKeys
 from gateway.store.learned import StoredLearned
 from gateway.store.ledger import StoredLedger
-from gateway.store.migrate import bring_up_to_date, load_alembic
+from gateway.store.migrate import bring_up_to_date
 from gateway.store.owner import this_owner
 from gateway.store.refusal import Misconfigured
 from gateway.store.replies import StoredReplies
@@ -82,7 +82,7 @@ def open_store(options: StoreOptions, *, durable: bool, clock: Clock = time.mono
     certificates and keys always do. ``clock`` paces the look for others' changes.
     Raises ``Fault``, ``Misconfigured``, ``NotPermitted``.
     """
-    files.become_owner(options.state, before=load_alembic)
+    files.become_owner(options.state)
     files.secure_folder(options.state)
     database = open_database(options.database, options.state, durable=durable, wait=options.wait)
     if database.is_sqlite:
