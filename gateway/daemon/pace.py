@@ -10,7 +10,7 @@ he has.
 from gateway.engine.transaction import Outcome, Transaction
 
 STEP = 0.1
-"""Seconds, for a small mail, and for every further ``MEGABYTE``; to open one of these takes some 0.02 seconds of CPU."""
+"""Seconds, for a small mail and for every ``MEGABYTE``; to open one of these takes some 0.02 seconds of CPU."""
 MEGABYTE = 1_000_000
 
 
