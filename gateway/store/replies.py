@@ -16,7 +16,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Row, Table, bindparam, delete, select
+from sqlalchemy import BindParameter, Row, Table, bindparam, delete, select
 
 from gateway.mail.address import folded
 from gateway.policy.rule import Replies, strictest_on_answers
@@ -33,7 +33,7 @@ _PURPOSE = "authors of opened mail"
 _OPENED = schema.opened_mail
 _PLAIN = schema.plain_mail
 # Made once: every outbound message asks.
-_NAMES = bindparam("names", expanding=True)
+_NAMES: BindParameter[list[bytes]] = bindparam("names", expanding=True)
 _UNDER = {table: select(table).where(table.c.name.in_(_NAMES)) for table in (_OPENED, _PLAIN)}
 
 
