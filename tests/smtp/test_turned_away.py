@@ -19,12 +19,13 @@ AT = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 async def records(made: World, count: int) -> list[Record]:
-    """The records of this door, once there are that many."""
+    """The records of the clients that this door turned away, once there are that many."""
     for _ in range(1000):
-        if len(made.reports) >= count:
+        if len(made.turned_away) >= count:
             break
         await asyncio.sleep(0.01)
-    return [make_record(each.transaction, each.outcome, each.receipts, each.reply, 0) for each in made.reports]
+    found = made.turned_away
+    return [make_record(each.transaction, each.outcome, each.receipts, each.reply, 0) for each in found]
 
 
 @pytest.mark.parametrize("direction", list(Direction))
