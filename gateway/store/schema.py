@@ -24,7 +24,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest migration: what ``alembic_version`` says in a store that is up to date."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -161,6 +161,16 @@ record_addresses = Table(
     Index("ix_record_addresses_address", "address"),
 )
 """Sender, From and recipients of each record."""
+
+record_names = Table(
+    "record_names",
+    metadata,
+    Column("number", ForeignKey("records.number", ondelete="CASCADE"), primary_key=True),
+    Column("kind", String(8), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Index("ix_record_names_name", "name", "kind"),
+)
+"""What each record is called, and what it goes with (``record_names``)."""
 
 ledger = Table(
     "ledger",
