@@ -1,5 +1,6 @@
 """``import``: takes certificates, private keys and CRLs from files of any kind into the store."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,11 @@ import click
 
 from gateway.cli.passphrase import passphrase_option, read_passphrases
 from gateway.cli.printing import SHORT, json_option, print_json, visible
+from gateway.clock import now
 from gateway.house import House
 from gateway.pki.bundle import MAX_SIZE
 from gateway.pki.self_issued import Whose
+from gateway.policy.state import State
 from gateway.store.importing import Imported, ImportOptions, import_file
 
 BAD_INPUT = 65
@@ -56,7 +59,8 @@ def import_command(
     contents = [(path, content) for path in paths if (content := _content(path)) is not None]
     results: list[tuple[Path, Imported]] = []
     for path, content in contents:
-        of_file = [(path, imported) for imported in import_file(house.store, content, passphrases, options)]
+        taken = import_file(house.store, content, passphrases, options)
+        of_file = [(path, imported if dry_run else _with_state(house, imported)) for imported in taken]
         results += of_file
         if not as_json:
             click.echo("\n".join(_line(path, imported) for path, imported in of_file))
@@ -78,6 +82,17 @@ def _content(path: Path) -> bytes | None:
     except OSError as error:
         click.echo(visible(f"{path}: cannot be read: {error.strerror}"), err=True)
         return None
+
+
+def _with_state(house: House, imported: Imported) -> Imported:
+    """Say of a certificate that is stored why it serves for nothing all the same, or no more."""
+    if imported.object != "certificate" or imported.result == "refused" or imported.fingerprint is None:
+        return imported
+    stored = house.store.certificates
+    (status,) = stored.statuses([stored.get(imported.fingerprint)], now())
+    if status.state not in (State.REVOKED, State.SUPERSEDED):
+        return imported
+    return replace(imported, text="; ".join(filter(None, (imported.text, status.state))))
 
 
 def _line(path: Path, imported: Imported) -> str:
