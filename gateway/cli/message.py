@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 from rich.progress import track
 
+from gateway.cli.address import typed_address
 from gateway.cli.printing import visible
 from gateway.clock import new_id, now
 from gateway.engine.engine import make_record
@@ -21,7 +22,6 @@ from gateway.engine.transaction import Client, Direction, FrontEnd, Octets, Outc
 from gateway.errors import Fault
 from gateway.house import House
 from gateway.log import logger
-from gateway.mail.address import parse_path
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.reply import BARE, trouble
 from gateway.smtp.content import has_bare_line_end, looping
@@ -81,7 +81,8 @@ def process(
     if many and (output is None or record_file is not None):
         raise click.UsageError("several files need --output DIR, which holds their records too")
     envelope = Envelope(
-        parse_path(sender, null=True), tuple(Recipient(parse_path(address, postmaster=True)) for address in recipients)
+        typed_address(sender, null=True),
+        tuple(Recipient(typed_address(address, postmaster=True)) for address in recipients),
     )
     if not many:
         content = _read(files[0]) if files else told("standard input", sys.stdin.buffer.read())
