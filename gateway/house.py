@@ -27,6 +27,10 @@ LEGACY_RULES = (False, "open", True)
 """The strictest first."""
 
 
+ROOM, LEAST = 32, 4
+"""Messages of the largest size that the gateway holds at once, and each worker at least."""
+
+
 class House:
     """One configuration and what is built from it, each part made when it is first asked for."""
 
@@ -188,6 +192,7 @@ def build_limits(options: Options, workers: int) -> Limits:
     limits = options.limits
     return Limits(
         message_size=limits.message_size,
+        room=max(LEAST, ROOM // workers) * limits.message_size,
         connections=max(1, limits.connections // workers),
         connections_per_client=max(1, limits.connections_per_client // workers),
         copies=max(1, limits.copies // workers),

@@ -157,6 +157,12 @@ def announced(attributes: Attributes) -> tuple[str, ...]:
     return _announced(bytes(value)) if len(value) <= CAPABILITIES_SIZE else ()
 
 
+def certified(certificate: Certificate) -> tuple[str, ...]:
+    """Return the capabilities that a certificate announces for its owner (RFC 4262), as ``announced`` does."""
+    value = certificate.smime_capabilities or b""
+    return _announced(value) if 0 < len(value) <= CAPABILITIES_SIZE else ()
+
+
 @lru_cache(512)
 def _announced(value: bytes) -> tuple[str, ...]:
     """Every program announces the same in all its mail, so what was read once is kept."""

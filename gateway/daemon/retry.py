@@ -19,7 +19,7 @@ from gateway.config import Options
 from gateway.daemon.desk import Desk
 from gateway.engine.engine import make_record
 from gateway.engine.record import Record
-from gateway.engine.redelivery import Redeliver, Step, as_answer, next_step
+from gateway.engine.redelivery import Redeliver, Step, as_answer, goes_again, next_step
 from gateway.engine.transaction import Delivery, Direction, FrontEnd, Hold, Outcome, Receipt, Transaction, Verdict
 from gateway.errors import Fault
 from gateway.log import logger
@@ -44,6 +44,13 @@ LEASE = timedelta(hours=1)
 """How long one attempt may take."""
 MARK_AGAIN = 60
 """How often, once a second, the store is told again what became of an attempt."""
+UNDELIVERED = {
+    Step.WAIT: "held: judged again, still waiting",
+    Step.KEEP: "held: judged again, not delivered by itself (redeliver)",
+    Step.LATER: "held: tried again later",
+    Step.GIVE_UP: "held: given up",
+}
+"""The ``rule`` of an attempt that delivered nothing."""
 _STRICTEST = (Redeliver.MANUAL, Redeliver.UNREADABLE, Redeliver.ALL)
 
 T = TypeVar("T")
@@ -51,11 +58,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """What the engine made of a held message under a ``generation`` of the store, and what is to be done with it."""
+    """What the engine made of a held message under a ``generation`` of the store, and what is to be done with it:
+    ``step``, after a delivery where ``goes_again`` says so."""
 
     transaction: Transaction
     outcome: Outcome
     step: Step
+    goes_again: bool
     generation: int
 
 
@@ -124,7 +133,7 @@ class Retry:
         try:
             async with asyncio.timeout(LEASE.total_seconds() * 0.9):
                 result = await self._thread(self._process, message, content)
-                receipt = await self._deliver(message, result) if result.step is Step.DELIVER else None
+                receipt = await self._deliver(message, result) if result.goes_again else None
         except Exception as error:  # noqa: BLE001 - whatever it was, the message stays and is tried again
             await self._failed(message, error)
             return True
@@ -145,7 +154,10 @@ class Retry:
     def _process(self, message: HeldMessage, content: bytes) -> _Result:
         generation = self._store.generation.current()
         hold = self._options
-        name = redelivery_message_id(message.id, self._domain) if hold.message_id == "new" else None
+        # Named by an administrator, who knows that its content key opened something else. Before, it may have gone as
+        # it came: under the same Message-ID most helpdesks would drop what is opened now.
+        named = message.asked and message.reason is Reason.KEY_REUSED
+        name = redelivery_message_id(message.id, self._domain, named=named) if hold.message_id == "new" else None
         transaction = Transaction(
             id=new_id(),
             direction=Direction.INBOUND,
@@ -157,12 +169,13 @@ class Retry:
             received_at=now(),
             retry_of=message.record_id,
             arrived_at=message.received_at,
-            asked=message.asked,
+            asked=named,
         )
         outcome = self._desk.judge(transaction)
         rule = self._redeliver.of(message.envelope)
         step = next_step(outcome, rule, unreadable=message.unreadable, asked=message.asked)
-        return _Result(transaction, outcome, step, generation)
+        again = goes_again(outcome, step, rule, unreadable=message.unreadable, asked=message.asked)
+        return _Result(transaction, outcome, step, again, generation)
 
     def _succeeded(self, message: HeldMessage, content: bytes, result: _Result) -> None:
         self._keep_for_others(message, content, result)
@@ -200,14 +213,16 @@ class Retry:
 
     async def _settle(self, message: HeldMessage, content: bytes, result: _Result, receipt: Receipt | None) -> None:
         held, outcome = self._store.held, result.outcome
-        reply = outcome.reply if receipt is None else receipt.reply
+        reply = None if receipt is None else receipt.reply
+        taken = reply is not None and accepted(reply)
+        if receipt is not None and not taken and (reply is None or not reply.permanent):
+            await self._mark(held.failed_temporarily, message.id, now(), f"not taken by the next hop: {reply}")
+            return
         match result.step:
-            case Step.DELIVER if reply is not None and accepted(reply):
+            case Step.DELIVER if taken:
                 await self._mark(self._succeeded, message, content, result)
-            case Step.DELIVER if reply is not None and reply.permanent:
-                await self._mark(held.failed_permanently, message.id, f"refused by the next hop: {reply}")
             case Step.DELIVER:
-                await self._mark(held.failed_temporarily, message.id, now(), f"not taken by the next hop: {reply}")
+                await self._mark(held.failed_permanently, message.id, f"refused by the next hop: {reply}")
             case Step.WAIT:
                 hold = outcome.hold or Hold(Reason.NOT_ADDRESSED, message.needs, message.unreadable)
                 await self._mark(held.still_waiting, message.id, hold.needs, hold.reason)
@@ -216,7 +231,7 @@ class Retry:
             case Step.LATER:
                 await self._mark(held.failed_temporarily, message.id, now(), _status(outcome))
             case Step.GIVE_UP:
-                await self._mark(held.failed_permanently, message.id, str(reply or _status(outcome)))
+                await self._mark(held.failed_permanently, message.id, str(outcome.reply or _status(outcome)))
 
     async def _mark(self, verb: Callable[..., None], *values: Any) -> None:
         """Tell the store how an attempt ended, again and again where it fails: else a delivery would be repeated."""
@@ -273,9 +288,16 @@ def _record(message: HeldMessage, result: _Result, receipt: Receipt | None, seco
     if receipt is not None:
         record = make_record(result.transaction, result.outcome, (receipt,), receipt.reply, seconds)
         return replace(record, held=message.id)
-    outcome = Outcome(Verdict.DEFER, facts=result.outcome.facts)
+    outcome = Outcome(_verdict(result), facts=result.outcome.facts)
     record = make_record(result.transaction, outcome, (), result.outcome.reply, seconds)
-    return replace(record, held=message.id, message_id=message.message_id)
+    return replace(record, held=message.id, message_id=message.message_id, rule=UNDELIVERED[result.step])
+
+
+def _verdict(result: _Result) -> Verdict:
+    """Only what is to be tried again by itself is deferred; what was merely judged again is not."""
+    if result.step is Step.LATER:
+        return Verdict.DEFER
+    return result.outcome.verdict
 
 
 def _status(outcome: Outcome) -> str:

@@ -27,6 +27,7 @@ from gateway.log import logger, start_logging
 from gateway.metrics import PROCESSES, SESSIONS, Role
 from gateway.reply import Reply
 from gateway.smtp.budget import Budget
+from gateway.smtp.content import Room
 from gateway.smtp.door import Door, NextHop, Timeouts
 from gateway.smtp.listener import OpenDoor, open_door
 from gateway.smtp.next_hop import Pool
@@ -98,6 +99,7 @@ class Worker:
         """Go on under other options: first all that may fail, then the change; what is open ends as it began."""
         described, limits = build_doors(options), build_limits(options, self._share)
         copies = Budget(limits.copies)
+        self._room.size = limits.room
         renewed = [
             opened.renewed(door, limits, options.hostname, copies)
             for opened, door in zip(self._doors, described, strict=True)
@@ -120,6 +122,7 @@ class Worker:
     async def _open(self, doors: tuple[Door, ...]) -> list[OpenDoor]:
         limits = build_limits(self._options, self._share)
         copies = Budget(limits.copies)
+        self._room = Room(limits.room)
         return [
             await open_door(
                 door,
@@ -133,6 +136,7 @@ class Worker:
                 new_id=new_id,
                 now=now,
                 copies=copies,
+                room=self._room,
             )
             for door in doors
         ]

@@ -6,6 +6,7 @@ group only where it clearly is such mail, sent on by a helpdesk that leaves the 
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from gateway.engine.ports import Replies
 from gateway.engine.submission import ANSWERING, Submission, author_of
@@ -54,11 +55,19 @@ def names_of(record_id: str, header: Header, head: Header, *, again: bool) -> fr
     return frozenset({record_name(record_id), *names_in(head), *sorted(came)[:KEPT]})
 
 
-def setting_for(submission: Submission, rules: Rules, replies: Replies) -> Setting | None:
-    """Return the strictest setting of the opened mail that the message answers, holds or is; None: there is none.
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The strictest ``setting`` of the opened mail that a message answers, ``holds`` or is.
 
-    Raises ``Fault``.
+    ``holds``: what was opened may stand in it word for word; else it only answers.
     """
+
+    setting: Setting
+    holds: bool
+
+
+def answered_by(submission: Submission, rules: Rules, replies: Replies) -> Answered | None:
+    """Return what opened mail the message answers, holds or is; None: it does not. Raises ``Fault``."""
     mark, author = submission.mark, submission.question.author
     opened = mark is not None and mark.id is not None and mark.decrypted
     if replies.empty and not opened:
@@ -66,18 +75,20 @@ def setting_for(submission: Submission, rules: Rules, replies: Replies) -> Setti
     if author is not None and rules.group_of(author) is not None:
         found = _of_a_group(submission, replies)
     else:
-        found = _sent_on(submission, replies)
-    return Setting.IGNORE if found is None and opened else found
+        setting = _sent_on(submission, replies)
+        found = None if setting is None else Answered(setting, holds=True)
+    return Answered(Setting.IGNORE, holds=True) if found is None and opened else found
 
 
-def _of_a_group(submission: Submission, replies: Replies) -> Setting | None:
+def _of_a_group(submission: Submission, replies: Replies) -> Answered | None:
     header = submission.header
-    wanted = set(names_in(header, *ANSWERING))
+    held = set(names_in(header))
     for attached in _attached(submission.content, header):
-        wanted |= names_in(attached)
+        held |= names_in(attached)
     if submission.mark is not None and submission.mark.decrypted and submission.mark.id is not None:
-        wanted.add(record_name(submission.mark.id))
-    return replies.answered(wanted)
+        held.add(record_name(submission.mark.id))
+    setting = replies.answered(held | names_in(header, *ANSWERING))
+    return None if setting is None else Answered(setting, holds=replies.answered(held) is not None)
 
 
 def _sent_on(submission: Submission, replies: Replies) -> Setting | None:

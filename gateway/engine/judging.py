@@ -30,6 +30,9 @@ from gateway.smime.open import SignedLayer
 CANDIDATES = 4
 """Certificates of one name that are tried for a signature."""
 
+USUAL = 16 * 1024
+"""Octets of a certificate that is remembered once it was read; most have 2,000."""
+
 OPERATIONS = 20
 """Signatures verified and envelopes opened for one message (row LIM-02); those of paths have limits of their own."""
 
@@ -198,7 +201,7 @@ def _path_detail(path: PathFinding, issuer: Unreadable | None) -> str | None:
     """What exactly is wrong with the path, where there is a phrase for it."""
     if issuer is not None:
         return f"an issuer's certificate: {issuer.fault}"
-    return next((note for note in path.notes if note != REVOCATION_UNKNOWN), None)
+    return path.authority or next((note for note in path.notes if note != REVOCATION_UNKNOWN), None)
 
 
 def _reason(fault: GatewayError) -> Reason:
@@ -251,9 +254,15 @@ def _carried(layer: SignedLayer) -> list[Certificate]:
     return [certificate for certificate in found if isinstance(certificate, Certificate)]
 
 
-@lru_cache(maxsize=512)
 def _read(der: bytes) -> Certificate | Unreadable | None:
+    return _usual(der) if len(der) <= USUAL else _read_anew(der)
+
+
+def _read_anew(der: bytes) -> Certificate | Unreadable | None:
     try:
         return read_certificate(der)
     except Malformed as fault:
         return unreadable(der, fault)
+
+
+_usual = lru_cache(maxsize=512)(_read_anew)

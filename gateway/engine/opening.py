@@ -256,7 +256,7 @@ class Opener:
         finding = _described(layer, held)
         try:
             readers = [to for to in recipients if opened.entitled is None or to in opened.entitled]
-            holding, entitled = self._key_for(layer, held, identities, readers)
+            holding, entitled = self._key_for(layer, held, identities, readers, at)
             if not access.allows(entitled, recipients):
                 opened.withheld = True
                 raise Rejected(
@@ -286,9 +286,14 @@ class Opener:
         held: Mapping[Identity, Sequence[Holding]],
         identities: Sequence[Identity],
         recipients: Sequence[str],
+        at: datetime,
     ) -> tuple[Holding, frozenset[str]]:
-        """Return our certificate to open with, and for whom. Raises ``Rejected`` no-key, not-addressed and others."""
-        ours = [holding for identity in identities for holding in held.get(identity, ()) if holding.has_key]
+        """Return our certificate to open with, and for whom. Raises ``Rejected`` no-key, not-addressed and others.
+
+        Of two with one issuer and serial number, which an authority should never give twice, the one valid at ``at``.
+        """
+        named = [holding for identity in identities for holding in held.get(identity, ()) if holding.has_key]
+        ours = sorted(named, key=lambda holding: holding.certificate.fault_at(at) is not None)
         if not ours:
             raise layer.unreadable()
         for holding in ours:

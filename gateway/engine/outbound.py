@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.cms.algorithm import raised, scheme_for
 from gateway.cms.signed import Signer
-from gateway.engine.answers import setting_for
+from gateway.engine.answers import answered_by
 from gateway.engine.mark import SEAL, Sealer
 from gateway.engine.ports import Certificates, Keys, Replies
 from gateway.engine.submission import Submission, author_of, read_submission
@@ -110,11 +110,11 @@ class Outbound:
 
     def _question(self, submission: Submission) -> Question:
         """Return the question with what the message answers (row DEC-13)."""
-        answers = setting_for(submission, self.rules, self.replies)
-        if answers is None:
+        found = answered_by(submission, self.rules, self.replies)
+        if found is None:
             return submission.question
         encrypted = root_layer(submission.content, submission.header) is Layer.ENCRYPTED
-        return replace(submission.question, answers=answers, encrypted=encrypted)
+        return replace(submission.question, answers=found.setting, holds_opened=found.holds, encrypted=encrypted)
 
     def _deliveries(
         self, envelope: Envelope, submission: Submission, decision: Decision, algorithms: Algorithms, at: datetime
@@ -214,6 +214,7 @@ def _facts(submission: Submission, decision: Decision, algorithms: Algorithms) -
         "encryption": {
             "status": "encrypted" if decision.encrypted and made else "not-encrypted",
             "reason": decision.encrypt_reason,
+            "reasons": [reason for reason in (decision.encrypt_reason, decision.encrypt_cause) if reason is not None],
             "missing": [{"address": answer.address, "reason": answer.reason} for answer in decision.missing],
             "cipher": raised(algorithms.cipher, decision.capabilities) if certificates else None,
             "recipients": [_recipient(certificate) for certificate in dict.fromkeys(certificates)],

@@ -4,6 +4,9 @@ A re-delivered message gets a Message-ID of its own, for most helpdesks drop one
 (RFC 5322 §3.6.4), so that it is appended to the same ticket. That is written into the outer header *before* the
 message is processed again: results and seal then stand over the fields as they leave. The Subject is touched by that
 processing alone, where a protected one is opened.
+
+What a key was used on in vain goes again, too, as it came: machines answer mail, and by the number of their answers its
+sender would learn whether it opened.
 """
 
 from enum import StrEnum
@@ -42,9 +45,20 @@ def next_step(outcome: Outcome, rule: Redeliver, *, unreadable: bool, asked: boo
     encryption = outcome.facts["encryption"]
     if unreadable and encryption["status"] != Encryption.DECRYPTED:
         return {Reason.NOT_ADDRESSED: Step.WAIT, Reason.RATE: Step.LATER}.get(encryption["reason"], Step.GIVE_UP)
-    if asked or rule is Redeliver.ALL or (unreadable and rule is Redeliver.UNREADABLE):
-        return Step.DELIVER
-    return Step.KEEP
+    return Step.DELIVER if _is_wanted(rule, unreadable=unreadable, asked=asked) else Step.KEEP
+
+
+def goes_again(outcome: Outcome, step: Step, rule: Redeliver, *, unreadable: bool, asked: bool) -> bool:
+    """Return whether the message is delivered before ``step``: also where a key was used, and it stays closed."""
+    if step not in (Step.WAIT, Step.GIVE_UP):
+        return step is Step.DELIVER
+    used = any(delivery.key_used for delivery in outcome.deliveries)
+    closed = used and outcome.facts["encryption"]["status"] != Encryption.DECRYPTED
+    return closed and _is_wanted(rule, unreadable=unreadable, asked=asked)
+
+
+def _is_wanted(rule: Redeliver, *, unreadable: bool, asked: bool) -> bool:
+    return asked or rule is Redeliver.ALL or (unreadable and rule is Redeliver.UNREADABLE)
 
 
 def as_answer(content: bytes, message_id: str | None, *, auto_submitted: bool) -> bytes:

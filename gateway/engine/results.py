@@ -90,10 +90,15 @@ def cut_forged(content: bytes, authserv_ids: Collection[str]) -> bytes:
         # Piece by piece, whole fields each: other threads get their turn in between.
         field = _NEXT_FIELD.search(block, position + PIECE)
         end = field.end() if field else len(block)
-        piece = _RESULT_LINES.sub(lambda line: b"" if _mentions(line[0], ids) else line[0], block[position:end])
+        piece = _RESULT_LINES.sub(lambda line: b"" if _is_ours(line[0], ids) else line[0], block[position:end])
         pieces.append(_OUR_LINES.sub(b"", piece))
         position = end
     return b"".join((*pieces, rest))
+
+
+def _is_ours(line: bytes, ids: Collection[str]) -> bool:
+    """Whether a result may be under one of ``ids``; one that is longer than a piece is nobody's, and is not read."""
+    return len(line) > PIECE or _mentions(line, ids)
 
 
 def _results_of(header: Header, ids: Collection[str]) -> Iterator[Field]:
@@ -126,12 +131,14 @@ def _mentions(value: bytes, ids: Collection[str]) -> bool:
 
 
 def _authserv_id(text: str) -> str:
-    """Return the compared form of the id: comments, quotes, version and case do not count (RFC 8601 §2.2, §5)."""
+    """Return the compared form of the id: no comments, quotes, version, case, dot at its end (RFC 8601 §2.2, §5)."""
     text = text[_behind_comments(text) :]
     if text.startswith('"'):
-        return _domain(re.sub(r"\\(.)", r"\1", text[1:].partition('"')[0]))
-    token = _TOKEN.match(text)
-    return _domain(token[0] if token else "")
+        id_ = re.sub(r"\\(.)", r"\1", text[1:].partition('"')[0])
+    else:
+        token = _TOKEN.match(text)
+        id_ = token[0] if token else ""
+    return _domain(id_).rstrip(".")
 
 
 def _behind_comments(text: str) -> int:

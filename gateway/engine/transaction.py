@@ -87,7 +87,7 @@ class Transaction:
     may_open: bool = True
     """Whether a private key may be used now; else what needs one stays closed, and is held."""
     asked: bool = False
-    """An administrator asked for that attempt, knowing why the message was held."""
+    """An administrator asked for that attempt, knowing that a content key of the message opened something else."""
 
 
 @dataclass(frozen=True, slots=True)

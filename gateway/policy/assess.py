@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.cms.attribute import certified
 from gateway.mail.address import folded, same_mailbox, without_detail
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
@@ -66,8 +67,9 @@ class Assessment:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """The content ciphers that everybody who can be encrypted to announced."""
-        announced = [answer.holding.capabilities for answer in self.recipients if answer.holding is not None]
+        """The content ciphers that everybody who can be encrypted to announced, in mail or in the certificate."""
+        chosen = [answer.holding for answer in self.recipients if answer.holding is not None]
+        announced = [holding.capabilities.union(certified(holding.certificate)) for holding in chosen]
         return frozenset.intersection(*announced) if announced else frozenset()
 
     @property

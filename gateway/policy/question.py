@@ -46,6 +46,8 @@ class Question:
     answers: Replies | None = None
     """The strictest setting of the opened mail that it answers, holds or is; of somebody in no group: that it holds or
     is. None: there is none."""
+    holds_opened: bool = False
+    """It holds or is opened mail, word for word as far as one can tell: whoever gets it back reads it."""
     client: str | None = None
     login: str | None = None
     local: bool = False

@@ -61,9 +61,10 @@ def read_protected(payload: Entity, outer: Header) -> Protected:
 
 def subject_field(name: str, subject: str) -> bytes:
     """Return a field with the value of ``Protected.subject``, folded where it has blanks and nowhere else."""
-    lines = [f"{name}:"]
+    head = f"{name}:"
+    lines = [head]
     for word in _WORD.findall(f" {subject}"):
-        if len(lines[-1]) + len(word) > LINE and not lines[-1].endswith(":"):
+        if len(lines[-1]) + len(word) > LINE and lines[-1] != head:
             lines.append("")
         lines[-1] += word
     return "\r\n".join((*lines, "")).encode("ascii")

@@ -26,14 +26,40 @@ class BareLineEnd(Fault):
     """Content to be sent holds a CR without LF, or an LF without CR: whoever made it has a bug."""
 
 
-class Content:
-    """Collects one message from DATA; keeps at most ``limit`` bytes and then only counts.
+class Room:
+    """The bytes of messages that one process holds, from their arrival to their end; ``size`` of them at most.
 
-    ``size`` is what came so far (dot-stuffing removed), ``bare`` says whether a bare CR or LF was among it.
+    Clients that send large messages at once, each of them allowed, would otherwise take all the memory there is.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._used = 0
+
+    def take(self, count: int) -> bool:
+        """Take room for so many more bytes, if it is there."""
+        if self._used + count > self.size:
+            return False
+        self._used += count
+        return True
+
+    def give_back(self, count: int) -> None:
+        """Give room back."""
+        self._used -= count
+
+
+class Content:
+    """Collects one message from DATA; keeps at most ``limit`` bytes, while ``room`` has them, and then only counts.
+
+    ``size`` is what came so far (dot-stuffing removed), ``bare`` says whether a bare CR or LF was among it,
+    ``crowded`` whether there was no room. To be followed by ``release``.
+    """
+
+    def __init__(self, limit: int, room: Room) -> None:
         self._limit = limit
+        self._room = room
+        self._held = 0
+        self.crowded = False
         # The CRLF of the DATA command is the one before a dot on the first line.
         self._undecided = b"\r\n"
         self._kept = bytearray()
@@ -61,7 +87,7 @@ class Content:
         return None
 
     def take(self) -> bytes:
-        """Return the content and let go of the buffer."""
+        """Return the content and let go of the buffer; its room stays taken."""
         kept, self._kept = self._kept, bytearray()
         # One slice, one copy: the two bytes in front are those ``_undecided`` began with.
         return bytes(memoryview(kept)[2:])
@@ -71,10 +97,20 @@ class Content:
         if dotted:
             data = data.replace(b"\r\n.", b"\r\n")
         self.size += len(data)
-        if self.bare or self.too_large:
-            self._kept = bytearray()
-        else:
+        if self.bare or self.too_large or self.crowded:
+            self.release()
+        elif self._room.take(len(data)):
+            self._held += len(data)
             self._kept += data
+        else:
+            self.crowded = True
+            self.release()
+
+    def release(self) -> None:
+        """Let go of what is kept, and give its room back."""
+        self._kept = bytearray()
+        self._room.give_back(self._held)
+        self._held = 0
 
 
 def _beginning_of_end(data: bytes) -> int:

@@ -16,7 +16,7 @@ from aiosmtpd.smtp import SMTP
 
 from gateway.reply import Reply, reply
 from gateway.smtp.command import Rejection
-from gateway.smtp.content import Content
+from gateway.smtp.content import Content, Room
 from gateway.smtp.deadline import Deadline
 from gateway.smtp.door import Timeouts
 
@@ -155,10 +155,10 @@ class Dialogue(SMTP):
         """Whether the client has sent more than was taken."""
         return bool(self._buffer)
 
-    async def content(self, limit: int) -> Content:
+    async def content(self, limit: int, room: Room) -> Content:
         """Return the content that follows DATA's 354, up to the final dot; raises ``Goodbye`` when it breaks off."""
         self.flush()
-        content = self._content = Content(limit)
+        content = self._content = Content(limit, room)
         self._content_until = self.loop.time() + self.timeouts.content
         self._stream.resume_reading()
         self._take_content(self._pop(len(self._buffer)))
@@ -167,6 +167,9 @@ class Dialogue(SMTP):
                 if self._eof:
                     raise Goodbye
                 await self._wait()
+        except BaseException:
+            content.release()
+            raise
         finally:
             self._content = None
             self._deadline.clear()

@@ -104,6 +104,8 @@ class Limits:
     """What a door may cost. Sizes in bytes; connections are those of this process."""
 
     message_size: int = 50_000_000
+    room: int = 16 * 50_000_000
+    """Bytes of all messages that this process holds at once."""
     connections: int = 200
     connections_per_client: int = 50
     """Not counted for clients on loopback."""

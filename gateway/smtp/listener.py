@@ -10,6 +10,7 @@ from datetime import datetime
 
 from gateway.engine.ports import Ledger
 from gateway.smtp.budget import Budget
+from gateway.smtp.content import Room
 from gateway.smtp.credentials import Logins
 from gateway.smtp.door import Door, Limits, TlsMode
 from gateway.smtp.next_hop import Pool
@@ -121,11 +122,13 @@ async def open_door(
     new_id: Callable[[], str],
     now: Callable[[], datetime],
     copies: Budget | None = None,
+    room: Room | None = None,
 ) -> OpenDoor:
     """Listen at a door and serve every client that comes.
 
     ``instance`` names this gateway, all of its processes alike: a next hop that greets with it is ourselves.
-    ``copies`` is what this process may prepare at once, over all its doors; None: this door for itself.
+    ``copies`` is what this process may prepare at once, ``room`` what it may hold, over all its doors; None: this door
+    for itself.
     ``waiting`` says whether the ledger holds any entry; it is called in a thread, at most once a second.
     Raises ``OSError`` where the address cannot be had or the certificate cannot be read.
     """
@@ -138,6 +141,7 @@ async def open_door(
         pool=Pool(door.next_hop, limits.timeouts, hostname, instance),
         books=Books(ledger, waiting),
         copies=copies or Budget(limits.copies),
+        room=room or Room(limits.room),
         process=process,
         report=report,
         new_id=new_id,

@@ -172,11 +172,12 @@ class MailSession(Session):
             raise Rejection(self.service.unavailable(HopFault("the next hop broke off before DATA")))
         limit = accepted_size(self.service.door.direction, self.service.limits, hop.capabilities)
         self.answer(Reply(354, ("End data with <CR><LF>.<CR><LF>",)))
-        content = await self.content(limit)
+        content = await self.content(limit, self.service.room)
         self.finishing = True
         try:
             await self._finish(content, limit, hop)
         finally:
+            content.release()
             self.finishing = False
             await self.reset()
         self.spent = 0

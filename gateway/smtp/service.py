@@ -17,7 +17,7 @@ from gateway.errors import Fault
 from gateway.mail.envelope import Envelope
 from gateway.reply import BARE, Reply, reply, trouble
 from gateway.smtp.budget import Budget
-from gateway.smtp.content import Content, looping
+from gateway.smtp.content import Content, Room, looping
 from gateway.smtp.copy import unavailable
 from gateway.smtp.credentials import Logins
 from gateway.smtp.dialogue import CLOSING, Dialogue
@@ -46,6 +46,7 @@ class Service:
     pool: Pool
     books: Books
     copies: Budget
+    room: Room
     process: Process
     report: Report
     new_id: Callable[[], str]
@@ -102,11 +103,11 @@ class Service:
             envelope=envelope,
             content=b"" if refusal else content.take(),
             received_at=self.now(),
-            size=content.size if refusal else None,
+            size=content.size if refusal or content.crowded else None,
         )
         if refusal is None and looping(transaction.content):
             refusal = LOOP
-        outcome = Outcome(Verdict.REJECT, refusal) if refusal else await self._process(transaction)
+        outcome = Outcome(Verdict.REJECT, refusal) if refusal else await self._process(transaction, content)
         outcome, handover = await self._hand_over(transaction, outcome, pool, hop)
         seconds = asyncio.get_running_loop().time() - started
         try:
@@ -116,7 +117,10 @@ class Service:
             _logger.exception("%s: the record could not be written", transaction.id)
         return handover
 
-    async def _process(self, transaction: Transaction) -> Outcome:
+    async def _process(self, transaction: Transaction, content: Content) -> Outcome:
+        if content.crowded:
+            _logger.warning("%s: not taken now: messages of %d bytes are under way", transaction.id, self.room.size)
+            return Outcome(Verdict.DEFER, trouble(transaction.id))
         try:
             return await self.process(transaction)
         except Exception:

@@ -79,9 +79,12 @@ def to_hold(
     )
 
 
-def redelivery_message_id(held: str, domain: str) -> str:
-    """Return the Message-ID, with its angle brackets, under which a held message is delivered, whenever that is."""
-    return f"<held.{held}@{domain}>"
+def redelivery_message_id(held: str, domain: str, *, named: bool = False) -> str:
+    """Return the Message-ID, with its angle brackets, under which a held message is delivered, whenever that is.
+
+    ``named``: because an administrator named it, though its content key opened something else.
+    """
+    return f"<held.{held}{'.named' if named else ''}@{domain}>"
 
 
 def new_row(message: HeldMessage, generation: int) -> dict[str, Any]:

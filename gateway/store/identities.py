@@ -4,7 +4,7 @@ A name is indexed in the form of ``pki.need``: one hash for issuer and serial nu
 identifier. Issuers are folded in it, so what is found may be named only nearly so: ``Identity.names`` tells.
 """
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from gateway.cms.identity import Identity
 from gateway.pki.certificate import Certificate
@@ -25,6 +25,17 @@ def index_value(identity: Identity) -> str | None:
 def index_values(certificate: Certificate) -> frozenset[str]:
     """Return what ``certificate`` is found by."""
     return frozenset(need.value for need in brings(certificate, False) if need.kind is NeedKind.SIGNER)
+
+
+def namesake(connection: Connection, certificate: Certificate) -> str | None:
+    """Return the fingerprint of another stored certificate with the same issuer and serial number; None: none has it.
+
+    No two ever should (RFC 5280 §4.1.2.2): a message that names one of them may mean either.
+    """
+    table = schema.identities.c
+    named = by_serial(NeedKind.SIGNER, certificate.issuer_der, certificate.serial).value
+    others = select(table.fingerprint).where(table.value == named, table.fingerprint != certificate.fingerprint)
+    return connection.scalar(others.limit(1))
 
 
 def add(connection: Connection, certificate: Certificate) -> None:

@@ -28,7 +28,7 @@ from gateway.pki.revocation import RevocationList
 from gateway.pki.self_issued import Whose, read_as
 from gateway.reason import Reason
 from gateway.smime.signers import is_mail, signers_of
-from gateway.store import certificates, keys, revocation_lists
+from gateway.store import certificates, identities, keys, revocation_lists
 from gateway.store.appraising import Appraised, Imported, ImportOptions, NewKey, appraised, certificate_line
 from gateway.store.certificates import Trust
 from gateway.store.opening import Store
@@ -143,7 +143,10 @@ class _Filing:
         if before is None:
             wanted = self._wanted(found)
             certificates.add(self.connection, found, mail_addresses(found, self.options.subject_email), wanted)
-            return certificate_line(found, "added", None, _standing(found, wanted, self.options.at))
+            text = _standing(found, wanted, self.options.at)
+            if other := identities.namesake(self.connection, found):
+                text += f"; {other[:16]} has the same issuer and serial number: mail may mean either"
+            return certificate_line(found, "added", None, text)
         is_ca = certificates.is_authority(self.connection, found)
         if found.is_ca != is_ca and self.options.whose is not None:
             return self._otherwise(found)

@@ -164,6 +164,16 @@ record_addresses = Table(
 )
 """Sender, From and recipients of each record."""
 
+record_names = Table(
+    "record_names",
+    metadata,
+    Column("number", ForeignKey("records.number", ondelete="CASCADE"), primary_key=True),
+    Column("kind", String(8), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Index("ix_record_names_name", "name", "kind"),
+)
+"""What each record is called, and what it goes with (``record_names``)."""
+
 ledger = Table(
     "ledger",
     metadata,

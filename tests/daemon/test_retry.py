@@ -250,7 +250,8 @@ def test_another_key_does_not_help(tmp_path: Path, support: Issued, sales: Issue
             assert (message.id, message.state) == (held, State.WAITING)
             assert it.hop.messages == []
             (record,) = it.records
-            assert (record.retry_of, record.verdict, record.deliveries) == ("a1", "defer", ())
+            assert (record.retry_of, record.verdict, record.deliveries) == ("a1", "relay", ())
+            assert record.rule == "held: judged again, still waiting"
             assert record.message_id == "<7@customer.example>"
             it.bring(pair(support))
             await it.work()
@@ -392,6 +393,53 @@ def test_mail_that_waited_for_its_key_and_then_finds_it_reused_waits_for_who_nam
             assert it.records[0].id in it.records[1].encryption["detail"]
             it.bring(pair(sales))
             assert await it.work() == 0
+            opened, closed = it.hop.messages
+            assert values(opened, "x-smime-gateway-encryption")[0].startswith(b"decrypted")
+            assert values(closed, "x-smime-gateway-encryption") == [b"failed; reason=key-reused"]
+            assert opened.recipients == closed.recipients
+            it.store.held.retry([message.id])
+            assert await it.work() == 1
+            assert it.held == []
+            by_hand = it.hop.messages[2]
+            assert values(by_hand, "x-smime-gateway-encryption")[0].startswith(b"decrypted")
+            assert values(by_hand, "message-id") != values(closed, "message-id")
+
+    run(story())
+
+
+def test_who_asks_for_all_has_not_named_what_comes_under_a_reused_content_key(tmp_path: Path, support: Issued) -> None:
+    async def story() -> None:
+        async with rig(tmp_path) as it:
+            info = wrapped(support)
+            for entity in (ENTITY, OTHER):
+                it.arrive(head() + p7m(cbc(info, entity=entity)))
+            it.bring(pair(support))
+            it.store.held.retry()
+            assert await it.work() == 2
+            (message,) = it.held
+            assert (message.reason, message.state) == (Reason.KEY_REUSED, State.WAITING)
+            assert len([m for m in it.hop.messages if SECRET in m.content or b"Something else." in m.content]) == 1
+
+    run(story())
+
+
+@pytest.mark.parametrize("reply", ["451 4.3.0 later", "550 5.7.1 never"])
+def test_what_does_not_open_is_given_up_when_it_was_delivered_or_refused(
+    tmp_path: Path, support: Issued, reply: str
+) -> None:
+    async def story() -> None:
+        async with rig(tmp_path, Rule("dot", reply, times=1)) as it:
+            good = encrypted(head(), support)
+            last = good.rstrip().rindex(b"\r\n") + 2
+            it.arrive(good[:last] + b"AAAA" + good[last + 4 :])
+            it.bring(pair(support))
+            assert await it.work() == 1
+            (message,) = it.held
+            later = reply.startswith("451")
+            assert message.state is (State.READY if later else State.FAILED)
+            assert message.note == (
+                f"not taken by the next hop: {reply}" if later else "encryption failed (decrypt-failed), signature none"
+            )
 
     run(story())
 
@@ -406,8 +454,10 @@ def test_an_envelope_that_does_not_open_with_its_key(tmp_path: Path, support: Is
             assert await it.work() == 1
             (message,) = it.held
             assert (message.state, message.note) == (State.FAILED, "encryption failed (decrypt-failed), signature none")
-            assert it.hop.messages == []
             assert it.records[0].retry_of == "a1"
+            # Whoever counts the answers of machines does not learn whether it opened.
+            (again,) = it.hop.messages
+            assert values(again, "x-smime-gateway-encryption") == [b"failed; reason=decrypt-failed"]
 
     run(story())
 

@@ -214,6 +214,9 @@ def test_the_setting_of_the_group_it_was_opened_for_counts_for_others(world: Wor
     receive(world, seal(b"Message-ID: <plain@x>\r\n"))
     outcome = world.send(answer(b"In-Reply-To: <plain@x>\r\n", author="sales@example.org"), THIRD)
     assert (outcome.verdict, outcome.facts["encryption"]["reason"]) == (Verdict.RELAY, Reason.REPLY_TO_ENCRYPTED)
+    finding = outcome.facts["encryption"]
+    assert finding["reasons"] == [Reason.REPLY_TO_ENCRYPTED, Reason.NO_CERTIFICATE]
+    assert finding["missing"] == [{"address": THIRD, "reason": Reason.NO_CERTIFICATE}]
 
 
 def test_an_answer_of_somebody_in_no_group_does_not_fall_under_it(world: World, seal: Seal) -> None:
@@ -362,6 +365,28 @@ def test_a_refusal_that_would_return_it_to_a_stranger_is_not_told(world: World, 
     assert outcome.hold is not None and outcome.hold.reason is Reason.REPLY_TO_ENCRYPTED
     assert outcome.facts["encryption"]["status"] == "not-encrypted"
     assert outcome.facts["encryption"]["reason"] is Reason.REPLY_TO_ENCRYPTED
+
+
+@pytest.mark.parametrize("setting", list(Replies))
+@pytest.mark.parametrize("form", ["redirected", "as delivered", "attached"])
+def test_no_other_refusal_returns_it_either(world: World, seal: Seal, setting: Replies, form: str) -> None:
+    under(world, setting)
+    world.opened_mail.clear()
+    content = sent_on(form, delivered(receive(world, seal(KEPT))))
+    world.rules = replace(world.rules, reject_unknown_sender=True, tags=Tags(encrypt="[secret]"))
+    tagged = content.replace(b"Subject: ", b"Subject: [secret] ", 1)
+    for asked in (content, tagged) if form == "redirected" else (tagged,):
+        assert world.send(asked, THIRD, sender=ALICE).withheld
+        assert str(world.send(asked, THIRD, sender=HELPDESK).reply).startswith("550 5.7")
+
+
+def test_a_refused_answer_is_told_where_it_is_not_what_was_opened(world: World, seal: Seal) -> None:
+    under(world, Replies.WARN)
+    world.opened_mail.clear()
+    receive(world, seal(KEPT))
+    content = answer(b"Subject: [secret] hello\r\n", b"In-Reply-To: <plain@x>\r\n")
+    world.rules = replace(world.rules, tags=Tags(encrypt="[secret]"))
+    assert str(world.send(content, THIRD, sender=ALICE).reply).startswith("550 5.7.3")
 
 
 def test_an_expired_seal_still_says_that_it_arrived(world: World, seal: Seal) -> None:

@@ -2,12 +2,13 @@
 
 import email
 import email.policy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from gateway.engine.redelivery import Redeliver, Step, as_answer, next_step
-from gateway.engine.transaction import Hold, Outcome, Verdict
+from gateway.engine.redelivery import Redeliver, Step, as_answer, goes_again, next_step
+from gateway.engine.transaction import Delivery, Hold, Outcome, Verdict
 from gateway.mail.header import read_header
 from gateway.mail.message_id import REFERENCES_LIMIT
 from gateway.reason import Reason
@@ -149,3 +150,32 @@ def test_what_is_delivered_by_itself_and_what_on_request(rule: Redeliver, unread
 @pytest.mark.parametrize("rule", Redeliver)
 def test_a_signature_that_still_cannot_be_judged_waits(rule: Redeliver) -> None:
     assert next_step(outcome("none", hold=UNJUDGED), rule, unreadable=False, asked=True) is Step.WAIT
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("rule", Redeliver)
+@pytest.mark.parametrize(
+    ("found", "alike"),
+    [
+        (outcome("decrypted"), True),
+        (outcome("failed", Reason.DECRYPT_FAILED), True),
+        (outcome("failed", Reason.KEY_REUSED, Hold(Reason.KEY_REUSED, frozenset(), unreadable=True)), True),
+        (outcome("none"), True),
+        (outcome("failed", Reason.RATE), False),
+        (outcome("decrypted", hold=UNREADABLE), False),
+    ],
+)
+def test_what_a_key_was_used_on_goes_again_whether_it_opened_or_not(
+    found: Outcome, alike: bool, rule: Redeliver, asked: bool
+) -> None:
+    used = replace(found, deliveries=(Delivery((), key_used=True),))
+    step = next_step(used, rule, unreadable=True, asked=asked)
+    wanted = asked or rule is not Redeliver.MANUAL
+    assert goes_again(used, step, rule, unreadable=True, asked=asked) is (alike and wanted)
+
+
+@pytest.mark.parametrize("found", [outcome("failed", Reason.NO_KEY, UNREADABLE), Outcome(Verdict.REJECT)])
+def test_what_no_key_was_used_on_goes_again_only_when_it_can_be_read(found: Outcome) -> None:
+    assert not goes_again(
+        found, next_step(found, Redeliver.ALL, unreadable=True, asked=True), Redeliver.ALL, unreadable=True, asked=True
+    )

@@ -44,6 +44,8 @@ OURS = "smime.gw.example.org"
         f"{OURS}",
         '"smime.gw\\.example.org"; none',
         f"{OURS};",
+        f"{OURS}.; smime=pass",
+        f'"{OURS}." 1; smime=pass',
         f"\u00a0{OURS}; smime=pass",
         rf"(a \) b) (c (d)) {OURS} (e",
         "(" * 30_000 + ")" * 30_000 + f"{OURS}; smime=pass",

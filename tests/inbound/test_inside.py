@@ -335,6 +335,13 @@ def test_a_clear_signed_root_with_anything_else_in_it_stays(plain_desk: Desk, al
         good.replace(b"--s--", b"Call me: 4711\r\n--s--"),
         multipart(made.TEXT, b"Content-Type: application/pgp-signature\r\n\r\nMIIB\r\n", kind="signed"),
         multipart(good, made.TEXT, boundary="t"),
+        *(
+            multipart(made.TEXT, part, kind="signed", parameters='; protocol="application/pkcs7-signature"')
+            for part in (
+                b"Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBERi0x\r\n",
+                b'Content-Type: text/plain; name="x.p7s"\r\n\r\nThis text is for you\r\n',
+            )
+        ),
     ):
         content = mail(entity)
         outcome = plain_desk.receive(content)

@@ -5,6 +5,7 @@ EVIL = b"\r\nContent-Type: text/html\r\n\r\n" + PAID
 
 FIELDS = [
     b"Content-Type: text/html", b"Content-type : text/html", b"Content-Type\x0b: text/html", b"Content-Type:",
+    b">Content-Type: text/html", b"Content-Type): text/html",
     b"Content-Type\r\n : text/html", b"content_type: text/html", b"Content-Typ\xc3\xa9: text/html", b"Type: text/html",
     b"Content-Type-x: text/html", b"X-Content-Type: text/html", b"Content: text/html",
     b"Resent-Content-Type: text/html", b"Content-Transfer-Encoding: base64",

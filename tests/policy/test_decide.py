@@ -4,7 +4,9 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
+from cryptography import x509
 
+from gateway.cms.parameter import capabilities
 from gateway.policy.question import Wishes
 from gateway.policy.rule import Group, Level, Replies, Submitters
 from gateway.reason import Reason
@@ -538,4 +540,27 @@ def test_out_04_what_all_recipients_can_open_is_told(world: World, make: Make) -
     world.levels("never", "if-possible")
     assert world.ask().capabilities == both
     assert world.ask(recipients=("alice@example.com", "hidden@example.com")).capabilities == {"aes-256-cbc"}
+    assert world.ask(recipients=("alice@example.com", "bob@example.com")).capabilities == frozenset()
+
+
+CAPABILITIES_OID = x509.ObjectIdentifier("1.2.840.113549.1.9.15")
+
+
+@pytest.mark.parametrize(
+    ("value", "announced"),
+    [
+        (capabilities(), True),
+        (b"", False),
+        (b"\x30\x80", False),
+        (b"\x30\x05\x06\x03\x2a\x03\x04", False),
+        (capabilities() + b"\0", False),
+    ],
+)
+def test_a_certificate_may_announce_what_its_owner_opens(
+    world: World, make: Make, value: bytes, announced: bool
+) -> None:
+    """RFC 4262: the first mail to somebody can be in the stronger cipher already; what does not read says nothing."""
+    extensions = ((x509.UnrecognizedExtension(CAPABILITIES_OID, value), False),)
+    world.holdings["alice@example.com"] = [make("alice@example.com", extensions=extensions)]
+    assert ("aes-256-gcm" in world.ask().capabilities) is announced
     assert world.ask(recipients=("alice@example.com", "bob@example.com")).capabilities == frozenset()

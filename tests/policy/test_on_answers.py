@@ -32,6 +32,7 @@ def test_the_stricter_of_what_is_remembered_and_the_groups_own(world: World, own
         noted = Replies.WARN in (own, remembered)
         assert decision.reply is None
         assert decision.encrypt_reason is (Reason.REPLY_TO_ENCRYPTED if noted else Reason.POLICY_NEVER)
+        assert decision.encrypt_cause is (Reason.POLICY_NEVER if noted else None)
 
 
 @pytest.mark.parametrize("changes", [{"wishes": Wishes(encrypt=Level.NEVER)}, {"report": True, "sender": ""}])
@@ -84,6 +85,7 @@ def test_one_stranger_among_colleagues_is_enough(world: World) -> None:
 def test_warn_says_so(world: World) -> None:
     decision = world.ask(**{**SENT_ON, "answers": Replies.WARN})
     assert (decision.reply, decision.encrypt_reason) == (None, Reason.REPLY_TO_ENCRYPTED)
+    assert decision.encrypt_cause is Reason.UNKNOWN_SENDER
 
 
 def test_of_nobody_readable_too(world: World) -> None:
@@ -121,6 +123,28 @@ def test_other_refusals_are_told_to_anybody(world: World) -> None:
     decision = world.levels("never", "required").ask(sender=CUSTOMER, recipients=(CUSTOMER,))
     assert (decision.reply is None, decision.withheld) == (False, False)
     assert not world.ask(sender=CUSTOMER, recipients=(CUSTOMER,), answers=Replies.WARN).withheld
+
+
+@pytest.mark.parametrize("setting", list(Replies))
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"wishes": Wishes(encrypt=Level.REQUIRED)},
+        {"wishes": Wishes(unknown="X-SMIME-Gateway-Encrypt")},
+        {"author": None, "claimed": ("support@example.org",)},
+        {"author": "support@example.org", "recipients": (CUSTOMER,)},
+        {},
+    ],
+)
+def test_what_holds_opened_text_is_returned_to_no_stranger_whyever_it_is_refused(
+    world: World, setting: Replies, changes: dict[str, object]
+) -> None:
+    under(world, setting).levels("never", "required")
+    world.rules = replace(world.rules, reject_unknown_sender=True)
+    asked = {**SENT_ON, "answers": setting, "holds_opened": True, **changes}
+    assert world.ask(**asked, sender=CUSTOMER).withheld
+    told = world.ask(**asked, sender="support@example.org")
+    assert (told.reply is not None, told.withheld) == (True, False)
 
 
 def test_whatever_else_refuses_an_answer_is_not_told_to_a_stranger(world: World) -> None:

@@ -68,6 +68,7 @@ def test_a_subject_without_a_mark_counts_only_for_a_placeholder(mark: str) -> No
         (("Grüße " * 40).strip().encode(), ("Grüße " * 40).strip()),
         (b"word " * 300 + b"end", "word " * 300 + "end"),
         (b"x" * 500, "x" * 500),
+        (b"Re: " * 500 + b"end", "Re: " * 500 + "end"),
     ],
 )
 def test_a_subject_reads_as_it_was_written(value: bytes, text: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.smtp.content import BareLineEnd, Content, looping, stuffed
+from gateway.smtp.content import BareLineEnd, Content, Room, looping, stuffed
 
 MAIL = b"Subject: x\r\n\r\n.dot\r\n..\r\n\r\n.\r.x" + b"y" * 1500 + b"\r\n\x00\xff\r\n"
 CLEAN = b"Subject: x\r\n\r\n.dot\r\n..\r\nlong" + b"y" * 1500 + b"\r\n\x00\xff\r\n"
@@ -16,7 +16,7 @@ def stuff(content: bytes) -> bytes:
 
 
 def collect(pieces: list[bytes], limit: int = 10**6) -> tuple[Content, bytes]:
-    content, rest = Content(limit), None
+    content, rest = Content(limit, Room(1 << 30)), None
     for piece in pieces:
         if rest is None:
             rest = content.feed(piece)
@@ -77,7 +77,7 @@ def test_bare_line_ends_are_seen_under_any_cut(parts: list[bytes], step: int) ->
 
 def test_over_the_limit_nothing_is_kept() -> None:
     """SMT-08: memory stays bounded while the rest is read."""
-    content = Content(1000)
+    content = Content(1000, Room(1 << 30))
     for _ in range(100):
         assert content.feed(b"x" * 998 + b"\r\n") is None
         assert len(content._kept) <= 1002

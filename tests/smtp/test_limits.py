@@ -346,3 +346,58 @@ def test_rel_06_drain_under_load() -> None:
                 assert sorted(w.hop.taken()) == sorted(acknowledged)
 
     run(story())
+
+
+LARGE = b"Subject: large\r\n\r\n" + b"x" * 78 + b"\r\n"
+LARGE = LARGE + (b"x" * 78 + b"\r\n") * 1000
+
+
+def test_lim_05_messages_that_together_find_no_room_wait_at_the_client() -> None:
+    """LIM-05: each is allowed and all are not: 451, and nothing of it is kept; room that is left is had again."""
+
+    async def story() -> None:
+        async with world(limits=Limits(room=len(LARGE) + 100, timeouts=QUICK)) as w:
+            first, second = await w.client(), await w.client()
+            await first.envelope("b@example.net")
+            await first.say("DATA")
+            await first.send(LARGE)
+            await asyncio.sleep(0.1)
+            answer = await second.mail(LARGE, "c@example.net")
+            assert answer.startswith("451 4.3.0")
+            assert (w.reports[-1].outcome.verdict, w.reports[-1].transaction.content) == (Verdict.DEFER, b"")
+            assert w.reports[-1].transaction.size == len(LARGE)
+            assert (await second.mail(b"Subject: small\r\n\r\n", "c@example.net")).startswith("250")
+            await first.send(b".\r\n")
+            assert (await first.reply()).startswith("250")
+            assert (await second.mail(LARGE, "c@example.net")).startswith("250")
+            assert w.hop.messages[-1].content == LARGE
+
+    run(story())
+
+
+@pytest.mark.parametrize("end", ["lost", "bare", "refused"])
+def test_lim_05_room_is_given_back_however_a_message_ends(end: str) -> None:
+    """LIM-05: where the client is lost in the middle, the content is refused, or the next hop refuses it."""
+
+    async def refusing(transaction: Transaction) -> Outcome:
+        raise RuntimeError("a bug")
+
+    async def story() -> None:
+        process = refusing if end == "refused" else relay
+        async with world(process=process, limits=Limits(room=len(LARGE) + 100, timeouts=QUICK)) as w:
+            for _ in range(3):
+                client = await w.client()
+                await client.envelope("b@example.net")
+                await client.say("DATA")
+                await client.send(LARGE)
+                if end == "lost":
+                    client.close()
+                    while w.door.sessions:
+                        await asyncio.sleep(0.01)
+                    continue
+                await client.send(b"bare\n\r\n.\r\n" if end == "bare" else b".\r\n")
+                assert (await client.reply())[:3] in ("550", "451")
+            room = w.door._service.room
+            assert room.take(room.size)
+
+    run(story())

@@ -452,3 +452,12 @@ def test_a_mail_that_is_not_signed(store: Store, alice: Issued) -> None:
     assert refused.reason is Reason.MALFORMED and "not signed" in refused.text
     pasted = made.mail(b"Content-Type: text/plain\r\n\r\nmy certificate:\r\n" + alice.pem())
     assert words(import_file(store, pasted, (), ImportOptions())) == [ADDED]
+
+
+def test_two_certificates_of_one_issuer_and_serial_number_are_said(take: Take, authority: Authority) -> None:
+    first = authority.leaf("one@example.com", kind="p256", serial=77)
+    second = authority.leaf("two@example.com", kind="p256", serial=77)
+    (line,) = take(first.pem())
+    assert "same issuer and serial" not in line.text
+    (line,) = take(second.pem())
+    assert f"{first.certificate.fingerprint[:16]} has the same issuer and serial number" in line.text
