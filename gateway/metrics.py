@@ -143,9 +143,10 @@ RELOAD = LiveGauge(
 def count_record(record: Record) -> None:
     """Count a message by its record; what was never looked into has no status and is counted under none.
 
-    An attempt at held mail that delivered nothing is not another message.
+    An attempt at held mail that delivered nothing is not another message, and a client that was turned away brought
+    none.
     """
-    if record.retry_of and not record.deliveries:
+    if not record.recipients or (record.retry_of and not record.deliveries):
         return
     direction = record.direction
     MESSAGES[direction, record.front_end, record.verdict].inc()

@@ -225,7 +225,7 @@ class Hold(Section):
     """Inbound mail that a missing certificate or key kept from being opened or judged."""
 
     enabled: bool = default(True, "keep such mail until the certificate or key comes")
-    keep: Literal["unreadable", "all"] = default("unreadable", "unreadable (not decrypted), or all (not judged either)")
+    keep: Literal["unreadable", "all"] = default("all", "unreadable (not decrypted), or all (not judged either)")
     redeliver: Literal["unreadable", "all", "manual"] = default("unreadable", "what is delivered again by itself")
     message_id: Literal["new", "keep"] = default("new", "Message-ID of a re-delivered message")
     sender: Literal["original"] | None = default("original", "envelope sender of a re-delivered message; null: <>")
