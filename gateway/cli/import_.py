@@ -11,9 +11,11 @@ from gateway.cli.deletion import on_terminal
 from gateway.cli.passphrase import asked, passphrase_option, read_passphrases
 from gateway.cli.printing import SHORT, json_option, print_json, visible
 from gateway.cli.standard_input import Source, once, read, shown
+from gateway.clock import now
 from gateway.house import House
 from gateway.pki.bundle import MAX_SIZE
 from gateway.pki.self_issued import Whose
+from gateway.policy.state import State
 from gateway.reason import Reason
 from gateway.store import Store
 from gateway.store.importing import Imported, ImportOptions, import_file
@@ -67,7 +69,8 @@ def import_command(
     results: list[tuple[Path, Imported]] = []
     for path, content in contents:
         tried = [*passphrases, *_missing(house.store, path, content, passphrases, options)]
-        of_file = [(path, imported) for imported in import_file(house.store, content, tried, options)]
+        taken = import_file(house.store, content, tried, options)
+        of_file = [(path, imported if dry_run else _with_state(house, imported)) for imported in taken]
         results += of_file
         if not as_json:
             click.echo("\n".join(_line(path, imported) for path, imported in of_file))
@@ -88,6 +91,17 @@ def _content(path: Path) -> bytes | None:
     except OSError as error:
         click.echo(visible(f"{shown(path)}: cannot be read: {error.strerror}"), err=True)
         return None
+
+
+def _with_state(house: House, imported: Imported) -> Imported:
+    """Say of a certificate that is stored why it serves for nothing all the same, or no more."""
+    if imported.object != "certificate" or imported.result == "refused" or imported.fingerprint is None:
+        return imported
+    stored = house.store.certificates
+    (status,) = stored.statuses([stored.get(imported.fingerprint)], now())
+    if status.state not in (State.REVOKED, State.SUPERSEDED):
+        return imported
+    return replace(imported, text="; ".join(filter(None, (imported.text, status.state))))
 
 
 def _missing(

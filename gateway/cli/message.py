@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 from rich.progress import track
 
+from gateway.cli.address import typed_address
 from gateway.cli.printing import visible
 from gateway.cli.standard_input import STANDARD_INPUT, Source, read, shown
 from gateway.clock import new_id, now
@@ -22,7 +23,6 @@ from gateway.engine.transaction import Client, Direction, FrontEnd, Octets, Outc
 from gateway.errors import Fault
 from gateway.house import House
 from gateway.log import logger
-from gateway.mail.address import parse_path
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.reply import BARE, trouble
 from gateway.smtp.content import has_bare_line_end, looping
@@ -84,7 +84,8 @@ def process(
     if many and STANDARD_INPUT in files:
         raise click.UsageError("- is standard input, one message: give it alone")
     envelope = Envelope(
-        parse_path(sender, null=True), tuple(Recipient(parse_path(address, postmaster=True)) for address in recipients)
+        typed_address(sender, null=True),
+        tuple(Recipient(typed_address(address, postmaster=True)) for address in recipients),
     )
     if not many:
         content = _read(files[0] if files else STANDARD_INPUT)
