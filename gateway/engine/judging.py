@@ -201,7 +201,7 @@ def _path_detail(path: PathFinding, issuer: Unreadable | None) -> str | None:
     """What exactly is wrong with the path, where there is a phrase for it."""
     if issuer is not None:
         return f"an issuer's certificate: {issuer.fault}"
-    return next((note for note in path.notes if note != REVOCATION_UNKNOWN), None)
+    return path.authority or next((note for note in path.notes if note != REVOCATION_UNKNOWN), None)
 
 
 def _reason(fault: GatewayError) -> Reason:

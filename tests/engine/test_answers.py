@@ -214,6 +214,9 @@ def test_the_setting_of_the_group_it_was_opened_for_counts_for_others(world: Wor
     receive(world, seal(b"Message-ID: <plain@x>\r\n"))
     outcome = world.send(answer(b"In-Reply-To: <plain@x>\r\n", author="sales@example.org"), THIRD)
     assert (outcome.verdict, outcome.facts["encryption"]["reason"]) == (Verdict.RELAY, Reason.REPLY_TO_ENCRYPTED)
+    finding = outcome.facts["encryption"]
+    assert finding["reasons"] == [Reason.REPLY_TO_ENCRYPTED, Reason.NO_CERTIFICATE]
+    assert finding["missing"] == [{"address": THIRD, "reason": Reason.NO_CERTIFICATE}]
 
 
 def test_an_answer_of_somebody_in_no_group_does_not_fall_under_it(world: World, seal: Seal) -> None:
