@@ -118,7 +118,7 @@ REFUSED = {
     "in a name": (parameters(b"; xboundary=b1; boundary=b0"), "the word boundary"),
     "in a value": (parameters(b'; x="; BOUNDARY=b1"; boundary=b0'), "the word boundary"),
     "like a name": (parameters(b'; protocol="x; name=a b"; boundary=b0'), "looks like a file name"),
-    "like a name in the boundary": (parameters(b'; boundary="filename=a b"', b"filename=a b"), "looks like a file name"),
+    "like a name, too": (parameters(b'; boundary="filename=a b"', b"filename=a b"), "looks like a file name"),
     "not a token": (parameters(b"; boundary=b0,x", b"b0,x"), "has to be quoted"),
     "apostrophes": (parameters(b"; boundary='b0'", b"'b0'"), "has to be quoted"),
     "semicolon": (parameters(b'; boundary="b0;x"', b"b0;x"), "octets or blanks"),
