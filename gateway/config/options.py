@@ -233,7 +233,7 @@ class Hold(Section):
     auto_submitted: bool = default(False, "mark re-delivered mail with Auto-Submitted")
     retention: Duration = default("30d", "how long mail is kept")
     max_size: Size = default("50MB", "largest message that is kept")
-    max_total: Size = default("2GB", "room for all of them")
+    max_total: Size = default("2GB", "room for all of them; as much again for what is withheld")
     max_per_sender: Count = default(20, "messages kept of one sender")
 
 

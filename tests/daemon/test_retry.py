@@ -586,7 +586,7 @@ def test_the_strictest_group_of_the_recipients_decides(
 
 def test_what_is_kept(tmp_path: Path, support: Issued, customer: Issued) -> None:
     async def story() -> None:
-        async with rig(tmp_path, max_per_sender=1) as it:
+        async with rig(tmp_path, keep="unreadable", max_per_sender=1) as it:
             assert it.arrive(head() + signed(customer)) is None
             assert it.arrive(b"".join((head(), b"\r\nplain\r\n"))) is None
             first = it.arrive(encrypted(head(), support))
