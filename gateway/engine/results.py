@@ -41,6 +41,9 @@ _TOKEN = re.compile(r"[^;\s(]*+")
 _MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+./=?^_`{|}~-]++@[A-Za-z0-9.-]++")
 
 
+_LIKE_RESULT = re.compile(r"(smime *+)=", re.IGNORECASE)
+"""What is a result to a filter that searches the field for one."""
+
 _OUR_LINE = re.compile(spelt(PREFIX))
 _RESULT_LINE = re.compile(spelt("authentication-results:"))
 _ALL_OF_IT = rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?+"
@@ -117,11 +120,17 @@ def _results_of(header: Header, ids: Collection[str]) -> Iterator[Field]:
 def _claims(value: bytes, ids: Collection[str]) -> bool:
     """Whether a result is under one of ``ids``, as it stands or to a reader who decodes words wherever they are."""
     readings = {value.decode("utf-8", "replace"), decode_words(value)}
-    return any(_authserv_id("".join(filter(_counts, reading))) in ids for reading in readings)
+    seen = ("".join(filter(counts, reading)) for reading in readings for counts in (_counts, _shows))
+    return any(_authserv_id(text) in ids for text in seen)
 
 
 def _counts(character: str) -> bool:
     return character.isprintable() or character.isspace()
+
+
+def _shows(character: str) -> bool:
+    """Whether it is seen, or a blank to everybody; others are none to some reader, and it shows nothing there."""
+    return character.isprintable() or character == "\t"
 
 
 def _mentions(value: bytes, ids: Collection[str]) -> bool:
@@ -252,7 +261,8 @@ def _field(name: str, words: Iterable[str]) -> bytes:
 
 
 def _mailbox(address: str) -> str:
-    return address if _MAILBOX.fullmatch(address) and len(address) <= VALUE_LIMIT else _quoted(address)
+    plain = _MAILBOX.fullmatch(address) and not _LIKE_RESULT.search(address)
+    return address if plain and len(address) <= VALUE_LIMIT else _quoted(address)
 
 
 def _quoted(value: str) -> str:
@@ -260,7 +270,7 @@ def _quoted(value: str) -> str:
     text = value if value.isascii() and value.isprintable() else "".join(map(_visible, value))
     if len(text) > VALUE_LIMIT:
         text = text[: VALUE_LIMIT - len(CUT)].rstrip("\\") + CUT
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + _LIKE_RESULT.sub(r"\1\\=", text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
 
 
 def _visible(character: str) -> str:

@@ -29,7 +29,8 @@ WORD_LIMIT = 900
 LINE = 78
 TEXT_LIMIT = 1000
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Surrogates, too: UTF-7 yields lone ones, which are in no other charset."""
 _WORD = re.compile(r"(?<! ) *+[^ ]++")
 
 

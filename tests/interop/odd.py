@@ -22,7 +22,8 @@ FIELDS = [
 ]  # fmt: skip
 
 PARAMETERS = [
-    b"", b";", b"; ;", b"; x", b"; x=", b"; =x", b"; x= ", b"; x=;", b"; x =y", b"; x= y", b"; x=y z", b"; x=(y)",
+    b"", b'; x="; name=a b"', b'; x="filename=a b"', b";", b"; ;", b"; x", b"; x=", b"; =x", b"; x= ", b"; x=;",
+    b"; x =y", b"; x= y", b"; x=y z", b"; x=(y)",
     b"; x*=y", b"; x*0=y", b"; x*='", b"; x=%", b"; x='", b"; x='y'", b'; x="y', b'; x="\\"', b'; x=""', b"; x=,",
     b"; x=a/b", b"; x=<y>", b"; x=[y]", b"; x=y@z", b"; x=y:z", b"; x=?", b"; x==", b"; x=y=z", b"; x={", b'; x="\'"',
     b'; x="("', b'; x=")"', b'; x=" y "', b'; x="y\r\n z"', b"; x=y\r\n ", b"; x.y=z", b"; x/y=z", b"; x%=z",
@@ -120,14 +121,16 @@ ODD: dict[str, list[bytes]] = {
     ],
     "epilogue": [
         EVIL, b"Scanned.", b"", b"--b1" + EVIL, b"\r\n--b0" + EVIL, b" --b0" + EVIL, b"--B0" + EVIL, b"--b0-" + EVIL,
-        b"--" + EVIL, b"--b" + EVIL, b".", b"\0", b"\x1a", b"begin 644 bill.html\r\n#4&%Y\r\n`\r\nend",
+        b"--" + EVIL, b"--" + EVIL + b"\r\n--", b'--\\"b0' + EVIL, b"--b" + EVIL, b".", b"\0", b"\x1a",
+        b"begin 644 bill.html\r\n#4&%Y\r\n`\r\nend",
         b"\r\nFrom nobody Thu Jan  1 00:00:00 2026\r\nFrom: mallory@example.net\r\n\r\nPay me.",
     ],
 }  # fmt: skip
 """By piece of ``frames.Frame``."""
 
 BOUNDARIES = [
-    (b"; boundary=b0", b"b0"), (b';\r\n\tboundary="b0"', b"b0"), (b'; BOUNDARY="b0"', b"b0"),
+    (b'; boundary = "b0 x"', b"b0 x"), (b"; boundary=b0", b"b0"), (b';\r\n\tboundary="b0"', b"b0"),
+    (b'; BOUNDARY="b0"', b"b0"),
     (b'; boundary = "b0"', b"b0"), (b'; boundary="b0 x"', b"b0 x"), (b'; boundary="b0 "', b"b0"),
     (b'; boundary=" b0"', b" b0"), (b'; boundary="b0\r\n x"', b"b0 x"), (b"; boundary=b0,x", b"b0,x"),
     (b'; boundary="b0,x"', b"b0,x"), (b'; boundary="b0:x"', b"b0:x"), (b'; boundary="b0/x"', b"b0/x"),
