@@ -8,14 +8,14 @@ import sys
 from typing import NoReturn
 
 NOT_PERMITTED = 77
-_UNREADABLE = "smime-gateway: {error}; if that package is there, this user may not read it: chmod -R go+rX {prefix}"
+_UNREADABLE = "smime-gateway: cannot be loaded: {error}; if nothing is missing, this user may not read it: {cure}"
 
 
 def main() -> NoReturn:
     """Run the command and leave with its exit code; an installation that this user may not read is 77."""
     try:
         from gateway.cli.command import main as command
-    except (ImportError, PermissionError) as error:
-        print(_UNREADABLE.format(error=error, prefix=sys.prefix), file=sys.stderr)  # noqa: T201
+    except (ImportError, PermissionError, AttributeError) as error:  # an unreadable package looks like an empty one
+        print(_UNREADABLE.format(error=error, cure=f"chmod -R go+rX {sys.prefix}"), file=sys.stderr)  # noqa: T201
         sys.exit(NOT_PERMITTED)
     command()
