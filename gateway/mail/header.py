@@ -24,6 +24,9 @@ Content = bytes | bytearray | memoryview
 HEADER_LIMIT = 256 * 1024
 FIELD_LIMIT = 64 * 1024
 FIELDS_LIMIT = 1000
+ROOM = 32 * 1024
+ROOM_FIELDS = 100
+"""What is left for results and for the trace of mail servers in a header that is not full."""
 
 _LINE = re.compile(rb"(\r?\n)|(?:([!-'*-9;=?-~]++)[ \t]*+:)?+([^\n]*+(?:\n[ \t][^\n]*+)*+\n?+)")
 _DIVIDING = re.compile(rb"\n[ \t]++\r?+(?:\n|\Z)|\r(?!\n)|\0")
@@ -59,6 +62,11 @@ class Header:
     def is_divided(self) -> bool:
         """Whether some reader takes a field for two, or the header for ended within one."""
         return _DIVIDING.search(self.content, self.start, self.end) is not None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether what is added on the way may bring it over the limits, so that who comes next cannot read it."""
+        return len(self.fields) > FIELDS_LIMIT - ROOM_FIELDS or self.end - self.start > HEADER_LIMIT - ROOM
 
     def named(self, name: str) -> tuple[Field, ...]:
         """Return every field with this lower-case name, in order."""
