@@ -54,6 +54,8 @@ class Address(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Read it, or end with a usage error."""
+        if value.startswith("*@"):
+            self.fail(f"{value!r}: everybody there is written {value[1:]}")
         try:
             return parse_path(f"anybody{value}").removeprefix("anybody") if value.startswith("@") else parse_path(value)
         except Malformed as error:

@@ -98,6 +98,7 @@ def test_an_unknown_status_is_64_and_the_known_ones_are_told(command: Command) -
         ["extra"],
         ["--address", "nobody"],
         ["--address", "@"],
+        ["--address", "*@example.org"],
         ["--address", "a@b@c d"],
         ["--address", "@exa mple.org"],
         ["show"],
