@@ -79,6 +79,7 @@ _DOMAIN_IN_OCTETS = re.compile(r"@[0-9A-Za-z-]++\.[A-Za-z]")
 _AROUND_MARK = re.compile(r"(?:(?<![ \t])[ \t]*+|(?<=[ \t]))([@\0])[ \t]*+")
 _COMMENT, _STRING = _MARKS = "(", "\1"
 _GAP = f" \t{_COMMENT}"
+_DOTTED = re.compile(r"\.[ \t]*+\(")
 _NO_LETTERS = "'`*|.!?"
 _TEXT = re.compile(rf'(?:[^"(]++|{QUOTED_STRING}(?=@))*+', re.DOTALL)
 _QUOTED = re.compile(QUOTED_STRING, re.DOTALL)
@@ -109,7 +110,7 @@ class _Reading:
             # Which Ruby's reader does not take apart, so that all of it is shown as the address.
             raise Malformed(f"{_OTHER}a comment with two blanks side by side")
         name = plain.partition("<")[0].rstrip(_GAP)
-        if other and (name.endswith(".") or ("." in name and _STRING in name)):
+        if other and (_DOTTED.search(f"{name}{_COMMENT}") or ("." in name and _STRING in name)):
             # Which Ruby's reader takes for an address.
             raise Malformed(f"{_OTHER}a quoted string or comment beside a dot")
         return other

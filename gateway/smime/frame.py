@@ -60,6 +60,11 @@ class _Value(NamedTuple):
     parameters: tuple[tuple[bytes, bytes], ...]
     tight: bool
 
+    @property
+    def is_loose(self) -> bool:
+        """Whether some reader ends a value at a blank or semicolon within it."""
+        return not self.tight and any(_PARTED.search(value) for _, value in self.parameters)
+
     def named(self, name: bytes) -> list[bytes]:
         """Return the values of all parameters of this name, without their quotes."""
         return [value.strip(b'"') for found, value in self.parameters if found == name]
@@ -140,7 +145,7 @@ def _boundary(root: _Value) -> bytes:
     values = [value for _, value in root.parameters]
     if any(map(_NAMED.search, values)):
         raise Malformed("multipart/signed: what looks like a file name stands in a value")
-    if not root.tight and any(map(_PARTED.search, values)):
+    if root.is_loose:
         raise Malformed("multipart/signed: a blank or semicolon in a value, and another odd blank or missing quotes")
     (written,) = (value for name, value in root.parameters if name == b"boundary")
     boundary = written.strip(b'"')
@@ -195,6 +200,8 @@ def _check_object(part: Entity, where: str, labels: Container[str], ends: tuple[
     label = values[0].kind.decode()
     if label not in labels and not (label == UNLABELLED and any(name.endswith(ends) for name in names)):
         raise Malformed(f"{where}: it is labelled {label}")
+    if values[0].is_loose:
+        raise Malformed(f"{where}: a blank or semicolon in a value, and another odd blank or missing quotes")
     if values[0].named(b"boundary"):
         raise Malformed(f"{where}: it has a boundary")
     encodings = header.named("content-transfer-encoding")

@@ -150,6 +150,7 @@ def test_another_address_in_plain_text_is_text_and_is_told(value: str) -> None:
         "(mallory@evil.org) J.(x) <alice@x.org>",
         '"Jörg mallory@evil.org" <alice@x.org>'.encode("latin-1"),
         "alice@x.org (a  mallory@evil.org)",
+        "(mallory@evil.org) J. (x) Max <alice@x.org>",
         '"a\r\n mallory@evil.org" <alice@x.org>',
         '"mallory@evil.org\r\n a" <alice@x.org>',
         '"alice@x.org\r\n .evil.org" <alice@x.org>',

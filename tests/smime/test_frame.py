@@ -175,6 +175,7 @@ UNSIGNED = {
     "comment": (b"application/pkcs7-signature; name", b"(text/html) application/pkcs7-signature; name", "plainly"),
     "blank": (b"application/pkcs7-signature; name", b"application/pkcs7-signature ; name", "labelled"),
     "blank inside": (b"application/pkcs7-signature; name", b"application/ pkcs7-signature; name", "plainly"),
+    "loose": (b'; name="smime.p7s"', b'; x="; a b" ; name="smime.p7s"', "a blank or semicolon"),
     "type twice": (SIGNATURE, SIGNATURE + b"Content-Type: text/html\r\n", "the signature part: 2 Content-Type"),
     "no type": (b'Content-Type: application/pkcs7-signature; name="smime.p7s"\r\n', b"", "0 Content-Type"),
     "line": (SIGNATURE, SIGNATURE + b"Pay me.\r\n", "the signature part: a line"),
