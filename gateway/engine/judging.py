@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from gateway.cms.attribute import reads_as_attributes
+from gateway.cms.identity import Identity
 from gateway.cms.rejected import Rejected
 from gateway.cms.signed import SignerInfo, Verified, content_digests, verify_signer
 from gateway.engine.ports import Evidence, Wants
@@ -18,10 +19,10 @@ from gateway.mail.author import read_author
 from gateway.mail.content_type import content_type
 from gateway.mail.header import read_header
 from gateway.pki.certificate import Certificate, read_certificate
-from gateway.pki.names import same_name
+from gateway.pki.names import rfc4514, same_name
 from gateway.pki.path import Path
 from gateway.pki.unreadable import Unreadable, unreadable
-from gateway.pki.validation import REVOCATION_UNKNOWN, PathFinding, Strictness
+from gateway.pki.validation import REVOCATION_UNKNOWN, PathFinding, Strictness, told
 from gateway.pki.verdicts import Verdicts
 from gateway.reason import Reason
 from gateway.smime.finding import SignerFinding, ordered
@@ -183,7 +184,15 @@ def _without_certificate(info: SignerInfo, layer: SignedLayer) -> SignerFinding:
     for found in map(_read, map(bytes, layer.data.certificates)):
         if isinstance(found, Unreadable) and info.signer.names(found):
             return SignerFinding((found.reason,), info.signer, detail=f"the signer's certificate: {found.fault}")
-    return SignerFinding((Reason.NO_CERTIFICATE,), info.signer)
+    return SignerFinding((Reason.NO_CERTIFICATE,), info.signer, detail=f"not stored: {_named(info.signer)}")
+
+
+def _named(signer: Identity) -> str:
+    """Return how a signature names its certificate, for the record."""
+    if signer.key_id is not None:
+        return f"subjectKeyIdentifier={told(signer.key_id.hex())}"
+    issuer = "" if signer.issuer_der is None else told(rfc4514(signer.issuer_der))
+    return f"issuer={issuer} serial={told(format(signer.serial or 0, 'x'))}"
 
 
 def _unreadable_issuer(path: PathFinding, layer: SignedLayer) -> Unreadable | None:

@@ -134,13 +134,13 @@ class _Case:
         end = path[-1]
         refused = next(filter(self._trust.is_distrusted, path), None)
         if refused is not None:
-            return f"{_told(refused.subject)} is distrusted{self._stored_as(refused)}"
+            return f"{told(refused.subject)} is distrusted{self._stored_as(refused)}"
         if Reason.NO_PATH in reasons:
             namesakes = self._trust.named(name_key(end.issuer_der))
             stored = f"; of that name, not its issuer: ID {namesakes[0].fingerprint[:_ID]}" if namesakes else ""
-            return f"the issuer {_told(rfc4514(end.issuer_der))} of {_told(end.subject)} is not stored{stored}"
+            return f"the issuer {told(rfc4514(end.issuer_der))} of {told(end.subject)} is not stored{stored}"
         if Reason.UNTRUSTED in reasons:
-            return f"{_told(end.subject)} is not trusted{self._stored_as(end)}"
+            return f"{told(end.subject)} is not trusted{self._stored_as(end)}"
         return None
 
     def _stored_as(self, certificate: Certificate) -> str:
@@ -259,8 +259,8 @@ def _gravity(judged: _Judged) -> tuple[bool, int]:
     return not judged.holds, len(judged.reasons)
 
 
-def _told(name: str) -> str:
-    """Return a name in printable ASCII, cut where it is long."""
+def told(name: str) -> str:
+    """Return a name for a phrase: in printable ASCII, cut where it is long."""
     plain = "".join(sign if " " <= sign <= "~" else sign.encode("unicode_escape").decode() for sign in name)
     return plain if len(plain) <= _NAME else plain[:_NAME] + "..."
 
