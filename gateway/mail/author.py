@@ -77,7 +77,7 @@ _STRUCTURE = re.compile(r'[<>@:\\)"]')
 _RUN = re.compile(r'[^\s<>(),;:"\\]++')
 _DOMAIN_IN_OCTETS = re.compile(r"@[0-9A-Za-z-]++\.[A-Za-z]")
 _AROUND_MARK = re.compile(r"(?:(?<![ \t])[ \t]*+|(?<=[ \t]))([@\0])[ \t]*+")
-_COMMENT, _STRING = _MARKS = "(", "\1"
+_COMMENT, _STRING = "(", "\1"
 _GAP = f" \t{_COMMENT}"
 _DOTTED = re.compile(r"\.[ \t]*+\(")
 _NO_LETTERS = "'`*|.!?"
@@ -159,10 +159,9 @@ def _check_folds(text: str) -> None:
 
     Raises ``Malformed`` where it could find another address so.
     """
-    plain, strings = _taken_apart(text)
-    marks = [sign for sign in plain if sign in _MARKS]
-    folded = [(mark, string) for mark, string in zip(marks, strings, strict=True) if "\n" in string]
-    if folded and any("@" in string for string in strings):
+    _, marked = _marked(text)
+    folded = [(mark, string) for mark, string in marked if "\n" in string]
+    if folded and any("@" in string for _, string in marked):
         raise Malformed("an address stands in a quoted string or comment, and a line ends in one")
     if any(mark == _COMMENT and "(" in string for mark, string in folded):
         raise Malformed("a line ends in a comment that stands in another")
@@ -186,8 +185,14 @@ def _taken_apart(text: str) -> tuple[str, list[str]]:
 
     Raises ``Malformed`` where one does not end.
     """
+    plain, marked = _marked(text)
+    return plain, [string for _, string in marked]
+
+
+def _marked(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """As ``_taken_apart``, each of those with its mark."""
     plain: list[str] = []
-    strings: list[str] = []
+    marked: list[tuple[str, str]] = []
     position = 0
     while (found := _TEXT.match(text, position)) and found.end() < len(text):
         begin = found.end()
@@ -197,7 +202,8 @@ def _taken_apart(text: str) -> tuple[str, list[str]]:
             position = quoted.end()
         else:
             raise Malformed("a quoted string does not end")
-        plain += (found[0], _COMMENT if text[begin] == "(" else _STRING)
-        strings.append(text[begin + 1 : position - 1])
+        mark = _COMMENT if text[begin] == "(" else _STRING
+        plain += (found[0], mark)
+        marked.append((mark, text[begin + 1 : position - 1]))
     plain.append(text[position:])
-    return "".join(plain), strings
+    return "".join(plain), marked

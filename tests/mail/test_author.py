@@ -240,6 +240,7 @@ def test_there_is_one_from_field() -> None:
 def test_a_quoted_local_part() -> None:
     for value in (b'"a b@c d" <"alice smith"@x.org>', b'"a b@c d" "x" (y) < "alice smith"@x.org > (z)'):
         assert sole_mailbox(value) == ('"alice smith"@x.org', True)
+    assert sole_mailbox(b'(a)\r\n <"(alice"@x.org>\r\n (b)') == ('"(alice"@x.org', False)
     with pytest.raises(Malformed):
         sole_mailbox(b'"a <b@c>" <"alice smith"@x.org>')
 
