@@ -3,18 +3,20 @@
 VENV   := .venv
 PYTHON ?= python3
 BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 READY  := $(VENV)/.ready
 
 .PHONY: setup demo run test lint soak fuzz bench lock clean
 
 setup: $(READY)
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock requirements-build.lock pyproject.toml
 	@sh .ci/packages python3-venv python3-dev openssl gcc libmilter-dev
 	$(PYTHON) -m venv $(VENV)
 	@sh .ci/lock > $(VENV)/requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) --require-hashes -r requirements-build.lock
+	$(PIP) --no-build-isolation --require-hashes -r $(VENV)/requirements.lock
+	$(PIP) --no-build-isolation --no-deps -e .
 	@touch $@
 
 demo: setup
@@ -56,6 +58,7 @@ lock: setup
 	$(COMPILE) --extra postgresql --extra milter --constraint requirements.lock --output-file requirements-run.lock \
 		pyproject.toml
 	sed -i '/^--/d' requirements.lock requirements-run.lock
+	sed -n '/^setuptools==/,/[^\\]$$/p' requirements.lock > requirements-build.lock
 
 clean:
 	rm -rf $(VENV) build var *.egg-info

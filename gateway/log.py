@@ -8,15 +8,20 @@ import json
 import logging
 import sys
 import traceback
+from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
 
 from gateway.engine.record import Record, as_json
 from gateway.errors import GatewayError
+from gateway.reason import Reason
 
 logger = logging.getLogger("smime-gateway")
 
 CAUSES = 10
 """Exceptions in one traceback."""
+NAMED = 20
+"""Recipients without a certificate that a line names."""
 
 
 def start_logging(as_json_lines: bool) -> None:
@@ -49,13 +54,15 @@ def line(record: Record) -> str:
         "client": record.client,
         "auth": record.auth,
         "from": record.from_,
-        "sender": f"<{record.sender}>",
+        "sender": f"<{record.sender}>" if record.recipients else None,
         "to": ",".join(f"<{address}>" for address in record.recipients),
         "size": record.size,
         "group": record.group,
         "rule": record.rule,
-        "signature": _status(record.signature),
-        "encryption": _status(record.encryption),
+        "signature": status(record.signature),
+        "encryption": status(record.encryption),
+        "missing": _missing(record),
+        "detail": _detail(record),
         "notes": ",".join(record.notes),
         "reply": record.reply,
         "message-id": record.message_id,
@@ -65,14 +72,40 @@ def line(record: Record) -> str:
         "ms": round(record.duration_ms, 1),
     }
     pairs = (f"{key}={_quoted(str(value))}" for key, value in values.items() if value not in (None, ""))
-    return f"{head}{record.direction} {record.verdict} {' '.join(pairs)}"
+    return f"{head}{record.direction} {outcome(record)} {' '.join(pairs)}"
 
 
-def _status(finding: dict[str, object]) -> str | None:
+def outcome(record: Record) -> str:
+    """Return what became of a message in one word: the verdict, or that held mail was only judged again."""
+    return "judged" if record.retry_of and record.verdict == "relay" and not record.deliveries else record.verdict
+
+
+def status(finding: Mapping[str, Any]) -> str | None:
+    """Return a signature's or encryption's status with its reason; None where nothing was looked into.
+
+    An answer to encrypted mail that left in clear has two reasons.
+    """
     if not finding:
         return None
     reason = finding.get("reason")
-    return f"{finding['status']}({reason})" if reason else str(finding["status"])
+    reasons = [reason] if reason else []
+    if reason == Reason.REPLY_TO_ENCRYPTED:
+        reasons = finding.get("reasons") or reasons
+    return f"{finding['status']}({','.join(reasons)})" if reasons else str(finding["status"])
+
+
+def _missing(record: Record) -> str | None:
+    """Return whose certificates are missing, and why: ``bob@example.net(untrusted)``."""
+    missing = record.encryption.get("missing") or ()
+    named = [f"{answer['address']}({answer['reason']})" for answer in missing[:NAMED]]
+    return ",".join([*named, f"+{len(missing) - NAMED}"] if len(missing) > NAMED else named) or None
+
+
+def _detail(record: Record) -> str | None:
+    """Return what exactly was wrong: with the signature, else with a signer, else with the encryption."""
+    signature = record.signature
+    said = (signature, *signature.get("signers", ()), record.encryption)
+    return next((finding["detail"] for finding in said if finding.get("detail")), None)
 
 
 def _quoted(value: str) -> str:

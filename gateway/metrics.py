@@ -122,6 +122,12 @@ UNAUTHENTICATED = Counter(
 )
 """``key``: the first ``KEY_DIGITS`` of the fingerprint of our certificate; so there are as many series as own keys."""
 KEY_DIGITS = 16
+REFUSED = _series(Counter, "refused_total", "Outbound messages refused by policy, by reason.", reason=Reason)
+IN_CLEAR = Counter(
+    f"{PREFIX}replies_in_clear_total",
+    "Answers to mail that came encrypted, and such mail sent on, that left in clear.",
+    registry=None,
+)
 STAGES = _series(Durations, "stage_duration_seconds", "Duration of parts of the way.", stage=Stage)
 ERRORS = _series(Counter, "errors_total", "What went wrong on our side.", kind=Kind)
 SESSIONS = _series(LiveGauge, "sessions", "Clients connected now.", front_end=FrontEnd)
@@ -137,9 +143,10 @@ RELOAD = LiveGauge(
 def count_record(record: Record) -> None:
     """Count a message by its record; what was never looked into has no status and is counted under none.
 
-    An attempt at held mail that delivered nothing is not another message.
+    An attempt at held mail that delivered nothing is not another message, and a client that was turned away brought
+    none.
     """
-    if record.retry_of and not record.deliveries:
+    if not record.recipients or (record.retry_of and not record.deliveries):
         return
     direction = record.direction
     MESSAGES[direction, record.front_end, record.verdict].inc()
@@ -150,6 +157,7 @@ def count_record(record: Record) -> None:
     if Reason.INTERNAL in (record.signature.get("reason"), record.encryption.get("reason")):
         ERRORS[Kind.INTERNAL].inc()
     _count_keys(record.encryption)
+    _count_policy(record)
 
 
 def _count_status(series: Mapping[Labels, Counter], direction: str, finding: Mapping[str, Any]) -> None:
@@ -165,6 +173,17 @@ def _count_keys(finding: Mapping[str, Any]) -> None:
     key = finding.get("key")
     if finding.get("status") == Encryption.DECRYPTED and not finding.get("authenticated") and key:
         UNAUTHENTICATED.labels(key[:KEY_DIGITS]).inc()
+
+
+def _count_policy(record: Record) -> None:
+    """Count what of outbound mail somebody should look into; a refusal of the next hop's is not ours."""
+    reason = record.encryption.get("reason") or record.signature.get("reason")
+    if record.direction != Direction.OUTBOUND or reason is None:
+        return
+    if record.verdict == Verdict.REJECT and not record.deliveries:
+        REFUSED[reason].inc()
+    if record.verdict == Verdict.RELAY and record.deliveries and reason == Reason.REPLY_TO_ENCRYPTED:
+        IN_CLEAR.inc()
 
 
 def take_over(pid: int | None) -> None:

@@ -4,11 +4,13 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from gateway import log
 from gateway.errors import Fault
+from tests.store.records import record
 
 SECRET = "the-secret-canary"
 
@@ -57,3 +59,37 @@ def test_json_lines_stay_lines(written: io.StringIO) -> None:
     assert (rest == []) is first.startswith("{")
     if not rest:
         assert "RuntimeError" in json.loads(first)["traceback"]
+
+
+def said(**facts: Any) -> str:
+    return log.line(record(**facts))
+
+
+def test_a_line_names_whose_certificate_is_missing_and_why() -> None:
+    missing = [{"address": "bob@example.net", "reason": "untrusted"}, {"address": "c@example.net", "reason": "expired"}]
+    finding = {"status": "not-encrypted", "reason": "untrusted", "reasons": ["untrusted"], "missing": missing}
+    text = said(encryption=finding)
+    assert " encryption=not-encrypted(untrusted) missing=bob@example.net(untrusted),c@example.net(expired) " in text
+    many = said(encryption={**finding, "missing": missing * 500})
+    assert many.count("bob@example.net") == log.NAMED / 2
+    assert f",+{1000 - log.NAMED} " in many
+
+
+def test_a_line_has_the_true_reason_beside_that_of_an_answer() -> None:
+    finding = {"status": "not-encrypted", "reason": "reply-to-encrypted"}
+    assert " encryption=not-encrypted(reply-to-encrypted) " in said(encryption=finding)
+    text = said(encryption={**finding, "reasons": ["reply-to-encrypted", "no-certificate"]})
+    assert " encryption=not-encrypted(reply-to-encrypted,no-certificate) " in text
+
+
+def test_a_line_says_what_exactly_was_wrong() -> None:
+    signer = {"status": "policy", "reason": "untrusted", "detail": "CN=Root is not trusted, and not stored"}
+    text = said(signature={"status": "policy", "reason": "untrusted", "detail": None, "signers": [signer]})
+    assert " signature=policy(untrusted) " in text
+    assert ' detail="CN=Root is not trusted, and not stored" ' in text
+
+
+def test_what_was_only_judged_again_is_neither_relayed_nor_deferred() -> None:
+    assert said(direction="inbound", retry_of="r0", deliveries=()).startswith("inbound judged ")
+    assert said(direction="inbound", retry_of="r0").startswith("inbound relay ")
+    assert said(retry_of="r0", deliveries=(), verdict="defer").startswith("outbound defer ")

@@ -1,21 +1,29 @@
 """``cert``: the stored certificates, seen, exported, trusted, distrusted, deleted."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from ssl import DER_cert_to_PEM_cert
 from typing import Any
 
 import click
 
+from gateway.cli import certificate as telling
+from gateway.cli.certificate import Told, told
 from gateway.cli.deletion import agree, doomed_argument, print_results, yes_option
-from gateway.cli.printing import SHORT, counted, day, json_option, moment, print_json, print_table, visible
+from gateway.cli.printing import SHORT, counted, json_option, print_json, print_table, visible
 from gateway.clock import now
 from gateway.config.values import duration
 from gateway.house import House, build_rules
 from gateway.pki.certificate import Certificate
-from gateway.pki.holding import Holding
+from gateway.policy.state import State, Status
 from gateway.store.certificates import Deleted, Trust
 from gateway.store.consequences import Loss, below, loss
 
+STATES = [state.value for state in State]
+PAGE = 100
+"""Certificates that are read and judged at once."""
 name_argument = click.argument("name", metavar="ID")
 names_argument = click.argument("names", nargs=-1, required=True, metavar="ID...")
 
@@ -40,17 +48,66 @@ def cert() -> None:
 
 @cert.command("list")
 @click.option("--filter", "text", default="", metavar="TEXT", help="Only with TEXT in address, subject, issuer or ID.")
-@click.option("--expiring", type=Duration(), metavar="30d", help="Only those that expire within this time.")
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in State]),
+    help="Only those in this state; waiting: keys alone.",
+)
+@click.option("--kind", type=click.Choice(["leaf", "ca"]), help="Only certificates of people, or of authorities.")
+@click.option("--with-key", is_flag=True, help="Only those whose private key is here.")
+@click.option("--expiring", type=Duration(), metavar="30d", help="Only those in use that expire within this time.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N.")
+@click.option("--after", metavar="ID", help="Only those that follow ID in the list: the next page.")
 @json_option
 @click.pass_obj
-def list_(house: House, text: str, expiring: timedelta | None, as_json: bool) -> None:
-    """List certificates, those that expire first at the top."""
-    at = now()
-    found = house.store.certificates.list(text, None if expiring is None else (at, at + expiring))
+def list_(house: House, /, limit: int | None, as_json: bool, **wanted: Any) -> None:
+    """List certificates, those that expire first at the top.
+
+    Expiring are those in use: an own one whose successor serves does not count, one that has expired without does.
+    """
+    if wanted["state"] == State.WAITING:
+        _list_waiting(house, limit, as_json)
+        return
+    found = list(islice(_found(house, Wanted(**wanted)), limit))
     if as_json:
-        print_json([_json(holding, at) for holding in found])
+        print_json([telling.as_json(item) for item in found])
     else:
-        print_table(("id", "for", "key", "use", "trust", "expires"), (_row(holding, at) for holding in found))
+        print_table(telling.COLUMNS, map(telling.row, found))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The options of the list."""
+
+    text: str
+    state: str | None
+    kind: str | None
+    with_key: bool
+    expiring: timedelta | None
+    after: str | None
+
+    def fits(self, status: Status) -> bool:
+        """Whether a certificate that stands so is to be listed."""
+        return self.state in (None, status.state) and (self.expiring is None or status.ends)
+
+
+def _found(house: House, wanted: Wanted) -> Iterator[Told]:
+    """Yield what is to be listed, asking the store for a page whenever one is used up."""
+    at, stored = now(), house.store.certificates
+    is_ca = None if wanted.kind is None else wanted.kind == "ca"
+    ends = None if wanted.expiring is None else (datetime.min.replace(tzinfo=UTC), at + wanted.expiring)
+    last = None if wanted.after is None else stored.get(wanted.after).certificate
+    while page := stored.list(wanted.text, ends, is_ca=is_ca, with_key=wanted.with_key, after=last, limit=PAGE):
+        yield from (item for item in told(house, page, at) if wanted.fits(item.status))
+        last = page[-1].certificate
+
+
+def _list_waiting(house: House, limit: int | None, as_json: bool) -> None:
+    keys = [key for key in house.store.keys.list() if not key.certificates][:limit]
+    if as_json:
+        print_json([telling.waiting_json(key) for key in keys])
+    else:
+        print_table(telling.COLUMNS, map(telling.waiting_row, keys))
 
 
 @cert.command()
@@ -59,17 +116,19 @@ def list_(house: House, text: str, expiring: timedelta | None, as_json: bool) ->
 @click.pass_obj
 def show(house: House, name: str, as_json: bool) -> None:
     """Show all that is known of a certificate."""
-    holding = house.store.certificates.get(name)
-    chain = house.store.certificates.whole_chain(holding.certificate)
-    facts = _json(holding, now())
-    facts["chain"] = [issuer.fingerprint for issuer in chain.issuers]
-    facts["chain_gap"] = chain.gap
+    stored = house.store.certificates
+    (item,) = told(house, [stored.get(name)], now())
+    chain = stored.whole_chain(item.certificate)
+    path, anchored = house.store.evidence.path(item.certificate, now())
     if as_json:
-        print_json(facts)
-    else:
-        for key, value in facts.items():
-            shown = ", ".join(value) if isinstance(value, list) else value
-            click.echo(visible(f"{key}: {'' if shown is None else shown}"))
+        facts = {"chain": [issuer.fingerprint for issuer in chain.issuers], "chain_gap": chain.gap}
+        print_json(
+            telling.as_json(item) | facts | {"path": [issuer.fingerprint for issuer in path], "anchored": anchored}
+        )
+        return
+    key = house.store.keys.get(item.certificate.public_key_id) if item.holding.has_key else None
+    for line in telling.lines(item, path, key, anchored=anchored, gap=chain.gap):
+        click.echo(visible(line))
 
 
 @cert.command()
@@ -154,10 +213,10 @@ def _mark(house: House, names: tuple[str, ...], trust: Trust, as_json: bool) -> 
                 click.echo(visible(_fall(house, certificate)), err=True)
     marked = [certificates.set_trust(certificate.fingerprint, trust) for certificate in meant]
     if as_json:
-        print_results([_json(holding, now()) for holding in marked])
+        print_results([telling.as_json(item) for item in told(house, marked, now())])
         return
     for holding in marked:
-        click.echo(f"certificate {holding.certificate.fingerprint}: {_trust(holding)}")
+        click.echo(f"certificate {holding.certificate.fingerprint}: {telling.trust(holding)}")
 
 
 def _fall(house: House, authority: Certificate) -> str:
@@ -171,54 +230,3 @@ def _fall(house: House, authority: Certificate) -> str:
         f"with {_named(authority)} fall {fallen}{named}: signatures below it are not believed, what was learned below"
         " it is not used, and it goes along with no signature of ours"
     )
-
-
-def _row(holding: Holding, at: datetime) -> tuple[str, ...]:
-    certificate = holding.certificate
-    names = ", ".join(certificate.addresses) or certificate.subject
-    expired = f" {reason}" if (reason := certificate.fault_at(at)) else ""
-    return (
-        certificate.fingerprint[:SHORT],
-        names,
-        "yes" if holding.has_key else "",
-        ", ".join(_uses(holding)),
-        _trust(holding),
-        day(certificate.not_after) + expired,
-    )
-
-
-def _uses(holding: Holding) -> list[str]:
-    certificate = holding.certificate
-    possible = {"ca": certificate.is_ca, "sign": certificate.may_sign, "encrypt": certificate.may_encrypt}
-    return [use for use, may in possible.items() if may]
-
-
-def _trust(holding: Holding) -> str:
-    if holding.learned:
-        return "learned" if holding.trusted else "quarantined"
-    if holding.distrusted:
-        return "distrusted"
-    if not holding.trusted:
-        return "none"
-    return "anchor" if holding.certificate.is_ca else "trusted"
-
-
-def _json(holding: Holding, at: datetime) -> dict[str, Any]:
-    certificate = holding.certificate
-    return {
-        "fingerprint": certificate.fingerprint,
-        "addresses": list(certificate.addresses),
-        "subject": certificate.subject,
-        "issuer": certificate.issuer,
-        "serial": f"{certificate.serial:x}",
-        "not_before": moment(certificate.not_before),
-        "not_after": moment(certificate.not_after),
-        "validity": certificate.fault_at(at) or "valid",
-        "is_ca": certificate.is_ca,
-        "algorithm": certificate.key_kind,
-        "key_size": certificate.key_size,
-        "curve": certificate.curve,
-        "has_key": holding.has_key,
-        "uses": _uses(holding),
-        "trust": _trust(holding),
-    }

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
+from gateway.cli.address import typed_address
 from gateway.cli.printing import SHORT, json_option, print_json, print_table, visible
 from gateway.clock import now
 from gateway.house import House
-from gateway.mail.address import parse_path
 from gateway.policy.answer import Answer, answer
 
 INCOMPLETE_CHAIN = "incomplete-chain"
@@ -22,8 +22,8 @@ INCOMPLETE_CHAIN = "incomplete-chain"
 @click.pass_obj
 def check(house: House, sender: str, recipients: tuple[str, ...], as_json: bool) -> None:
     """Say whether a mail from SENDER to RECIPIENTs can be signed and encrypted, and if not, why."""
-    sender = parse_path(sender)
-    addresses = tuple(dict.fromkeys(parse_path(recipient) for recipient in recipients))
+    sender = typed_address(sender)
+    addresses = tuple(dict.fromkeys(typed_address(recipient) for recipient in recipients))
     result = answer(sender, addresses, house.engine.outbound.rules, house.store.certificates.find, now())
     gap = _gap(house, result)
     if gap is not None:

@@ -27,6 +27,7 @@ from gateway.errors import Fault, GatewayError
 from gateway.house import House
 from gateway.log import quieten_validator
 from gateway.store import Misconfigured, NotPermitted
+from gateway.store.installation import blamed
 
 USAGE, BAD_INPUT, NO_INPUT, INTERNAL, TEMPORARY, NOT_PERMITTED, BAD_CONFIGURATION = 64, 65, 66, 70, 75, 77, 78
 
@@ -100,6 +101,8 @@ def config_first(arguments: Sequence[str]) -> list[str]:
 
 
 def _report(error: Exception) -> int:
+    if isinstance(error, ImportError | PermissionError):
+        error = blamed(error)
     for kind, code in _EXIT_CODES:
         if isinstance(error, kind):
             # Problems of the configuration begin with their keys, as `config check` prints them.

@@ -1,15 +1,23 @@
 """``import``: takes certificates, private keys and CRLs from files of any kind into the store."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway.cli.passphrase import passphrase_option, read_passphrases
+from gateway.cli.deletion import on_terminal
+from gateway.cli.passphrase import asked, passphrase_option, read_passphrases
 from gateway.cli.printing import SHORT, json_option, print_json, visible
+from gateway.cli.standard_input import Source, once, read, shown
+from gateway.clock import now
 from gateway.house import House
 from gateway.pki.bundle import MAX_SIZE
 from gateway.pki.self_issued import Whose
+from gateway.policy.state import State
+from gateway.reason import Reason
+from gateway.store import Store
 from gateway.store.importing import Imported, ImportOptions, import_file
 
 BAD_INPUT = 65
@@ -17,7 +25,7 @@ NO_INPUT = 66
 
 
 @click.command("import")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False), metavar="FILE...")
+@click.argument("paths", nargs=-1, required=True, type=Source(), metavar="FILE...")
 @passphrase_option
 @click.option("--dry-run", is_flag=True, help="Say what would be imported, and store nothing.")
 @click.option("--no-trust", is_flag=True, help="Trust nothing of it yet.")
@@ -40,7 +48,11 @@ def import_command(
     whose: str | None,
     as_json: bool,
 ) -> None:
-    """Import what FILEs hold: PEM, DER, base64, PKCS#7, PKCS#12, signed mail; keys, certificates and CRLs."""
+    """Import what FILEs hold: PEM, DER, base64, PKCS#7, PKCS#12, signed mail; keys, certificates and CRLs.
+
+    -: standard input. A passphrase that is missing is asked for on a terminal.
+    """
+    once(passphrase_file, *paths)
     if no_trust and trust_cas:
         raise click.UsageError("--no-trust and --trust-cas contradict one another")
     options = ImportOptions(
@@ -56,7 +68,9 @@ def import_command(
     contents = [(path, content) for path in paths if (content := _content(path)) is not None]
     results: list[tuple[Path, Imported]] = []
     for path, content in contents:
-        of_file = [(path, imported) for imported in import_file(house.store, content, passphrases, options)]
+        tried = [*passphrases, *_missing(house.store, path, content, passphrases, options)]
+        taken = import_file(house.store, content, tried, options)
+        of_file = [(path, imported if dry_run else _with_state(house, imported)) for imported in taken]
         results += of_file
         if not as_json:
             click.echo("\n".join(_line(path, imported) for path, imported in of_file))
@@ -73,23 +87,49 @@ def import_command(
 def _content(path: Path) -> bytes | None:
     """The file as far as it may be read at all; one byte more tells that it is too large. None: it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_SIZE + 1)
+        return read(path, MAX_SIZE + 1)
     except OSError as error:
-        click.echo(visible(f"{path}: cannot be read: {error.strerror}"), err=True)
+        click.echo(visible(f"{shown(path)}: cannot be read: {error.strerror}"), err=True)
         return None
+
+
+def _with_state(house: House, imported: Imported) -> Imported:
+    """Say of a certificate that is stored why it serves for nothing all the same, or no more."""
+    if imported.object != "certificate" or imported.result == "refused" or imported.fingerprint is None:
+        return imported
+    stored = house.store.certificates
+    (status,) = stored.statuses([stored.get(imported.fingerprint)], now())
+    if status.state not in (State.REVOKED, State.SUPERSEDED):
+        return imported
+    return replace(imported, text="; ".join(filter(None, (imported.text, status.state))))
+
+
+def _missing(
+    store: Store, path: Path, content: bytes, passphrases: Sequence[bytes], options: ImportOptions
+) -> list[bytes]:
+    """Ask on a terminal for the passphrase that none of those given is; nothing typed: there is none."""
+    given: list[bytes] = []
+    while on_terminal():
+        tried = import_file(store, content, [*passphrases, *given], replace(options, dry_run=True))
+        if not any(imported.reason is Reason.BAD_PASSPHRASE for imported in tried):
+            break
+        answer = asked(f"passphrase of {shown(path)}")
+        if not answer:
+            break
+        given += answer
+    return given
 
 
 def _line(path: Path, imported: Imported) -> str:
     names = [imported.object, (imported.fingerprint or "")[:SHORT], ", ".join(imported.addresses) or imported.subject]
     word = f"refused {imported.reason}" if imported.result == "refused" else imported.result
     text = f" ({imported.text})" if imported.text else ""
-    return visible(f"{path}: {' '.join(filter(None, names))}: {word}{text}")
+    return visible(f"{shown(path)}: {' '.join(filter(None, names))}: {word}{text}")
 
 
 def _json(path: Path, imported: Imported) -> dict[str, Any]:
     return {
-        "file": str(path),
+        "file": shown(path),
         "object": imported.object,
         "fingerprint": imported.fingerprint,
         "addresses": imported.addresses,

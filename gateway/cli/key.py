@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from gateway.cli.deletion import agree, doomed_argument, print_results, yes_option
-from gateway.cli.passphrase import passphrase_option, read_passphrases
+from gateway.cli.deletion import agree, doomed_argument, on_terminal, print_results, yes_option
+from gateway.cli.passphrase import asked, passphrase_option, read_passphrases
 from gateway.cli.printing import SHORT, counted, json_option, print_json, print_table
+from gateway.cli.standard_input import shown
 from gateway.errors import Refused
 from gateway.house import House
 from gateway.store.keys import StoredKey
@@ -40,8 +41,10 @@ def list_(house: House, as_json: bool) -> None:
 def export(house: House, name: str, passphrase_file: Path | None) -> None:
     """Print a private key as encrypted PEM: under the passphrase it came with, else under the one given here."""
     passphrases = read_passphrases(passphrase_file)
-    if len(passphrases) > 1:
-        raise Refused(f"{passphrase_file} holds several passphrases: a key leaves under one")
+    if passphrase_file is not None and len(passphrases) > 1:
+        raise Refused(f"{shown(passphrase_file)} holds several passphrases: a key leaves under one")
+    if not passphrases and on_terminal() and not house.store.keys.get(name).protected:
+        passphrases = asked("passphrase to protect the key with", new=True)
     click.echo(house.store.keys.export(name, passphrases[0] if passphrases else None), nl=False)
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 import click
 from rich.progress import track
 
+from gateway.cli.address import typed_address
 from gateway.cli.printing import visible
+from gateway.cli.standard_input import STANDARD_INPUT, Source, read, shown
 from gateway.clock import new_id, now
 from gateway.engine.engine import make_record
 from gateway.engine.record import Record, as_json
@@ -21,7 +23,6 @@ from gateway.engine.transaction import Client, Direction, FrontEnd, Octets, Outc
 from gateway.errors import Fault
 from gateway.house import House
 from gateway.log import logger
-from gateway.mail.address import parse_path
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.reply import BARE, trouble
 from gateway.smtp.content import has_bare_line_end, looping
@@ -53,7 +54,7 @@ class Moment(click.ParamType[datetime]):
 
 
 @message.command()
-@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path, readable=False))
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=Source())
 @click.option("--direction", type=click.Choice([d.value for d in Direction]), required=True)
 @click.option("--sender", required=True, metavar="ADDRESS", help='Envelope sender; "" is the null sender.')
 @click.option("--recipient", "recipients", multiple=True, required=True, metavar="ADDRESS")
@@ -73,18 +74,21 @@ def process(
     output: Path | None,
     record_file: Path | None,
 ) -> int:
-    """Process each FILE (default: standard input) as if it came through a door; nothing is relayed or remembered.
+    """Process each FILE (default and -: standard input) as if it came through a door; nothing is relayed or remembered.
 
     Lines that end in LF are read as if they ended in CRLF. Exit: 0 relay, 65 reject, 75 defer.
     """
     many = len(files) > 1 or any(file.is_dir() for file in files)
     if many and (output is None or record_file is not None):
         raise click.UsageError("several files need --output DIR, which holds their records too")
+    if many and STANDARD_INPUT in files:
+        raise click.UsageError("- is standard input, one message: give it alone")
     envelope = Envelope(
-        parse_path(sender, null=True), tuple(Recipient(parse_path(address, postmaster=True)) for address in recipients)
+        typed_address(sender, null=True),
+        tuple(Recipient(typed_address(address, postmaster=True)) for address in recipients),
     )
     if not many:
-        content = _read(files[0]) if files else told("standard input", sys.stdin.buffer.read())
+        content = _read(files[0] if files else STANDARD_INPUT)
         outcome, record = run_one(house, Direction(direction), envelope, content, at)
         write_one(outcome, record, output, record_file)
         return EXIT_CODES[outcome.verdict]
@@ -114,7 +118,7 @@ def _mails(folder: Path) -> list[Path]:
 
 
 def _read(file: Path) -> bytes:
-    return told(file.name, file.read_bytes())
+    return told(shown(file) if file == STANDARD_INPUT else file.name, read(file))
 
 
 def told(name: str, content: bytes) -> bytes:

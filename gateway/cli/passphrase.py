@@ -1,10 +1,13 @@
-"""Passphrase files: one passphrase a line, in UTF-8, UTF-16 or code page 1252; what stands in them is never shown."""
+"""Passphrases: lines of a file in UTF-8, UTF-16 or code page 1252, or asked for on the terminal; never shown."""
 
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 
 import click
 
+from gateway.cli.deletion import on_terminal
+from gateway.cli.printing import visible
+from gateway.cli.standard_input import STANDARD_INPUT, Source, read, shown
 from gateway.errors import Refused
 from gateway.pki.passphrase import CODE_PAGE
 
@@ -12,9 +15,9 @@ MAX_SIZE = 64 * 1024
 
 passphrase_option = click.option(
     "--passphrase-file",
-    type=click.Path(path_type=Path),
+    type=Source(),
     metavar="FILE",
-    help="File with the passphrase; several lines: each is tried.",
+    help="File with the passphrase; several lines: each is tried; -: standard input. Without it a terminal is asked.",
 )
 
 
@@ -22,12 +25,21 @@ def read_passphrases(path: Path | None) -> list[bytes]:
     """Return the lines of a passphrase file in UTF-8, without line ends and empty ones. Raises ``OSError``."""
     if path is None:
         return []
-    with path.open("rb") as file:
-        content = file.read(MAX_SIZE + 1)
+    if path == STANDARD_INPUT and on_terminal():
+        return asked("passphrase")
+    content = read(path, MAX_SIZE + 1)
     lines = [_utf_8(line) for line in (line.rstrip(b"\r") for line in _narrow(content).split(b"\n")) if line]
     if len(content) > MAX_SIZE or not lines:
-        raise Refused(f"{path} is no passphrase file: write one passphrase a line")
+        raise Refused(f"{shown(path)} is no passphrase file: write one passphrase a line")
     return lines
+
+
+def asked(question: str, *, new: bool = False) -> list[bytes]:
+    """Ask on the terminal, without echo; ``new``: twice. Nothing typed: no passphrase. Raises ``click.Abort``."""
+    answer = click.prompt(
+        visible(question), default="", hide_input=True, show_default=False, err=True, confirmation_prompt=new
+    )
+    return [answer.encode()] if answer else []
 
 
 def _narrow(content: bytes) -> bytes:

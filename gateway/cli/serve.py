@@ -9,6 +9,8 @@ import click
 
 from gateway.config import load
 from gateway.house import House
+from gateway.store.files import become_owner, hand_over
+from gateway.store.installation import check_installation
 
 
 @click.command()
@@ -18,6 +20,7 @@ def serve(house: House) -> None:
 
     TERM drains, a second TERM stops at once. HUP reads the configuration again.
     """
+    state = house.options.state
     # prometheus_client reads where to count when it is imported, so the daemon comes after that; no other command needs
     # it. The folder is this run's alone: another start by mistake takes nothing away.
     runtime = os.environ.get("RUNTIME_DIRECTORY")
@@ -25,4 +28,8 @@ def serve(house: House) -> None:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         from gateway import daemon
 
+        # Nothing stays behind as root's that the children, or the next start, could not use.
+        hand_over(Path(folder), state)
+        become_owner(state)
+        check_installation()
         daemon.serve(partial(load, house.path), Path(folder))

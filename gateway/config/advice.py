@@ -28,6 +28,7 @@ def warnings(options: Options) -> list[str]:
         _repeated,
         _unused_tls,
         _no_login,
+        _no_client,
         _open_milters,
         _no_folder,
         _names,
@@ -110,6 +111,18 @@ def _no_login(options: Options) -> Iterator[Problem]:
     for index, group in enumerate(options.groups):
         if group.submitters.users:
             yield Problem(("groups", index, "submitters", "users"), "no outbound listener has auth: nobody can log in")
+
+
+def _no_client(options: Options) -> Iterator[Problem]:
+    if any(milter.direction is Direction.OUTBOUND for milter in options.milters):  # its clients are the mail server's
+        return
+    outbound = [listener for listener in options.listeners if listener.direction is Direction.OUTBOUND]
+    let_in = [network for listener in outbound for network in listener.clients]
+    for index, group in enumerate(options.groups):
+        for position, network in enumerate(group.submitters.clients):
+            if outbound and not any(network.overlaps(other) for other in let_in if other.version == network.version):
+                text = f"{network} gets in by no outbound listener: add it to that listener's clients, too"
+                yield Problem(("groups", index, "submitters", "clients", position), text)
 
 
 def _open_milters(options: Options) -> Iterator[Problem]:

@@ -1,6 +1,7 @@
 """The files a configuration names: they must be there, readable, and, where they hold secrets, closed to others."""
 
 import os
+import pwd
 import ssl
 import stat
 from collections.abc import Iterator
@@ -84,5 +85,26 @@ def _key_file(options: Options) -> Iterator[Problem]:
     text = fault(file, OPEN_KEY)
     if text == _absent(file):  # the store creates the key on its first use
         text = None if file.parent.is_dir() else f"{file.parent} does not exist, so no key can be created there"
+    elif os.geteuid() == 0:
+        text = text or _of_another(file, options.state)
     if text:
         yield Problem(("key_encryption_key",), text)
+
+
+def _of_another(key: Path, state: Path) -> str | None:
+    """Return that the key belongs to another than the state directory, whose owner the service is."""
+    try:
+        user, owner = state.stat().st_uid, key.stat().st_uid
+    except OSError:  # the state directory is not there yet
+        return None
+    if user == owner:
+        return None
+    name = _name(user)
+    return f"{key} belongs to {_name(owner)}, not to {name} like {state}: chown {name} {key}"
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

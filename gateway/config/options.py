@@ -225,7 +225,7 @@ class Hold(Section):
     """Inbound mail that a missing certificate or key kept from being opened or judged."""
 
     enabled: bool = default(True, "keep such mail until the certificate or key comes")
-    keep: Literal["unreadable", "all"] = default("unreadable", "unreadable (not decrypted), or all (not judged either)")
+    keep: Literal["unreadable", "all"] = default("all", "unreadable (not decrypted), or all (not judged either)")
     redeliver: Literal["unreadable", "all", "manual"] = default("unreadable", "what is delivered again by itself")
     message_id: Literal["new", "keep"] = default("new", "Message-ID of a re-delivered message")
     sender: Literal["original"] | None = default("original", "envelope sender of a re-delivered message; null: <>")
@@ -233,7 +233,7 @@ class Hold(Section):
     auto_submitted: bool = default(False, "mark re-delivered mail with Auto-Submitted")
     retention: Duration = default("30d", "how long mail is kept")
     max_size: Size = default("50MB", "largest message that is kept")
-    max_total: Size = default("2GB", "room for all of them")
+    max_total: Size = default("2GB", "room for all of them; as much again for what is withheld")
     max_per_sender: Count = default(20, "messages kept of one sender")
 
 

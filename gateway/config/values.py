@@ -189,10 +189,25 @@ def milter_socket_text(socket: Path | Endpoint) -> str:
 def pattern(value: object) -> str:
     """Read ``local@domain`` or ``@domain``; returned as written."""
     text = _text(value, "an address or @domain")
+    local, at, domain = text.rpartition("@")
+    if "*" in text or local in ("%", "?", ".") or domain.startswith("."):
+        raise ValueError(
+            f'"{text}" matches nothing, for there are no wildcards here: {_in_full(domain if at else text)}'
+        )
+    if text and not at and _HOST.fullmatch(text.lower()):
+        raise ValueError(f'"{text}" is no address: write "@{text}" for every address of the domain')
     try:
         return parse_path("x" + text)[1:] if text.startswith("@") else parse_path(text)
     except Malformed as error:
         raise ValueError(f'"{text}" is neither local@domain nor @domain: {error}') from None
+
+
+def _in_full(domain: str) -> str:
+    """Say how what somebody meant by a wildcard is written."""
+    below = domain.lstrip("*.%?")
+    if below != domain:
+        return f'list every domain, such as "@{below}"' if _HOST.fullmatch(below) else "list every domain as @domain"
+    return f'write "@{domain}" for every address of the domain'
 
 
 def database(value: object) -> str:

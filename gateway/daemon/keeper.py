@@ -23,6 +23,8 @@ class Keeper:
         self._enabled = hold.enabled
         self._everything = hold.keep == "all"
         self._limits = HoldLimits(hold.max_size, hold.max_total, hold.max_per_sender)
+        # Mail that everybody can read is plenty: it leaves room for what nobody can.
+        self._readable = HoldLimits(hold.max_size, hold.max_total // 2, (hold.max_per_sender + 1) // 2)
         self._without_sender = HoldLimits(sys.maxsize, hold.max_total, sys.maxsize)
         self._store = store
 
@@ -31,9 +33,11 @@ class Keeper:
         if not self._enabled or not (hold.unreadable or self._everything):
             return None
         message = to_hold(transaction, hold.reason, hold.needs, unreadable=hold.unreadable, message_id=message_id)
-        done = self._store.held.hold(message, transaction.content, self._limits, hold.judged_under)
+        limits = self._limits if hold.unreadable else self._readable
+        done = self._store.held.hold(message, transaction.content, limits, hold.judged_under)
         if done.why_not is not None:
-            logger.warning("%s: not held: inbound.hold.%s is reached", transaction.id, done.why_not)
+            share = "" if hold.unreadable else "half of "
+            logger.warning("%s: not held: %sinbound.hold.%s is reached", transaction.id, share, done.why_not)
         return done.id
 
     def withhold(self, transaction: Transaction, outcome: Outcome) -> str:

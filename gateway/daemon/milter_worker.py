@@ -119,7 +119,7 @@ class MilterWorker:
         began = time.monotonic()
         with self._turns:
             outcome = self._desk.process(transaction)
-        time.sleep(rest(outcome, time.monotonic() - began))
+        time.sleep(rest(transaction, outcome, time.monotonic() - began))
         return outcome
 
     def _report(
@@ -128,4 +128,4 @@ class MilterWorker:
         began = time.monotonic() - seconds
         with self._turns:
             self._desk.report(transaction, outcome, receipts, reply, seconds)
-        time.sleep(rest(outcome, time.monotonic() - began))
+        time.sleep(rest(transaction, outcome, time.monotonic() - began))

@@ -44,6 +44,13 @@ LEASE = timedelta(hours=1)
 """How long one attempt may take."""
 MARK_AGAIN = 60
 """How often, once a second, the store is told again what became of an attempt."""
+UNDELIVERED = {
+    Step.WAIT: "held: judged again, still waiting",
+    Step.KEEP: "held: judged again, not delivered by itself (redeliver)",
+    Step.LATER: "held: tried again later",
+    Step.GIVE_UP: "held: given up",
+}
+"""The ``rule`` of an attempt that delivered nothing."""
 _STRICTEST = (Redeliver.MANUAL, Redeliver.UNREADABLE, Redeliver.ALL)
 
 T = TypeVar("T")
@@ -281,9 +288,16 @@ def _record(message: HeldMessage, result: _Result, receipt: Receipt | None, seco
     if receipt is not None:
         record = make_record(result.transaction, result.outcome, (receipt,), receipt.reply, seconds)
         return replace(record, held=message.id)
-    outcome = Outcome(Verdict.DEFER, facts=result.outcome.facts)
+    outcome = Outcome(_verdict(result), facts=result.outcome.facts)
     record = make_record(result.transaction, outcome, (), result.outcome.reply, seconds)
-    return replace(record, held=message.id, message_id=message.message_id)
+    return replace(record, held=message.id, message_id=message.message_id, rule=UNDELIVERED[result.step])
+
+
+def _verdict(result: _Result) -> Verdict:
+    """Only what is to be tried again by itself is deferred; what was merely judged again is not."""
+    if result.step is Step.LATER:
+        return Verdict.DEFER
+    return result.outcome.verdict
 
 
 def _status(outcome: Outcome) -> str:

@@ -162,7 +162,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         began = loop.time()
         outcome = await self._thread(self._desk.process, transaction)
-        await asyncio.sleep(rest(outcome, loop.time() - began))
+        await asyncio.sleep(rest(transaction, outcome, loop.time() - began))
         return outcome
 
     async def report(
@@ -177,7 +177,7 @@ class Worker:
             await self._thread(self._desk.report, transaction, outcome, receipts, reply, seconds)
         else:
             self._desk.report(transaction, outcome, receipts, reply, seconds)
-        await asyncio.sleep(rest(outcome, asyncio.get_running_loop().time() - began))
+        await asyncio.sleep(rest(transaction, outcome, asyncio.get_running_loop().time() - began))
 
     async def _prune(self) -> None:
         """Remove what is past its retention, unless the clock was just set: it may be wrong, and nothing comes back."""

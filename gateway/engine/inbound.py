@@ -96,6 +96,9 @@ class Inbound:
             header = read_header(content)
         except Malformed as error:
             return self._unread(transaction, Reason.LIMIT if isinstance(error, LimitExceeded) else Reason.MALFORMED)
+        if header.is_full:
+            # Opened and sent on, it would be refused as unreadable, and returned to whoever sent it (row DEC-13).
+            return self._unread(transaction, Reason.LIMIT)
         # Of a header that ends here for some and there for others nobody knows which From a reader will see (SIG-09).
         author = author_of(header) if header.reads_one_way and not header.is_divided else None
         message_id = _message_id(header)

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from gateway.cms.attribute import reads_as_attributes
+from gateway.cms.identity import Identity
 from gateway.cms.rejected import Rejected
 from gateway.cms.signed import SignerInfo, Verified, content_digests, verify_signer
 from gateway.engine.ports import Evidence, Wants
@@ -18,10 +19,10 @@ from gateway.mail.author import read_author
 from gateway.mail.content_type import content_type
 from gateway.mail.header import read_header
 from gateway.pki.certificate import Certificate, read_certificate
-from gateway.pki.names import same_name
+from gateway.pki.names import rfc4514, same_name
 from gateway.pki.path import Path
 from gateway.pki.unreadable import Unreadable, unreadable
-from gateway.pki.validation import REVOCATION_UNKNOWN, PathFinding, Strictness
+from gateway.pki.validation import REVOCATION_UNKNOWN, PathFinding, Strictness, told
 from gateway.pki.verdicts import Verdicts
 from gateway.reason import Reason
 from gateway.smime.finding import SignerFinding, ordered
@@ -29,6 +30,9 @@ from gateway.smime.open import SignedLayer
 
 CANDIDATES = 4
 """Certificates of one name that are tried for a signature."""
+
+USUAL = 16 * 1024
+"""Octets of a certificate that is remembered once it was read; most have 2,000."""
 
 OPERATIONS = 20
 """Signatures verified and envelopes opened for one message (row LIM-02); those of paths have limits of their own."""
@@ -180,7 +184,15 @@ def _without_certificate(info: SignerInfo, layer: SignedLayer) -> SignerFinding:
     for found in map(_read, map(bytes, layer.data.certificates)):
         if isinstance(found, Unreadable) and info.signer.names(found):
             return SignerFinding((found.reason,), info.signer, detail=f"the signer's certificate: {found.fault}")
-    return SignerFinding((Reason.NO_CERTIFICATE,), info.signer)
+    return SignerFinding((Reason.NO_CERTIFICATE,), info.signer, detail=f"not stored: {_named(info.signer)}")
+
+
+def _named(signer: Identity) -> str:
+    """Return how a signature names its certificate, for the record."""
+    if signer.key_id is not None:
+        return f"subjectKeyIdentifier={told(signer.key_id.hex())}"
+    issuer = "" if signer.issuer_der is None else told(rfc4514(signer.issuer_der))
+    return f"issuer={issuer} serial={told(format(signer.serial or 0, 'x'))}"
 
 
 def _unreadable_issuer(path: PathFinding, layer: SignedLayer) -> Unreadable | None:
@@ -198,7 +210,7 @@ def _path_detail(path: PathFinding, issuer: Unreadable | None) -> str | None:
     """What exactly is wrong with the path, where there is a phrase for it."""
     if issuer is not None:
         return f"an issuer's certificate: {issuer.fault}"
-    return next((note for note in path.notes if note != REVOCATION_UNKNOWN), None)
+    return path.authority or next((note for note in path.notes if note != REVOCATION_UNKNOWN), None)
 
 
 def _reason(fault: GatewayError) -> Reason:
@@ -251,9 +263,15 @@ def _carried(layer: SignedLayer) -> list[Certificate]:
     return [certificate for certificate in found if isinstance(certificate, Certificate)]
 
 
-@lru_cache(maxsize=512)
 def _read(der: bytes) -> Certificate | Unreadable | None:
+    return _usual(der) if len(der) <= USUAL else _read_anew(der)
+
+
+def _read_anew(der: bytes) -> Certificate | Unreadable | None:
     try:
         return read_certificate(der)
     except Malformed as fault:
         return unreadable(der, fault)
+
+
+_usual = lru_cache(maxsize=512)(_read_anew)

@@ -5,7 +5,8 @@ keys), and, name by name, number, order and values of the fields that say who wr
 Content-* fields and of our own, all that claim to be. Values count exactly but for folding, and for blanks right
 behind the colon; empty lines at the end of the body do not count. So a mail server in between may fold, trace and add
 a Date that was missing, but nobody may change what we vouched for, and no message stays vouched for when somebody who
-vouched for it is no longer believed.
+vouched for it is no longer believed. A header in which some reader finds a field, or its end, where another does not
+breaks it wherever that is.
 
 The seal also holds a few bits of every part by themselves. They prove nothing; they tell which part was changed.
 """
@@ -111,7 +112,7 @@ class Sealer:
             return None
         if len(seals) > 1:
             return Mark(SEAL)
-        if not header.reads_one_way:
+        if not header.reads_one_way or header.is_divided:
             return Mark(LINES)
         said = dict(word.partition("=")[::2] for word in header.value(seals[0]).decode("ascii", "replace").split())
         try:

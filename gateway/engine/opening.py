@@ -51,6 +51,8 @@ from gateway.smime.protected import Protected, read_protected
 
 MAX_LAYERS = 5
 """Layers in one another (row LIM-02); triple wrapping needs three."""
+OF_ANOTHER = frozenset({Reason.ADDRESS_MISMATCH, Reason.FROM_AMBIGUOUS})
+"""What a signature says that is not the author's."""
 
 
 class Access(Enum):
@@ -95,8 +97,14 @@ class Opened:
 
     @property
     def vouched(self) -> bool:
-        """Whether nobody can have changed the innermost content since its sender made it."""
-        return self.signature.status is Status.PASS or self.encryption.authenticated
+        """Whether nobody can have changed the innermost content since its sender made it.
+
+        Nor sends it on as his own, as far as it tells whose it is.
+        """
+        if self.signature.status is Status.PASS:
+            return True
+        by_another = self.protected.by_another or not OF_ANOTHER.isdisjoint(self.signature.reasons)
+        return self.encryption.authenticated and not by_another
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,6 +214,7 @@ def _facts(submission: Submission, decision: Decision, algorithms: Algorithms) -
         "encryption": {
             "status": "encrypted" if decision.encrypted and made else "not-encrypted",
             "reason": decision.encrypt_reason,
+            "reasons": [reason for reason in (decision.encrypt_reason, decision.encrypt_cause) if reason is not None],
             "missing": [{"address": answer.address, "reason": answer.reason} for answer in decision.missing],
             "cipher": raised(algorithms.cipher, decision.capabilities) if certificates else None,
             "recipients": [_recipient(certificate) for certificate in dict.fromkeys(certificates)],

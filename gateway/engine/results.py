@@ -41,6 +41,9 @@ _TOKEN = re.compile(r"[^;\s(]*+")
 _MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+./=?^_`{|}~-]++@[A-Za-z0-9.-]++")
 
 
+_LIKE_RESULT = re.compile(r"(smime *+)=", re.IGNORECASE)
+"""What is a result to a filter that searches the field for one."""
+
 _OUR_LINE = re.compile(spelt(PREFIX))
 _RESULT_LINE = re.compile(spelt("authentication-results:"))
 _ALL_OF_IT = rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?+"
@@ -90,10 +93,15 @@ def cut_forged(content: bytes, authserv_ids: Collection[str]) -> bytes:
         # Piece by piece, whole fields each: other threads get their turn in between.
         field = _NEXT_FIELD.search(block, position + PIECE)
         end = field.end() if field else len(block)
-        piece = _RESULT_LINES.sub(lambda line: b"" if _mentions(line[0], ids) else line[0], block[position:end])
+        piece = _RESULT_LINES.sub(lambda line: b"" if _is_ours(line[0], ids) else line[0], block[position:end])
         pieces.append(_OUR_LINES.sub(b"", piece))
         position = end
     return b"".join((*pieces, rest))
+
+
+def _is_ours(line: bytes, ids: Collection[str]) -> bool:
+    """Whether a result may be under one of ``ids``; one that is longer than a piece is nobody's, and is not read."""
+    return len(line) > PIECE or _mentions(line, ids)
 
 
 def _results_of(header: Header, ids: Collection[str]) -> Iterator[Field]:
@@ -112,11 +120,17 @@ def _results_of(header: Header, ids: Collection[str]) -> Iterator[Field]:
 def _claims(value: bytes, ids: Collection[str]) -> bool:
     """Whether a result is under one of ``ids``, as it stands or to a reader who decodes words wherever they are."""
     readings = {value.decode("utf-8", "replace"), decode_words(value)}
-    return any(_authserv_id("".join(filter(_counts, reading))) in ids for reading in readings)
+    seen = ("".join(filter(counts, reading)) for reading in readings for counts in (_counts, _shows))
+    return any(_authserv_id(text) in ids for text in seen)
 
 
 def _counts(character: str) -> bool:
     return character.isprintable() or character.isspace()
+
+
+def _shows(character: str) -> bool:
+    """Whether it is seen, or a blank to everybody; others are none to some reader, and it shows nothing there."""
+    return character.isprintable() or character == "\t"
 
 
 def _mentions(value: bytes, ids: Collection[str]) -> bool:
@@ -126,12 +140,14 @@ def _mentions(value: bytes, ids: Collection[str]) -> bool:
 
 
 def _authserv_id(text: str) -> str:
-    """Return the compared form of the id: comments, quotes, version and case do not count (RFC 8601 §2.2, §5)."""
+    """Return the compared form of the id: no comments, quotes, version, case, dot at its end (RFC 8601 §2.2, §5)."""
     text = text[_behind_comments(text) :]
     if text.startswith('"'):
-        return _domain(re.sub(r"\\(.)", r"\1", text[1:].partition('"')[0]))
-    token = _TOKEN.match(text)
-    return _domain(token[0] if token else "")
+        id_ = re.sub(r"\\(.)", r"\1", text[1:].partition('"')[0])
+    else:
+        token = _TOKEN.match(text)
+        id_ = token[0] if token else ""
+    return _domain(id_).rstrip(".")
 
 
 def _behind_comments(text: str) -> int:
@@ -245,7 +261,8 @@ def _field(name: str, words: Iterable[str]) -> bytes:
 
 
 def _mailbox(address: str) -> str:
-    return address if _MAILBOX.fullmatch(address) and len(address) <= VALUE_LIMIT else _quoted(address)
+    plain = _MAILBOX.fullmatch(address) and not _LIKE_RESULT.search(address)
+    return address if plain and len(address) <= VALUE_LIMIT else _quoted(address)
 
 
 def _quoted(value: str) -> str:
@@ -253,7 +270,7 @@ def _quoted(value: str) -> str:
     text = value if value.isascii() and value.isprintable() else "".join(map(_visible, value))
     if len(text) > VALUE_LIMIT:
         text = text[: VALUE_LIMIT - len(CUT)].rstrip("\\") + CUT
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + _LIKE_RESULT.sub(r"\1\\=", text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
 
 
 def _visible(character: str) -> str:

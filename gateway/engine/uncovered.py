@@ -53,7 +53,7 @@ def _uncovered(
 ) -> Iterator[Uncovered]:
     if author.names_other:
         yield Uncovered.NAME
-    if any(not _is_signer(header.value(field), signer, fold) for field in header.named("reply-to")):
+    if any(not _is_signer(header.folded(field).strip(), signer, fold) for field in header.named("reply-to")):
         yield Uncovered.REPLY_TO
     times = [*_dates(header), arrived]
     signed_at = times[0] if signer.signing_time is None else signer.signing_time

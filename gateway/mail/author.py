@@ -1,9 +1,10 @@
 """Who wrote a message: the one mailbox of its one From field, where all readers find the same (row SIG-09).
 
 Some readers decode encoded words before they look for addresses and some after, each word by itself or neighbours
-together; to some a comment or a quoted string ends where it does not in RFC 5322. So the field is read by the strict
-grammar and then in each of these ways, and no way may lead to an address but the author's. One that stands as plain
-text in a quoted string or comment is text to every reader (``"Per conto di: a@b" <c@d>``); that it is there is told.
+together; to some a comment or a quoted string ends where it does not in RFC 5322, at a line end for instance. So the
+field is read by the strict grammar and then in each of these ways, and no way may lead to an address but the author's.
+One that stands as plain text in a quoted string or comment is text to every reader (``"Per conto di: a@b" <c@d>``);
+that it is there is told.
 """
 
 import re
@@ -37,7 +38,7 @@ def read_author(header: Header, *, fold: bool = True) -> Author:
     if header.taken_for(_FROM_LINE):
         return Author(fault="a line that is no header field is a From to some readers")
     try:
-        address, names_other = sole_mailbox(header.value(fields[0]), fold=fold)
+        address, names_other = sole_mailbox(header.folded(fields[0]), fold=fold)
     except Malformed as error:
         return Author(fault=f"From: {error}")
     return Author(address, names_other=names_other)
@@ -46,13 +47,16 @@ def read_author(header: Header, *, fold: bool = True) -> Author:
 def sole_mailbox(value: bytes, *, fold: bool = True) -> tuple[str, bool]:
     """Return the one address that every reader finds in a field value, and whether the value shows another as text.
 
-    Raises ``Malformed`` where there is none, or not one, and says why.
+    ``value``: as it stands, for its line ends are signs to some reader. Raises ``Malformed`` where there is none, or
+    not one, and says why.
     """
     found = mailboxes(value)
     if len(found) > 1:
         raise Malformed("more than one address")
     reading = _Reading(found[0].address, fold)
     text = decode_raw(unfold(value))
+    if b"\n" in value.rstrip(b"\r\n"):
+        _check_folds(decode_raw(value.rstrip(b"\r\n")))
     names_other = reading.shows_other(text)
     if names_other and not is_utf8(value):
         raise Malformed(f"{_OTHER}a value that is no UTF-8")
@@ -75,6 +79,7 @@ _DOMAIN_IN_OCTETS = re.compile(r"@[0-9A-Za-z-]++\.[A-Za-z]")
 _AROUND_MARK = re.compile(r"(?:(?<![ \t])[ \t]*+|(?<=[ \t]))([@\0])[ \t]*+")
 _COMMENT, _STRING = "(", "\1"
 _GAP = f" \t{_COMMENT}"
+_DOTTED = re.compile(r"\.[ \t]*+\(")
 _NO_LETTERS = "'`*|.!?"
 _TEXT = re.compile(rf'(?:[^"(]++|{QUOTED_STRING}(?=@))*+', re.DOTALL)
 _QUOTED = re.compile(QUOTED_STRING, re.DOTALL)
@@ -101,8 +106,11 @@ class _Reading:
         lone = any(not run.strip("@") for run in runs)
         if (other or lone) and any(_SIGNS.search(string) for string in strings):
             raise Malformed(f"{_OTHER}a quoted string or comment, in angle brackets or with a backslash")
+        if other and "<" not in plain and any("  " in string for string in strings):
+            # Which Ruby's reader does not take apart, so that all of it is shown as the address.
+            raise Malformed(f"{_OTHER}a comment with two blanks side by side")
         name = plain.partition("<")[0].rstrip(_GAP)
-        if other and (name.endswith(".") or ("." in name and _STRING in name)):
+        if other and (_DOTTED.search(f"{name}{_COMMENT}") or ("." in name and _STRING in name)):
             # Which Ruby's reader takes for an address.
             raise Malformed(f"{_OTHER}a quoted string or comment beside a dot")
         return other
@@ -146,6 +154,19 @@ class _Reading:
         return same_mailbox(address.strip(_NO_LETTERS), self.own, fold=self.fold)
 
 
+def _check_folds(text: str) -> None:
+    """Some reader ends a quoted string or comment at a line end, and goes on behind a comment in the one around it.
+
+    Raises ``Malformed`` where it could find another address so.
+    """
+    _, marked = _marked(text)
+    folded = [(mark, string) for mark, string in marked if "\n" in string]
+    if folded and any("@" in string for _, string in marked):
+        raise Malformed("an address stands in a quoted string or comment, and a line ends in one")
+    if any(mark == _COMMENT and "(" in string for mark, string in folded):
+        raise Malformed("a line ends in a comment that stands in another")
+
+
 def _harmless(said: str) -> str:
     """Return what encoded words say; it holds no sign that would move the address or end what they stand in."""
     if _CONTROL.search(said):
@@ -164,8 +185,14 @@ def _taken_apart(text: str) -> tuple[str, list[str]]:
 
     Raises ``Malformed`` where one does not end.
     """
+    plain, marked = _marked(text)
+    return plain, [string for _, string in marked]
+
+
+def _marked(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """As ``_taken_apart``, each of those with its mark."""
     plain: list[str] = []
-    strings: list[str] = []
+    marked: list[tuple[str, str]] = []
     position = 0
     while (found := _TEXT.match(text, position)) and found.end() < len(text):
         begin = found.end()
@@ -175,7 +202,8 @@ def _taken_apart(text: str) -> tuple[str, list[str]]:
             position = quoted.end()
         else:
             raise Malformed("a quoted string does not end")
-        plain += (found[0], _COMMENT if text[begin] == "(" else _STRING)
-        strings.append(text[begin + 1 : position - 1])
+        mark = _COMMENT if text[begin] == "(" else _STRING
+        plain += (found[0], mark)
+        marked.append((mark, text[begin + 1 : position - 1]))
     plain.append(text[position:])
-    return "".join(plain), strings
+    return "".join(plain), marked

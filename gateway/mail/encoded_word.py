@@ -102,7 +102,9 @@ def raw_words(text: str) -> Iterator[bytes]:
 
 def _is_certain(word: re.Match[str]) -> bool:
     exact = _EXACT_B if word[2] in "bB" else _EXACT_Q
-    return exact.fullmatch(word[3]) is not None and _OF_MAIL.fullmatch(word[1].lower()) is not None
+    return (
+        word[0].isascii() and exact.fullmatch(word[3]) is not None and _OF_MAIL.fullmatch(word[1].lower()) is not None
+    )
 
 
 def _word_bytes(word: re.Match[str]) -> bytes:

@@ -1,10 +1,11 @@
 """The header block of a message or body part as an index of byte offsets (RFC 5322 §2.2, limits of row LIM-01).
 
-Reading finds where each field stands and changes nothing; ``edit`` is the only way to write, and every byte it is
-not told about stays. Field names are found in every spelling: any case, blanks before the colon. A line that is no
-field (an mbox ``From `` line, rubbish) is an unnamed field, so that nothing is lost; ``spelt`` finds what some reader
-takes it for. The block ends at the first empty line; without one, all of it is header and the body is empty. Lines end
-in LF, with or without CR before it; a CR alone ends no line. The body is never looked at.
+Reading finds where each field stands and changes nothing; ``edit`` is the only way to write, and every byte it is not
+told about stays. Field names are found in every spelling: any case, blanks before the colon. A line that is no field
+(an mbox ``From `` line, rubbish, a name with a bracket or parenthesis, ``>From:``, without which PHP's reader reads it)
+is an unnamed field, so that nothing is lost; ``spelt`` finds what some reader takes it for. The block ends at the first
+empty line; without one, all of it is header and the body is empty. Lines end in LF, with or without CR before it; a CR
+alone ends no line. The body is never looked at.
 """
 
 import re
@@ -23,8 +24,11 @@ Content = bytes | bytearray | memoryview
 HEADER_LIMIT = 256 * 1024
 FIELD_LIMIT = 64 * 1024
 FIELDS_LIMIT = 1000
+ROOM = 32 * 1024
+ROOM_FIELDS = 100
+"""What is left for results and for the trace of mail servers in a header that is not full."""
 
-_LINE = re.compile(rb"(\r?\n)|(?:([!-9;-~]++)[ \t]*+:)?+([^\n]*+(?:\n[ \t][^\n]*+)*+\n?+)")
+_LINE = re.compile(rb"(\r?\n)|(?:([!-'*-9;=?-~]++)[ \t]*+:)?+([^\n]*+(?:\n[ \t][^\n]*+)*+\n?+)")
 _DIVIDING = re.compile(rb"\n[ \t]++\r?+(?:\n|\Z)|\r(?!\n)|\0")
 """A line of blanks, a CR alone, a NUL."""
 
@@ -59,6 +63,11 @@ class Header:
         """Whether some reader takes a field for two, or the header for ended within one."""
         return _DIVIDING.search(self.content, self.start, self.end) is not None
 
+    @property
+    def is_full(self) -> bool:
+        """Whether what is added on the way may bring it over the limits, so that who comes next cannot read it."""
+        return len(self.fields) > FIELDS_LIMIT - ROOM_FIELDS or self.end - self.start > HEADER_LIMIT - ROOM
+
     def named(self, name: str) -> tuple[Field, ...]:
         """Return every field with this lower-case name, in order."""
         return tuple([field for field in self.fields if field.name == name])
@@ -80,9 +89,13 @@ class Header:
         """Return the field as it stands, name and line end included."""
         return bytes(self.content[field.start : field.end])
 
+    def folded(self, field: Field) -> bytes:
+        """Return the field's value as it stands, line ends included."""
+        return bytes(self.content[field.value_start : field.end])
+
     def value(self, field: Field) -> bytes:
         """Return the field's value unfolded, without the blanks around it, otherwise raw."""
-        return unfold(bytes(self.content[field.value_start : field.end]))
+        return unfold(self.folded(field))
 
     def text(self, field: Field) -> str:
         """Return the field's value for the human eye: encoded words decoded (RFC 2047)."""
@@ -92,10 +105,11 @@ class Header:
 def spelt(*names: str) -> bytes:
     """Return the expression that finds one of ``names`` at the beginning of a line, as the most lenient reader does.
 
-    Blanks, controls, octets above 127 and folds do not count, before its letters and between them, nor does case.
+    Blanks, controls, octets above 127, brackets, parentheses and folds do not count, before its letters and between
+    them, nor does case.
     """
-    any_of = b"|".join([rb"[^!-~]*+".join([re.escape(letter.encode()) for letter in name]) for name in names])
-    return rb"(?im:^[^!-~\n]*+(?:%s))" % any_of
+    any_of = b"|".join([rb"[^!-'*-;=?-~]*+".join([re.escape(letter.encode()) for letter in name]) for name in names])
+    return rb"(?im:^[^!-'*-;=?-~\n]*+(?:%s))" % any_of
 
 
 def read_header(content: Content, start: int = 0, end: int | None = None) -> Header:

@@ -137,6 +137,14 @@ class Certificate:
         return self.key_kind in SEALING_KINDS and (self.curve is None or self.curve in NIST_CURVES)
 
     @property
+    def sealing_fault(self) -> str | None:
+        """Why a leaf seals nothing, for people; None: nothing about its key is in the way."""
+        if self.is_ca or self.may_seal:
+            return None
+        what = f"curve {self.curve}" if self.curve else f"{self.key_kind.upper()} {self.key_size} bits"
+        return f"seals nothing ({what})"
+
+    @property
     def is_for_mail(self) -> bool:
         """RFC 8550 §4.4.4: extended key usage absent, or emailProtection, or anyExtendedKeyUsage in it."""
         extended = self.extended_key_usage

@@ -1,6 +1,7 @@
 """A stored certificate together with what the store knows of it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway.pki.certificate import Certificate
 from gateway.reason import Reason
@@ -15,6 +16,7 @@ class Holding:
     anything of it; where it is ``trusted`` all the same, it serves to encrypt, and only where no other does.
     ``capabilities``: content ciphers that its owner announced. ``fault``: why it serves for nothing at the time it
     was asked for, whatever was said of it: revoked, or untrusted, for no path holds of one that was learned.
+    ``added_at``: when it was stored, where that is known.
     """
 
     certificate: Certificate
@@ -24,3 +26,4 @@ class Holding:
     learned: bool = False
     capabilities: frozenset[str] = frozenset()
     fault: Reason | None = None
+    added_at: datetime | None = None

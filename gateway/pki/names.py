@@ -35,7 +35,9 @@ _SHORT = {
     "2.5.4.11": "OU",
     "0.9.2342.19200300.100.1.1": "UID",
     "0.9.2342.19200300.100.1.25": "DC",
+    "1.2.840.113549.1.9.1": "emailAddress",
 }
+"""Those of RFC 4514 §3, and the one in which every mail certificate's owner looks for the address."""
 
 
 # ── as text ──

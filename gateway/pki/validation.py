@@ -20,7 +20,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from gateway.pki.acceptance import LEGACY_RSA_BITS
 from gateway.pki.certificate import RSA_BITS, Certificate
-from gateway.pki.names import name_key
+from gateway.pki.names import name_key, rfc4514
 from gateway.pki.outline import read_outline
 from gateway.pki.path import MAX_CARRIED, Path, build_paths, is_root
 from gateway.pki.pkix import fault_of
@@ -37,6 +37,8 @@ _CAUSES = {
     Reason.LIMIT: "the certificates lead in more ways than are followed",
     Reason.UNSUPPORTED_ALGORITHM: "an issuer's signature or key is of a kind that is not checked",
 }
+_ID, _NAME = 16, 120
+"""Digits of a fingerprint, and characters of a name, in a phrase."""
 _BROKEN = {Reason.NO_PATH, Reason.UNTRUSTED, Reason.LIMIT, Reason.UNSUPPORTED_ALGORITHM, Reason.MALFORMED}
 _WEAK_DIGESTS = frozenset({"sha1", "md5"})
 _LEGACY_DIGESTS = frozenset({"sha1"})
@@ -76,6 +78,8 @@ class PathFinding:
     since: datetime
     until: datetime
     unknown: tuple[Path, ...] = ()
+    authority: str | None = None
+    """Which authority is missing, or not trusted, and its ID where it is stored; for the record."""
 
     @property
     def holds_for_encryption(self) -> bool:
@@ -122,7 +126,25 @@ class _Case:
         anchor = best.path[-1] if judged and best.holds else None
         since, until = _window(self._at, self._times())
         ordered = tuple(reason for reason in Reason if reason in best.reasons)
-        return PathFinding(ordered, best.path, anchor, tuple(best.notes), since, until, best.unknown)
+        authority = self._authority(best.path, ordered)
+        return PathFinding(ordered, best.path, anchor, tuple(best.notes), since, until, best.unknown, authority)
+
+    def _authority(self, path: Path, reasons: Sequence[Reason]) -> str | None:
+        """Name what an administrator would have to import or trust."""
+        end = path[-1]
+        refused = next(filter(self._trust.is_distrusted, path), None)
+        if refused is not None:
+            return f"{told(refused.subject)} is distrusted{self._stored_as(refused)}"
+        if Reason.NO_PATH in reasons:
+            namesakes = self._trust.named(name_key(end.issuer_der))
+            stored = f"; of that name, not its issuer: ID {namesakes[0].fingerprint[:_ID]}" if namesakes else ""
+            return f"the issuer {told(rfc4514(end.issuer_der))} of {told(end.subject)} is not stored{stored}"
+        if Reason.UNTRUSTED in reasons:
+            return f"{told(end.subject)} is not trusted{self._stored_as(end)}"
+        return None
+
+    def _stored_as(self, certificate: Certificate) -> str:
+        return f", ID {certificate.fingerprint[:_ID]}" if self._trust.knows(certificate) else ", and not stored"
 
     def _stranded(self) -> "_Judged":
         judged = self._by_itself(self._paths.stranded)
@@ -235,6 +257,12 @@ class _Judged:
 
 def _gravity(judged: _Judged) -> tuple[bool, int]:
     return not judged.holds, len(judged.reasons)
+
+
+def told(name: str) -> str:
+    """Return a name for a phrase: in printable ASCII, cut where it is long."""
+    plain = "".join(sign if " " <= sign <= "~" else sign.encode("unicode_escape").decode() for sign in name)
+    return plain if len(plain) <= _NAME else plain[:_NAME] + "..."
 
 
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)

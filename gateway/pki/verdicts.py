@@ -16,6 +16,8 @@ from gateway.pki.trust import Trust
 from gateway.pki.validation import PathFinding, Strictness, judge
 
 MAX_KEPT = 1024
+MAX_SIZE = 32 * 1024
+"""Octets of the certificates in a question that is kept; usual ones have some 6,000, and a stranger may send many."""
 
 
 class _Answer:
@@ -45,6 +47,8 @@ class Verdicts:
         """As ``validation.judge``."""
         strictness = strictness or Strictness()
         at_hand = tuple(dict.fromkeys(carried))[:MAX_CARRIED]
+        if sum(len(certificate.der) for certificate in (leaf, *at_hand)) > MAX_SIZE:
+            return judge(leaf, at_hand, trust, at, evidence, strictness)
         answer = self._answers(leaf, frozenset(at_hand), trust.key, evidence.key, strictness)
         kept = answer.finding
         if kept is None or not kept.since < at < kept.until:

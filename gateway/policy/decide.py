@@ -31,7 +31,8 @@ class Decision:
     ``own`` is the sender's own certificate among those encrypted to, where its key can open what was made.
     ``capabilities``: the content ciphers that all who are encrypted to announced.
     ``notes`` for the record.
-    ``sign_reason`` and ``encrypt_reason`` say why a protection is left out or was not ours to make.
+    ``sign_reason`` and ``encrypt_reason`` say why a protection is left out or was not ours to make. ``encrypt_cause``:
+    where the latter only says that the message answers encrypted mail, what kept it from being encrypted.
     """
 
     rule: str
@@ -44,6 +45,7 @@ class Decision:
     encrypted: bool = False
     sign_reason: Reason | None = None
     encrypt_reason: Reason | None = None
+    encrypt_cause: Reason | None = None
     missing: tuple[RecipientAnswer, ...] = ()
     withheld: bool = False
     """The refusal may not be told: it would return what was opened to a stranger. The message is taken and kept."""
@@ -110,8 +112,13 @@ def _decided(question: Question, rules: Rules, group: Group | None, holdings: Ho
     assessment = assess(question.author, question.recipients, question.visible, rules, holdings, at)
     made = _protect(question, group, sign, encrypt, assessment, rule)
     if not made.encrypted and made.reply is None and _on_answer(question, group) is Replies.WARN:
-        return replace(made, encrypt_reason=Reason.REPLY_TO_ENCRYPTED)
+        return _answering(made)
     return made
+
+
+def _answering(made: Decision) -> Decision:
+    """Return a decision that leaves an answer to encrypted mail in clear, and says so."""
+    return replace(made, encrypt_reason=Reason.REPLY_TO_ENCRYPTED, encrypt_cause=made.encrypt_reason)
 
 
 def demands(question: Question, group: Group) -> tuple[Demand, Demand]:
@@ -175,8 +182,7 @@ def _sent_on(question: Question, rules: Rules) -> Decision:
     if stays or question.answers in (None, Replies.IGNORE):
         return _relay(question, Reason.UNKNOWN_SENDER, "unknown_sender: relay")
     if question.answers is Replies.WARN:
-        made = _relay(question, Reason.UNKNOWN_SENDER, "opened mail sent on: warn")
-        return replace(made, encrypt_reason=Reason.REPLY_TO_ENCRYPTED)
+        return _answering(_relay(question, Reason.UNKNOWN_SENDER, "opened mail sent on: warn"))
     text = "it was encrypted when it came, and mail whose From is in no group is never encrypted"
     return _refuse("opened mail sent on: require", "5.7.3", Reason.REPLY_TO_ENCRYPTED, text)
 
@@ -207,7 +213,7 @@ def _protect(
     if encrypt.level is Level.REQUIRED and copies is None and encrypt_reason is not Reason.INTERNAL_RECIPIENT:
         text = _impossible(missing, encrypt_reason)
         refused = _refuse(rule, "5.7.3", encrypt.reason or encrypt_reason, text, group, missing)
-        return replace(refused, sign_reason=None)
+        return replace(refused, sign_reason=None, encrypt_cause=encrypt_reason if encrypt.reason else None)
     return Decision(
         rule=rule,
         copies=copies or (Copy(question.recipients),),

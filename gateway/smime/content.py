@@ -19,7 +19,7 @@ from gateway.mail.header import HEADER_LIMIT, Content, Field, Header, edit, read
 from gateway.mail.recoding import BARE_RETURN
 from gateway.mail.transfer import Buffer, encode_base64, encode_quoted_printable, is_exact_base64
 from gateway.mail.transport import fit, with_crlf
-from gateway.smime.open import is_smime
+from gateway.smime.open import is_signature, is_smime
 
 PROMOTED = frozenset(
     f"content-{name}"
@@ -163,14 +163,16 @@ def sole_content(entity: Entity) -> memoryview | None:
     """Return the signed part of a clear-signed ``entity`` that holds a signature and no other text; else None.
 
     What tells readers without MIME what they see, before the first delimiter (RFC 2046 §5.1.1), is no text. Whether the
-    signature is good is not asked, only that it is none that some reader shows.
+    signature is good is not asked, only that it is one, and none that some reader shows.
     """
     if entity.content_type.type != "multipart/signed" or len(entity.children) != 2 or not is_smime(entity):
         return None
     content, (part, signature) = entity.content, entity.children
     before, _, _ = content[entity.body : part.start].rstrip(b"\r\n").rpartition(b"\n")
     _, _, behind = content[signature.end : entity.end].lstrip(b"\r\n").partition(b"\n")
-    if behind.strip() or not _is_notice(before.strip()) or not is_exact_base64(content[signature.body : signature.end]):
+    if behind.strip() or not _is_notice(before.strip()):
+        return None
+    if not is_signature(signature) or not is_exact_base64(content[signature.body : signature.end]):
         return None
     return memoryview(content)[part.start : part.end]
 

@@ -29,7 +29,15 @@ _PARAMETER = re.compile(
     _BLANK + rb";" + _BLANK + rb"(" + _TOKEN + rb") *+= *+(" + _QUOTED + rb"|" + _LOOSE + rb")",
 )
 _END = re.compile(_BLANK + rb";?+ *+(?:\r?\n)?+\Z")
+_TIGHT = re.compile(
+    _BLANK + _TOKEN + rb"/" + _TOKEN + rb"(?:;" + _BLANK + _TOKEN + rb"=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))*+"
+    rb";?+ *+(?:\r?\n)?+\Z",
+)
+"""Without blanks around signs of equality or before semicolons, and quoted where it has to be: what Ruby's reader takes
+apart by the grammar. All else it takes apart at blanks and semicolons, quoted or not."""
 _CLOSED = re.compile(rb"(?:" + _TOKEN + rb"|" + _QUOTED + rb")\Z")
+_NAMED = re.compile(rb"name=", re.IGNORECASE)
+"""Ruby's reader puts quotes behind it, wherever it stands, and then finds no boundary."""
 _PARTED = re.compile(rb"[ ;]")
 _EXTENDED = re.compile(rb"[*'%]")
 """What a token may hold (RFC 2045 §5.1) and a value in the words of RFC 2231 §7 may not."""
@@ -46,10 +54,16 @@ _INVISIBLE = bytes(set(range(256)) - set(range(0x21, 0x7F)))
 
 class _Value(NamedTuple):
     """A field value written plainly: ``kind`` in lower case with the blanks behind it, the parameters in order, their
-    names in lower case."""
+    names in lower case. ``tight``: as ``_TIGHT`` has it."""
 
     kind: bytes
     parameters: tuple[tuple[bytes, bytes], ...]
+    tight: bool
+
+    @property
+    def is_loose(self) -> bool:
+        """Whether some reader ends a value at a blank or semicolon within it."""
+        return not self.tight and any(_PARTED.search(value) for _, value in self.parameters)
 
     def named(self, name: bytes) -> list[bytes]:
         """Return the values of all parameters of this name, without their quotes."""
@@ -118,7 +132,7 @@ def _plain(header: Header, field: Field, where: str) -> _Value:
         raise Malformed(f"{where}: {field.name} is not written plainly")
     if any(b"*" in name for name, _ in parameters):
         raise Malformed(f"{where}: {field.name} has a parameter in an RFC 2231 form")
-    return _Value(kind[1].lower(), tuple(parameters))
+    return _Value(kind[1].lower(), tuple(parameters), _TIGHT.match(raw) is not None)
 
 
 def _boundary(root: _Value) -> bytes:
@@ -129,8 +143,10 @@ def _boundary(root: _Value) -> bytes:
     if any(b"boundary" in name or b"boundary" in value.lower() for name, value in others):
         raise Malformed("multipart/signed: the word boundary stands in another parameter")
     values = [value for _, value in root.parameters]
-    if not all(map(_CLOSED.match, values)) and any(map(_PARTED.search, values)):
-        raise Malformed("multipart/signed: a blank or semicolon in a value, and one that has to be quoted and is not")
+    if any(map(_NAMED.search, values)):
+        raise Malformed("multipart/signed: what looks like a file name stands in a value")
+    if root.is_loose:
+        raise Malformed("multipart/signed: a blank or semicolon in a value, and another odd blank or missing quotes")
     (written,) = (value for name, value in root.parameters if name == b"boundary")
     boundary = written.strip(b'"')
     if not _CLOSED.match(written) or (boundary == written and _EXTENDED.search(boundary)):
@@ -184,6 +200,8 @@ def _check_object(part: Entity, where: str, labels: Container[str], ends: tuple[
     label = values[0].kind.decode()
     if label not in labels and not (label == UNLABELLED and any(name.endswith(ends) for name in names)):
         raise Malformed(f"{where}: it is labelled {label}")
+    if values[0].is_loose:
+        raise Malformed(f"{where}: a blank or semicolon in a value, and another odd blank or missing quotes")
     if values[0].named(b"boundary"):
         raise Malformed(f"{where}: it has a boundary")
     encodings = header.named("content-transfer-encoding")

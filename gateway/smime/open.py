@@ -138,6 +138,14 @@ def is_smime(entity: Entity) -> bool:
     return any(_SIGNATURE.search(header.raw(field)) for header, name in labels for field in header.named(name))
 
 
+def is_signature(part: Entity) -> bool:
+    """Return whether a part is a signature by its type, in whatever spelling, or by its first octets."""
+    with suppress(Malformed):
+        if claims(_octets(part)) == "signed-data":
+            return True
+    return _SIGNATURE.search(part.content_type.type.encode()) is not None
+
+
 def without_fields(header: Header, drop: Collection[Field]) -> bytes:
     """Return the header block, empty line included, without the fields ``drop``."""
     return edit(bytes(header.content[: header.body]), header, drop=drop)

@@ -2,7 +2,8 @@
 
 A sender who encrypts hides the Subject: outside stands ``...`` or ``[...]``, the real one in the header of what is
 encrypted or signed, whose Content-Type says so (``hp``, ``protected-headers``). There it is as good as its layer: what
-is neither authenticated nor signed may have been changed by anybody, and an automatic answer would quote it to him.
+is neither authenticated nor signed may have been changed by anybody, and an automatic answer would quote it to him; so
+it would to whoever sends on what he cannot read, unchanged and under his own name.
 HP-Outer repeats what the sender wrote outside and is no field of the message. A legacy display part is left as it is.
 
 Of the other fields it is only told where they differ; none is put in the place of what mail servers saw and checked.
@@ -11,6 +12,8 @@ Of the other fields it is only told where they differ; none is put in the place 
 import re
 from dataclasses import dataclass
 
+from gateway.mail.address import folded
+from gateway.mail.author import read_author
 from gateway.mail.encoded_word import decode_words, encode_words
 from gateway.mail.entity import Entity
 from gateway.mail.header import Header
@@ -26,7 +29,8 @@ WORD_LIMIT = 900
 LINE = 78
 TEXT_LIMIT = 1000
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Surrogates, too: UTF-7 yields lone ones, which are in no other charset."""
 _WORD = re.compile(r"(?<! ) *+[^ ]++")
 
 
@@ -41,10 +45,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """What the header inside says: ``subject`` is the value of a field, ASCII; None: the outer one's, or unusable."""
+    """What the header inside says: ``subject`` is the value of a field, ASCII; None: the outer one's, or unusable.
+
+    ``by_another``: From inside names somebody else than From outside.
+    """
 
     subject: str | None = None
     differences: tuple[Difference, ...] = ()
+    by_another: bool = False
 
 
 def read_protected(payload: Entity, outer: Header) -> Protected:
@@ -55,15 +63,16 @@ def read_protected(payload: Entity, outer: Header) -> Protected:
     found = [_difference(name, header, outer) for name in COMPARED]
     differences = tuple(difference for difference in found if difference is not None)
     if Difference("Subject") in differences and (_protects(payload) or _is_placeholder(outer)):
-        return Protected(_subject(header), differences)
+        return Protected(_subject(header), differences, _is_by_another(header, outer))
     return Protected(None, differences)
 
 
 def subject_field(name: str, subject: str) -> bytes:
     """Return a field with the value of ``Protected.subject``, folded where it has blanks and nowhere else."""
-    lines = [f"{name}:"]
+    head = f"{name}:"
+    lines = [head]
     for word in _WORD.findall(f" {subject}"):
-        if len(lines[-1]) + len(word) > LINE and not lines[-1].endswith(":"):
+        if len(lines[-1]) + len(word) > LINE and lines[-1] != head:
             lines.append("")
         lines[-1] += word
     return "\r\n".join((*lines, "")).encode("ascii")
@@ -73,6 +82,11 @@ def _protects(payload: Entity) -> bool:
     parameters = payload.content_type.parameters
     legacy = parameters.get("protected-headers", "").lower().startswith("v1")
     return legacy or parameters.get("hp", "").lower() in ("clear", "cipher")
+
+
+def _is_by_another(header: Header, outer: Header) -> bool:
+    inside = read_author(header).address
+    return bool(header.named("from")) and (inside is None or folded(inside) != folded(read_author(outer).address or ""))
 
 
 def _is_placeholder(outer: Header) -> bool:

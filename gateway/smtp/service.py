@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.engine.transaction import Client, FrontEnd, Outcome, Receipt, Transaction, Verdict
+from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Receipt, Transaction, Verdict
 from gateway.errors import Fault
 from gateway.mail.envelope import Envelope
+from gateway.reason import Reason
 from gateway.reply import BARE, Reply, reply, trouble
 from gateway.smtp.budget import Budget
 from gateway.smtp.content import Content, Room, looping
@@ -25,6 +26,7 @@ from gateway.smtp.door import Address, Door, Limits
 from gateway.smtp.next_hop import HopTransaction, Pool
 from gateway.smtp.page import Books, Page
 from gateway.smtp.relay import Handover, Relay
+from gateway.smtp.turned_away import TurnedAway
 
 Process = Callable[[Transaction], Awaitable[Outcome]]
 """The engine: what is to become of a message."""
@@ -56,20 +58,60 @@ class Service:
     sessions: set[Dialogue] = field(default_factory=set)
     clients: Counter[Address] = field(default_factory=Counter)
     closing: bool = False
+    turns: TurnedAway = field(default_factory=TurnedAway)
+    _telling: set[asyncio.Task[None]] = field(default_factory=set)
 
     def admit(self, session: Dialogue, address: Address) -> Reply | None:
         """Let a client in, or return the reply that turns it away (rows SMT-05, SMT-07)."""
+        client = Client(str(address))
         if not self.door.serves(address):
-            return reply(554, "5.7.1", "Client not welcome")
+            return self.turned_away(client, address, "clients", reply(554, "5.7.1", "Client not welcome"))
         if self.closing:
             return CLOSING
         if len(self.sessions) >= self.limits.connections:
-            return reply(421, "4.7.0", "Too many connections")
+            full = reply(421, "4.7.0", "Too many connections")
+            return self.turned_away(client, address, "limits.connections", full)
         if not address.is_loopback and self.clients[address] >= self.limits.connections_per_client:
-            return reply(421, "4.7.0", "Too many connections from your address")
+            full = reply(421, "4.7.0", "Too many connections from your address")
+            return self.turned_away(client, address, "limits.connections_per_client", full)
         self.sessions.add(session)
         self.clients[address] += 1
         return None
+
+    def turned_away(self, client: Client, address: Address, key: str, answer: Reply) -> Reply:
+        """Have a record made of a client that is turned away, unless there were enough; return ``answer``.
+
+        ``key``: of the configuration, of the door unless it has a dot, that would have to be another.
+        """
+        at = self.now()
+        silent = self.turns.tell((address, key, answer.code), at)
+        if silent is None:
+            return answer
+        if silent:
+            _logger.warning("door %s: %d more clients were turned away, without a record each", self.door.name, silent)
+        outbound = self.door.direction is Direction.OUTBOUND
+        reason = Reason.LIMIT if answer.temporary else Reason.NOT_AUTHORISED
+        facts = {
+            "rule": key if "." in key else f"listeners {self.door.name}: {key}",
+            "signature": {"status": "not-signed" if outbound else "none", "reason": reason},
+            "encryption": {"status": "not-encrypted" if outbound else "none", "reason": reason},
+        }
+        verdict = Verdict.DEFER if answer.temporary else Verdict.REJECT
+        transaction = Transaction(
+            id=self.new_id(),
+            direction=self.door.direction,
+            front_end=FrontEnd.SMTP,
+            door=self.door.name,
+            client=client,
+            envelope=Envelope("", ()),
+            content=b"",
+            received_at=at,
+            size=0,
+        )
+        told = asyncio.create_task(self._report(transaction, Outcome(verdict, answer, facts=facts), (), answer, 0.0))
+        self._telling.add(told)
+        told.add_done_callback(self._telling.discard)
+        return answer
 
     def leave(self, session: Dialogue, address: Address) -> None:
         """Take a client off the list."""
@@ -110,12 +152,17 @@ class Service:
         outcome = Outcome(Verdict.REJECT, refusal) if refusal else await self._process(transaction, content)
         outcome, handover = await self._hand_over(transaction, outcome, pool, hop)
         seconds = asyncio.get_running_loop().time() - started
+        await self._report(transaction, outcome, handover.receipts, handover.reply, seconds)
+        return handover
+
+    async def _report(
+        self, transaction: Transaction, outcome: Outcome, receipts: tuple[Receipt, ...], answer: Reply, seconds: float
+    ) -> None:
         try:
-            await self.report(transaction, outcome, handover.receipts, handover.reply, seconds)
+            await self.report(transaction, outcome, receipts, answer, seconds)
         except Exception:
             # What the next hop took is delivered, with or without a record.
             _logger.exception("%s: the record could not be written", transaction.id)
-        return handover
 
     async def _process(self, transaction: Transaction, content: Content) -> Outcome:
         if content.crowded:

@@ -162,12 +162,12 @@ class Session(Dialogue):
         if self._helo is None or self._login is not None or self.hop is not None:
             raise Rejection(reply(503, "5.5.1", "AUTH is not possible now"))
         if not self._may_log_in:
-            raise Rejection(reply(538, "5.7.11", "AUTH needs TLS"))
+            raise Rejection(self._turned_away("tls", reply(538, "5.7.11", "AUTH needs TLS")))
         credentials = await read_credentials(argument, self._challenge)
         if self.service.door.auth is Auth.NEXT_HOP:
             await self._log_in_at_next_hop(credentials)
         elif not await self.service.logins.holds(credentials):
-            raise Rejection(reply(535, "5.7.8", "Authentication failed"))
+            raise Rejection(self._turned_away("auth, the file of logins", reply(535, "5.7.8", "Authentication failed")))
         self._login = credentials.user
         self.answer(reply(235, "2.7.0", "Authentication successful"))
 
@@ -182,7 +182,8 @@ class Session(Dialogue):
         try:
             await pool.capabilities()
         except HopLoginRefused as refusal:
-            raise Rejection(passed_on(refusal.reply)) from refusal
+            answer = self._turned_away("auth, the logins of the next hop", passed_on(refusal.reply))
+            raise Rejection(answer) from refusal
         except Fault as fault:
             raise Rejection(Reply(454, self.service.unavailable(fault).lines)) from fault
         self.pool = pool
@@ -192,4 +193,7 @@ class Session(Dialogue):
         if self._helo is None:
             raise Rejection(reply(503, "5.5.1", "EHLO first"))
         if self.service.door.auth is not Auth.NONE and self._login is None:
-            raise Rejection(reply(530, "5.7.0", "Authentication required"))
+            raise Rejection(self._turned_away("auth", reply(530, "5.7.0", "Authentication required")))
+
+    def _turned_away(self, key: str, answer: Reply) -> Reply:
+        return self.service.turned_away(self.client, self._address, key, answer)

@@ -5,6 +5,7 @@ doors' ports.
 
 ``opening``                 from options to an open store: folder, schema, key-encryption key
 ``files`` ``refusal``       ownership and modes of the state directory; what is refused at the door
+``installation``            whether who becomes the owner of the state directory can read this code
 ``database`` ``generation`` transactions and faults; the memory in front of them
 ``schema`` ``migrate``      the tables, and bringing an older store up to date
 ``wrapping``                the key-encryption key, and the secret of MAC keys

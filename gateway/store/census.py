@@ -18,6 +18,7 @@ class Share:
     is_ca: bool
     has_key: bool
     distrusted: bool
+    pending: bool
     band: int
     count: int
 
@@ -31,9 +32,10 @@ def count_certificates(database: Database, bounds: Sequence[datetime]) -> list[S
         table.c.is_ca.label("is_ca"),
         case((has_key, 1), else_=0).label("has_key"),
         case((table.c.trust == Trust.DISTRUSTED, 1), else_=0).label("distrusted"),
+        case((table.c.trust == Trust.QUARANTINED, 1), else_=0).label("pending"),
         sum(outlived, start=literal(0)).label("band"),
     )
     each = select(*columns).select_from(table.outerjoin(keys, keys.c.public_key_id == table.c.public_key_id)).subquery()
     query = select(each, func.count()).group_by(*each.c)
     with database.read() as connection:
-        return [Share(*map(bool, row[:3]), *row[3:]) for row in connection.execute(query)]
+        return [Share(*map(bool, row[:4]), *row[4:]) for row in connection.execute(query)]

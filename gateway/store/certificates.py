@@ -13,7 +13,7 @@ from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Select, delete, func, or_, select, update
+from sqlalchemy import Column, Connection, Row, Select, and_, delete, func, or_, select, update
 
 from gateway.errors import Refused
 from gateway.mail.address import index_key
@@ -22,6 +22,7 @@ from gateway.pki.holding import Holding
 from gateway.pki.need import name_id
 from gateway.pki.path import Chain, chain_for
 from gateway.pki.self_issued import read_as
+from gateway.policy.state import Status, findable_by, status_of
 from gateway.reason import Reason
 from gateway.store import identities, needs, schema
 from gateway.store.database import Database, insert_new
@@ -131,16 +132,32 @@ class StoredCertificates:
 
     # what an administrator does
 
-    def list(self, text: str = "", expiring: tuple[datetime, datetime] | None = None) -> list[Holding]:
-        """Return the certificates, those that expire first at the top.
+    def list(
+        self,
+        text: str = "",
+        expiring: tuple[datetime, datetime] | None = None,
+        *,
+        is_ca: bool | None = None,
+        with_key: bool = False,
+        after: Certificate | None = None,
+        limit: int | None = None,
+    ) -> list[Holding]:
+        """Return the certificates, those that expire first at the top; of those after ``after`` at most ``limit``.
 
         ``text``: only those with it in fingerprint, subject, issuer or an address, in any case. ``expiring``: only
         those that expire between the two times.
         """
         table, index = schema.certificates.c, schema.addresses.c
-        query = holdings().order_by(table.not_after, table.fingerprint)
+        query = holdings().order_by(table.not_after, table.fingerprint).limit(limit)
         if expiring is not None:
             query = query.where(table.not_after.between(*expiring))
+        if is_ca is not None:
+            query = query.where(table.is_ca if is_ca else ~table.is_ca)
+        if with_key:
+            query = query.where(schema.keys.c.public_key_id.is_not(None))
+        if after is not None:
+            later = and_(table.not_after == after.not_after, table.fingerprint > after.fingerprint)
+            query = query.where(or_(table.not_after > after.not_after, later))
         if not text.isprintable():
             return []
         if text:
@@ -150,6 +167,18 @@ class StoredCertificates:
             query = query.where(or_(*places, table.fingerprint.in_(holds)))
         with self._database.read() as connection:
             return [holding(row) for row in connection.execute(query)]
+
+    def statuses(self, found: Iterable[Holding], at: datetime) -> Sequence[Status]:
+        """Return how each stands at ``at``, in their order."""
+        asked = list(found)
+        rivals = self.find({name for item in asked for name in findable_by(item)}, at)
+        judged = {item.certificate: item for holder in rivals.values() for item in holder}
+        return [status_of(self._with_fault(judged.get(item.certificate, item), at), at, rivals) for item in asked]
+
+    def _with_fault(self, item: Holding, at: datetime) -> Holding:
+        if item.fault is None and self._standings.is_revoked(item, (), at):
+            return replace(item, fault=Reason.REVOKED)
+        return item
 
     def get(self, name: str) -> Holding:
         """Return the certificate with that fingerprint or unambiguous prefix. Raises ``Refused``."""
@@ -203,6 +232,7 @@ def add(connection: Connection, certificate: Certificate, addresses: Iterable[st
         "not_after": certificate.not_after,
         "is_ca": certificate.is_ca,
         "trust": trust,
+        "added_at": datetime.now(UTC),
     }
     if not insert_new(connection, schema.certificates, [row]):
         return False
@@ -287,7 +317,7 @@ def holdings(*columns: Column[Any]) -> Select[Any]:
     table, keys = schema.certificates, schema.keys
     has_key = keys.c.public_key_id.is_not(None).label("has_key")
     joined = table.outerjoin(keys, keys.c.public_key_id == table.c.public_key_id)
-    facts = table.c.der, table.c.is_ca, table.c.trust, table.c.capabilities
+    facts = table.c.der, table.c.is_ca, table.c.trust, table.c.capabilities, table.c.added_at
     return select(*facts, has_key, *columns).select_from(joined)
 
 
@@ -300,6 +330,7 @@ def holding(row: Row[Any]) -> Holding:
         distrusted=row.trust == Trust.DISTRUSTED,
         learned=row.trust in FROM_MAIL,
         capabilities=frozenset((row.capabilities or "").split()),
+        added_at=row.added_at,
     )
 
 

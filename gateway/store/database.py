@@ -83,10 +83,10 @@ class Database:
 
 
 def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
-    """Insert the rows that are not there yet, by primary key; return how many were new."""
+    """Insert the rows that are not there yet, by primary key, in few statements; return how many were new."""
     made = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
     statement = made.on_conflict_do_nothing().returning(*table.primary_key)
-    return sum(len(connection.execute(statement, row).all()) for row in rows)
+    return len(connection.execute(statement, rows).all()) if rows else 0
 
 
 def open_database(database: str, state: Path, *, durable: bool, wait: float) -> Database:

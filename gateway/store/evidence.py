@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, and_
 from gateway.cms.identity import Identity
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
+from gateway.pki.path import Path, build_paths
 from gateway.pki.revocation import Evidence, RevocationList
 from gateway.pki.trust import Trust
 from gateway.store import certificates, revocation_lists, schema, status_responses
@@ -56,6 +57,14 @@ class StoredEvidence:
     def trust(self, leaf: Certificate) -> Trust:
         """Return all CA certificates as they are trusted, and what was said of ``leaf`` and of others with its key."""
         return self._trust.one(leaf.fingerprint, lambda _: self._load_trust(leaf))
+
+    def path(self, certificate: Certificate, at: datetime) -> tuple[Path, bool]:
+        """Return what is stored above a certificate, and whether that ends at an anchor (``certificate`` itself may be
+        one). Nothing is judged."""
+        trust = self.trust(certificate)
+        paths = build_paths(certificate, (), trust, at)
+        path = next((path for path in paths.complete if len(path) > 1), paths.stranded)
+        return path[1:], trust.is_anchor(path[-1])
 
     def revocation(self, leaf: Certificate) -> Evidence:
         """Return all stored CRLs, and the OCSP responses about CA certificates and about ``leaf``."""

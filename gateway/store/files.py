@@ -10,6 +10,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway.store.installation import user_name
 from gateway.store.refusal import Misconfigured, NotPermitted
 
 FOLDER_MODE = 0o700
@@ -29,6 +30,15 @@ def become_owner(folder: Path) -> None:
     _set_groups(found.st_uid, found.st_gid)
     os.setegid(found.st_gid)
     os.seteuid(found.st_uid)
+
+
+def hand_over(made: Path, folder: Path) -> None:
+    """Run as root: give ``made``, a folder of files, to the owner of ``folder``, where that exists."""
+    if os.geteuid() != 0 or not folder.exists():
+        return
+    owner = folder.stat(follow_symlinks=False)
+    for path in (made, *made.iterdir()):
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _set_groups(uid: int, gid: int) -> None:
@@ -103,20 +113,15 @@ def _check(path: Path, is_kind: Callable[[int], bool], kind: str, mode: int) -> 
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise NotPermitted(f"{path} cannot be reached as {_user(os.geteuid())}: {error.strerror}") from error
+        raise NotPermitted(f"{path} cannot be reached as {user_name(os.geteuid())}: {error.strerror}") from error
     if not is_kind(found.st_mode):
         raise Misconfigured(f"{path} is not a {kind} (a link is not followed here): name or put the real one")
     if kind != "folder" and found.st_nlink > 1:
         raise Misconfigured(f"{path} has a second name (hard link): remove the other one, or copy the file")
     if found.st_uid != os.geteuid():
-        raise NotPermitted(f"{path} belongs to {_user(found.st_uid)}, not to {_user(os.geteuid())}: run as its owner")
+        whose = f"{path} belongs to {user_name(found.st_uid)}, not to {user_name(os.geteuid())}"
+        cure = "run as its owner" if kind == "folder" else f"chown {user_name(os.geteuid())} {path}"
+        raise NotPermitted(f"{whose}: {cure}")
     if stat.S_IMODE(found.st_mode) & ~mode:
         raise Misconfigured(f"{path} is open to other users: chmod {mode:o} {path}")
     return True
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"

@@ -280,11 +280,16 @@ def _line_up(connection: Connection) -> int:
 
 
 def _full(connection: Connection, row: dict[str, Any], limits: HoldLimits) -> NotHeld | None:
-    """Return the limit that one more message would exceed; on PostgreSQL two at once may both find the last room."""
-    total = connection.scalar(select(func.sum(_TABLE.c.size + ENTRY_COST))) or 0
+    """Return the limit that one more message would exceed; on PostgreSQL two at once may both find the last room.
+
+    What is withheld has as much room of its own: a stranger who fills the other has no opened mail returned to him.
+    """
+    withheld = _TABLE.c.state == State.WITHHELD
+    alike = withheld if row["state"] == State.WITHHELD else ~withheld
+    total = connection.scalar(select(func.sum(_TABLE.c.size + ENTRY_COST)).where(alike)) or 0
     if total + row["size"] + ENTRY_COST > limits.max_total:
         return NotHeld.MAX_TOTAL
-    of_sender = connection.scalar(select(func.count()).where(_TABLE.c.sender == row["sender"])) or 0
+    of_sender = connection.scalar(select(func.count()).where(alike, _TABLE.c.sender == row["sender"])) or 0
     return NotHeld.MAX_PER_SENDER if of_sender >= limits.max_per_sender else None
 
 

@@ -214,5 +214,7 @@ def _limits(found: Certificate, at: datetime) -> Iterator[str]:
         ended = f"expired {found.not_after:%Y-%m-%d}"
         word = ended if fault is Reason.EXPIRED else f"not valid before {found.not_before:%Y-%m-%d}"
         yield word if found.is_ca else f"{word}: seals nothing"
+    elif found.sealing_fault is not None:
+        yield found.sealing_fault
     elif not found.is_ca and not (found.may_sign and found.may_encrypt):
         yield "signs only" if found.may_sign else "encrypts only"

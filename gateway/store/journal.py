@@ -1,8 +1,8 @@
 """The journal: one row per message, the record as JSON beside what it is looked up by.
 
-Sender, From and recipients are indexed in folded form, so that one address is found among millions of rows without
-reading them. Rows are numbered in the order in which they were begun; where several processes write at once a lower
-number may appear after a higher one, which ``follow`` allows for.
+Sender, From and recipients are indexed in folded form, ids as ``record_names`` says, so that one is found among
+millions of rows without reading them. Rows are numbered in the order in which they were begun; where several processes
+write at once a lower number may appear after a higher one, which ``follow`` allows for.
 """
 
 import json
@@ -15,9 +15,11 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, delete, false, func, insert, or_, select
 
 from gateway.engine.record import Record, as_json
+from gateway.errors import Refused
 from gateway.mail.address import index_key
-from gateway.store import schema
+from gateway.store import record_names, schema
 from gateway.store.database import Database
+from gateway.store.record_names import Name
 
 Document = dict[str, Any]
 """A record as the contract's JSON object."""
@@ -37,12 +39,16 @@ class Query:
     """Which records. ``status``: a signature status, an encryption status or a verdict.
 
     ``address``: sender, From or a recipient, in any case; ``@domain`` means every address in it. ``since``: aware.
+    ``id``: the beginning of an id of a record, or of held mail; all records of that mail are meant.
     """
 
     direction: str | None = None
     status: str | None = None
     address: str | None = None
     since: datetime | None = None
+    id: str | None = None
+    message_id: str | None = None
+    queue_id: str | None = None
 
 
 class Journal:
@@ -54,15 +60,31 @@ class Journal:
     def write(self, records: Sequence[Record]) -> None:
         """Add records in one transaction; a store that is not durable may lose the last seconds' in a power failure."""
         with self._database.write(lasting=False) as connection:
-            index = []
+            index: list[dict[str, Any]] = []
+            names: list[dict[str, Any]] = []
             for record in records:
                 number = connection.scalar(_ADD, _row(record))
                 index += [{"number": number, "address": address} for address in sorted(_addresses(record))]
+                names += record_names.rows(number, record)
             if index:
                 connection.execute(_INDEX, index)
+            record_names.write(connection, names)
+
+    def get(self, beginning: str) -> tuple[Document, list[str]]:
+        """Return the record with that id or beginning of one, and the ids of all records of the same mail, in order.
+
+        Under the id of held mail: the record of its arrival. Raises ``Refused``.
+        """
+        mail = self.recent(Query(id=beginning), record_names.TIED)
+        if not mail:
+            raise Refused(f"no record has an id that begins with {beginning}")
+        named = [document for document in mail if document["id"].startswith(beginning.lower())]
+        if len(named) > 1:
+            raise Refused(f"several ids begin with {beginning}: write more of it")
+        return (named or mail)[0], [document["id"] for document in mail]
 
     def recent(self, query: Query = Query(), limit: int = 50) -> list[Document]:
-        """Return the last ``limit`` records that match, newest last."""
+        """Return the last ``limit`` records that match, newest last. Raises ``Refused`` for an ambiguous id."""
         return self._documents(self._numbers(query, 0, limit))
 
     def follow(
@@ -99,6 +121,8 @@ class Journal:
         number = schema.records.c.number
         last = select(number).where(number > above, *_conditions(query)).order_by(number.desc()).limit(limit)
         with self._database.read() as connection:
+            if query.id is not None:
+                last = last.where(number.in_(record_names.tied(connection, query.id)))
             return sorted(connection.scalars(last))
 
     def _documents(self, numbers: Sequence[int]) -> list[Document]:
@@ -133,6 +157,10 @@ def _conditions(query: Query) -> Iterator[ColumnElement[bool]]:
         yield or_(table.signature == query.status, table.encryption == query.status, table.verdict == query.status)
     if query.since is not None:
         yield table.received_at >= query.since
+    if query.message_id is not None:
+        yield table.number.in_(record_names.called(Name.MESSAGE, query.message_id))
+    if query.queue_id is not None:
+        yield table.number.in_(record_names.called(Name.QUEUE, query.queue_id))
     if query.address is not None:
         index = schema.record_addresses.c
         yield table.number.in_(select(index.number).where(_names(index.address, query.address)))

@@ -16,7 +16,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Column, Row, Table, bindparam, delete, select
+from sqlalchemy import BindParameter, Row, Table, bindparam, delete, select
 
 from gateway.mail.address import folded
 from gateway.policy.rule import Replies, strictest_on_answers
@@ -32,6 +32,9 @@ _ASK_AT_ONCE = 500
 _PURPOSE = "authors of opened mail"
 _OPENED = schema.opened_mail
 _PLAIN = schema.plain_mail
+# Made once: every outbound message asks.
+_NAMES: BindParameter[list[bytes]] = bindparam("names", expanding=True)
+_UNDER = {table: select(table).where(table.c.name.in_(_NAMES)) for table in (_OPENED, _PLAIN)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +82,14 @@ class StoredReplies:
     def sent_on(self, names: Iterable[str], author: str | None) -> Replies | None:
         """Return the same of mail that this author wrote, under names that never came in plain."""
         rows = [row for row in self._opened(set(map(_hash, names))) if row.author == self._author(row.name, author)]
-        plain = {row.name for row in self._rows(_PLAIN, _PLAIN.c.name, {row.name for row in rows})} if rows else set()
+        plain = {row.name for row in self._rows(_PLAIN, {row.name for row in rows})} if rows else set()
         return strictest_on_answers(Replies(row.setting) for row in rows if row.name not in plain)
 
     def _opened(self, names: Collection[bytes]) -> list[Row[Any]]:
-        return list(self._rows(_OPENED, _OPENED.c.name, names)) if names and self._any_opened() else []
+        return list(self._rows(_OPENED, names)) if names and self._any_opened() else []
 
-    def _rows(self, table: Table, column: Column[Any], names: Collection[bytes]) -> Iterator[Row[Any]]:
-        query, wanted = select(table).where(column.in_(bindparam("names", expanding=True))), sorted(names)
+    def _rows(self, table: Table, names: Collection[bytes]) -> Iterator[Row[Any]]:
+        query, wanted = _UNDER[table], sorted(names)
         with self._database.read() as connection:
             for start in range(0, len(wanted), _ASK_AT_ONCE):
                 yield from connection.execute(query, {"names": wanted[start : start + _ASK_AT_ONCE]})

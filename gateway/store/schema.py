@@ -24,7 +24,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-REVISION = "0006"
+REVISION = "0008"
 """The newest migration: what ``alembic_version`` says in a store that is up to date."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -93,12 +93,14 @@ certificates = Table(
     Column("trust", String(16), nullable=False),
     Column("capabilities", Text),
     Column("path", LargeBinary),
+    Column("added_at", Moment),
     Index("ix_certificates_is_ca", "is_ca", "subject_id"),
 )
 """``subject_id``: SHA-256 of the subject by value (``pki.need.name_id``), which issuers are looked up by. ``is_ca``:
 false, too, where a CA certificate is a person's (``pki.self_issued``). ``capabilities``: names of the content ciphers
 that the owner announced in a signature, with blanks between them; None: he never did. ``path``: the
-intermediates above one that was learned, nearest first, in a SEQUENCE; None: none were shown."""
+intermediates above one that was learned, nearest first, in a SEQUENCE; None: none were shown. ``added_at``: when it was
+stored; None: before that was noted."""
 
 learned = Table(
     "learned",
@@ -161,6 +163,16 @@ record_addresses = Table(
     Index("ix_record_addresses_address", "address"),
 )
 """Sender, From and recipients of each record."""
+
+record_names = Table(
+    "record_names",
+    metadata,
+    Column("number", ForeignKey("records.number", ondelete="CASCADE"), primary_key=True),
+    Column("kind", String(8), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Index("ix_record_names_name", "name", "kind"),
+)
+"""What each record is called, and what it goes with (``record_names``)."""
 
 ledger = Table(
     "ledger",

@@ -9,7 +9,7 @@ Not here: dates, usage and key of the leaf itself, and what was said of it (``po
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gateway.engine.ports import Evidence
@@ -53,6 +53,11 @@ class Standings:
         trust = self._evidence.trust(leaf)
         finding = self._verdicts.judge(leaf, intermediates, trust, at, evidence, _STRICTNESS)
         return Standing(_fault(finding, learned=holding.learned), finding.since, finding.until)
+
+    def is_revoked(self, holding: Holding, intermediates: Sequence[Certificate], at: datetime) -> bool:
+        """Return whether the evidence at hand revokes a certificate, trusted or not, a leaf or a CA's."""
+        as_trusted = replace(holding, trusted=True, learned=False)
+        return self.of(as_trusted, intermediates, at).fault is Reason.REVOKED
 
 
 def _fault(finding: PathFinding, *, learned: bool) -> Reason | None:

@@ -136,6 +136,7 @@ def test_an_address_that_is_none_is_65(command: Command, address: str) -> None:
     assert result.code == 65
     assert "Traceback" not in result.err
     assert len(result.err.strip().splitlines()) == 1
+    assert address.partition("\r")[0] in result.err, "it says which"
 
 
 def test_no_recipient_is_64(command: Command) -> None:

@@ -22,8 +22,8 @@ def command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     store = open_store(StoreOptions(made.state), durable=True)
     store.journal.write(
         [
-            record("r1", queue_id="4ABC"),
-            record("r2", direction="inbound", recipients=("carol@example.net",)),
+            record("r1", queue_id="4ABC", message_id="<m1@example.org>"),
+            record("r2", direction="inbound", recipients=("carol@example.net",), retry_of="r1", deliveries=()),
             record("r3", verdict="reject", reply="550 5.7.3 no", received_at=datetime.now(UTC)),
         ]
     )
@@ -68,6 +68,13 @@ def test_json_is_one_record_per_line(command: Command) -> None:
         (["--since", "2026-03-05"], ["r3"]),
         (["--limit", "1"], ["r3"]),
         (["--address", "nobody@example.org"], []),
+        (["--id", "r1"], ["r1", "r2"]),
+        (["--id", "R2", "--direction", "inbound"], ["r2"]),
+        (["--id", "f00"], []),
+        (["--message-id", "m1@example.org"], ["r1"]),
+        (["--message-id", "<m1@example.org>"], ["r1"]),
+        (["--queue-id", "4ABC"], ["r1"]),
+        (["--queue-id", "4ABD"], []),
     ],
 )
 def test_filters(command: Command, arguments: list[str], found: list[str]) -> None:
@@ -82,10 +89,68 @@ def test_an_unknown_status_is_64_and_the_known_ones_are_told(command: Command) -
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--direction", "sideways"], ["--since", "yesterday"], ["--limit", "0"], ["--limit", "x"], ["extra"]]
+    "arguments",
+    [
+        ["--direction", "sideways"],
+        ["--since", "yesterday"],
+        ["--limit", "0"],
+        ["--limit", "x"],
+        ["extra"],
+        ["--address", "nobody"],
+        ["--address", "@"],
+        ["--address", "*@example.org"],
+        ["--address", "a@b@c d"],
+        ["--address", "@exa mple.org"],
+        ["show"],
+    ],
 )
 def test_wrong_usage_is_64(command: Command, arguments: list[str]) -> None:
     assert command("log", *arguments).code == 64
+
+
+def test_an_id_that_several_mails_share_is_65(command: Command) -> None:
+    result = command("log", "--id", "r")
+    assert (result.code, result.out) == (65, "")
+    assert "several ids begin with r" in result.err
+
+
+def test_a_record_is_shown_in_full_with_those_of_the_same_mail(command: Command) -> None:
+    result = command("log", "show", "r1")
+    assert result.code == 0
+    for line in (
+        "queue id: 4ABC",
+        "message id: <m1@example.org>",
+        "recipients: alice@example.com, bob@example.com",
+        "encryption:",
+        "  status: not-encrypted",
+        "  reason: no-certificate",
+        "deliveries:",
+        "  encrypted: no",
+        "records of this mail: r1, r2",
+    ):
+        assert line in result.lines
+    assert command("log", "show", "r1", "--json").json["queue_id"] == "4ABC"
+    assert "records of this mail" not in command("log", "show", "r3").out
+    unknown = command("log", "show", "f00")
+    assert (unknown.code, unknown.out) == (65, "")
+    assert "no record has an id that begins with f00" in unknown.err
+
+
+def test_on_a_terminal_a_table_and_long_lines_where_asked_for(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda self: True, raising=False)
+    for name, value in (("TERM", "dumb"), ("LINES", "50"), ("COLUMNS", "200")):
+        monkeypatch.setenv(name, value)
+    head, first, second, third = command("log").lines
+    assert head.split() == ["time", "(UTC)", "id", "way", "result", "from", "->", "to"]
+    assert first.split()[2:6] == ["r1", "out", "relay,", "signed,"]
+    assert "not-encrypted (no-certificate)   Support@Example.org -> alice@example.com, bob@example.com" in first
+    assert second.split()[2:5] == ["r2", "in", "judged,"]
+    assert third.split()[2:5] == ["r3", "out", "reject,"]
+    assert command("log", "--long").lines[0].startswith("2026-03-04T05:06:07.089000Z 4ABC: outbound relay id=r1 ")
+    monkeypatch.setenv("COLUMNS", "80")
+    assert max(map(len, command("log").lines)) <= 80
 
 
 def test_follow_shows_new_messages_until_interrupted(command: Command) -> None:

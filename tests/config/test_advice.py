@@ -31,6 +31,10 @@ def test_nothing_to_say() -> None:
             "milters[0].listen: /no/such/folder does",
         ),
         ({"defaults": {"sign": "never"}}, "defaults: encrypts without signing"),
+        (
+            {"groups": [group(submitters={"clients": ["127.0.0.1", "10.9.8.0/24"]})]},
+            "groups[0].submitters.clients[1]: 10.9.8.0/24 gets in by no outbound listener",
+        ),
         ({"groups": [group(sign="never")]}, "groups[0]: encrypts without signing"),
         ({"groups": [group(sign="never", encrypt="required")]}, "groups[0]: encrypts without signing"),
         (

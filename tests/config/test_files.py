@@ -143,3 +143,17 @@ def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_path_through_a_file(tmp_path: Path) -> None:
     assert "Not a directory" in (files.fault(secret(tmp_path) / "below", 0) or "")
+
+
+def test_a_key_encryption_key_that_the_service_could_not_read(tmp_path: Path) -> None:
+    """Seen by root, who may read it: it must be the state directory's owner's."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a folder away")
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    key = secret(tmp_path)
+    os.chown(state, 12345, 12345)
+    found = problems(state=str(state), key_encryption_key=f"file:{key}")
+    assert f"chown 12345 {key}" in found["key_encryption_key"]
+    os.chown(key, 12345, 12345)
+    assert options(state=str(state), key_encryption_key=f"file:{key}")

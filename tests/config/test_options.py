@@ -53,7 +53,7 @@ DEFAULTS: dict[str, Any] = {
         "revocation": "off",
         "hold": {
             "enabled": True,
-            "keep": "unreadable",
+            "keep": "all",
             "redeliver": "unreadable",
             "message_id": "new",
             "sender": "original",

@@ -95,6 +95,26 @@ def test_refused(read: Callable[[Any], object], texts: list[object]) -> None:
             read(text)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("*@example.org", '"@example.org"'),
+        ("%@example.org", '"@example.org"'),
+        ("support*@example.org", '"@example.org"'),
+        ("@*.example.org", '"@example.org"'),
+        ("@.example.org", '"@example.org"'),
+        ("*.example.org", '"@example.org"'),
+        ("example.org", '"@example.org"'),
+        ("*", "@domain"),
+        ("*@*", "@domain"),
+    ],
+)
+def test_a_pattern_that_can_never_match_is_refused_with_the_right_form(wrong: str, right: str) -> None:
+    with pytest.raises(ValueError, match=r"matches nothing|is no address") as refused:
+        values.pattern(wrong)
+    assert right in str(refused.value)
+
+
 @given(st.integers(1, 10**15 - 1))
 def test_a_printed_size_reads_back(count: int) -> None:
     assert values.size(values.size_text(count)) == count

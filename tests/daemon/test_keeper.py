@@ -6,26 +6,32 @@ And what counts as mail that came in plain.
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.daemon.desk import Desk
+from gateway.daemon.keeper import Keeper
 from gateway.engine.results import result_fields
-from gateway.engine.transaction import Client, Direction, FrontEnd, Transaction
+from gateway.engine.transaction import Client, Direction, FrontEnd, Hold, Transaction
 from gateway.errors import Fault
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.mail.header import read_header
 from gateway.metrics import ERRORS, Kind
+from gateway.pki.need import Need, NeedKind
 from gateway.policy.rule import Replies
 from gateway.reason import Reason
 from gateway.reply import Reply
 from gateway.smime.finding import EncryptionFinding, SignatureFinding
+from gateway.store import StoreOptions, open_store
+from gateway.store.held import ENTRY_COST
 from gateway.store.held_message import State
 from tests.daemon.test_learner import options
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
+NEED = frozenset({Need(NeedKind.ISSUER, "ab" * 32)})
 SENT_ON = (
     b"From: alice@example.com\r\nTo: support@example.org\r\nMessage-ID: <a@x>\r\nSubject: secret words\r\n\r\n4711\r\n"
 )
@@ -79,6 +85,38 @@ def test_it_is_deferred_where_it_cannot_be_kept(tmp_path: Path) -> None:
 def test_our_own_hear_of_it(kept_off: Desk) -> None:
     assert str(kept_off.process(transaction(sender="support@example.org")).reply).startswith("550 5.7.3")
     assert kept_off.store.held.list() == []
+
+
+def arrived(number: int, sender: str) -> Transaction:
+    envelope = Envelope(sender, (Recipient("support@example.org"),))
+    content = b"From: <%s>\r\nMessage-ID: <%d@x>\r\n\r\n" % (sender.encode(), number) + b"x" * 4000
+    return Transaction("01", Direction.INBOUND, FrontEnd.SMTP, "in", Client(), envelope, content, AT)
+
+
+def test_a_flood_of_signatures_that_cannot_be_judged_leaves_room_for_what_cannot_be_read(tmp_path: Path) -> None:
+    store = open_store(StoreOptions(tmp_path / "state"), durable=False)
+    settings = options(tmp_path, inbound={"hold": {"max_total": "200kB", "max_per_sender": 4}})
+    keeper, total = Keeper(settings, store), settings.inbound.hold.max_total
+    numbers = count()
+    unjudged, unread = Hold(Reason.UNTRUSTED, NEED, unreadable=False), Hold(Reason.NO_KEY, NEED, unreadable=True)
+
+    def kept(messages: int, hold: Hold, sender: str) -> int:
+        """Keep messages, of as many senders where ``sender`` holds ``{}``; return how many were taken."""
+        mail = [arrived(number, sender.format(number)) for number in islice(numbers, messages)]
+        return len([each for each in mail if keeper.keep(each, hold, None) is not None])
+
+    def room() -> int:
+        entries, size = store.held.totals()
+        return size + entries * ENTRY_COST
+
+    assert kept(10, unjudged, "one@example.com") == 2
+    assert kept(10, unread, "one@example.com") == 4 - 2
+    assert kept(100, unjudged, "many{}@example.net") > 0
+    assert total * 0.45 < room() <= total / 2
+    assert kept(100, unjudged, "more{}@example.net") == 0
+    assert kept(100, unread, "closed{}@example.net") > 0
+    assert total * 0.95 < room() <= total
+    store.close()
 
 
 def test_only_what_came_in_plain_by_itself_is_noted_as_plain(tmp_path: Path) -> None:

@@ -250,7 +250,8 @@ def test_another_key_does_not_help(tmp_path: Path, support: Issued, sales: Issue
             assert (message.id, message.state) == (held, State.WAITING)
             assert it.hop.messages == []
             (record,) = it.records
-            assert (record.retry_of, record.verdict, record.deliveries) == ("a1", "defer", ())
+            assert (record.retry_of, record.verdict, record.deliveries) == ("a1", "relay", ())
+            assert record.rule == "held: judged again, still waiting"
             assert record.message_id == "<7@customer.example>"
             it.bring(pair(support))
             await it.work()
@@ -585,7 +586,7 @@ def test_the_strictest_group_of_the_recipients_decides(
 
 def test_what_is_kept(tmp_path: Path, support: Issued, customer: Issued) -> None:
     async def story() -> None:
-        async with rig(tmp_path, max_per_sender=1) as it:
+        async with rig(tmp_path, keep="unreadable", max_per_sender=1) as it:
             assert it.arrive(head() + signed(customer)) is None
             assert it.arrive(b"".join((head(), b"\r\nplain\r\n"))) is None
             first = it.arrive(encrypted(head(), support))

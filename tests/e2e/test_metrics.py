@@ -97,6 +97,8 @@ ASKED = {
     "held_messages": set(),
     "certificates": {"kind", "state"},
     "certificates_expiring": {"kind", "within"},
+    "group_signing": {"group"},
+    "group_signing_until_timestamp_seconds": {"group"},
     "next_hop_up": {"door"},
     "build_info": {"version"},
 }

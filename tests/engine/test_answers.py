@@ -158,13 +158,13 @@ def test_the_record_has_the_id_it_came_under_or_ours(world: World, seal: Seal) -
     assert receive(world, seal()).facts["message_id"] == OURS.decode()
 
 
-def test_mail_with_no_room_for_an_id_is_not_opened(world: World, seal: Seal) -> None:
+def test_mail_with_no_room_for_fields_of_ours_is_not_opened(world: World, seal: Seal) -> None:
     fill = b"".join(b"X: " + b"x" * 60_000 + b"\r\n" for _ in range(4))
-    for ids, opens in (((), False), ((b"Message-ID: <plain@x>\r\n",), True)):
+    for ids in ((), (b"Message-ID: <plain@x>\r\n",)):
         sealed = seal(*ids)
         room = 256 * 1024 - read_header(sealed).end - len(fill) - len(b"Y: \r\n") - 20
         outcome = receive(world, fill + b"Y: " + b"y" * room + b"\r\n" + sealed)
-        assert (SECRET in delivered(outcome)) is opens
+        assert SECRET not in delivered(outcome)
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------
@@ -214,6 +214,9 @@ def test_the_setting_of_the_group_it_was_opened_for_counts_for_others(world: Wor
     receive(world, seal(b"Message-ID: <plain@x>\r\n"))
     outcome = world.send(answer(b"In-Reply-To: <plain@x>\r\n", author="sales@example.org"), THIRD)
     assert (outcome.verdict, outcome.facts["encryption"]["reason"]) == (Verdict.RELAY, Reason.REPLY_TO_ENCRYPTED)
+    finding = outcome.facts["encryption"]
+    assert finding["reasons"] == [Reason.REPLY_TO_ENCRYPTED, Reason.NO_CERTIFICATE]
+    assert finding["missing"] == [{"address": THIRD, "reason": Reason.NO_CERTIFICATE}]
 
 
 def test_an_answer_of_somebody_in_no_group_does_not_fall_under_it(world: World, seal: Seal) -> None:
@@ -375,6 +378,19 @@ def test_no_other_refusal_returns_it_either(world: World, seal: Seal, setting: R
     for asked in (content, tagged) if form == "redirected" else (tagged,):
         assert world.send(asked, THIRD, sender=ALICE).withheld
         assert str(world.send(asked, THIRD, sender=HELPDESK).reply).startswith("550 5.7")
+
+
+@pytest.mark.parametrize("fields", [800, 960, 1100])
+@pytest.mark.parametrize("padding", [b"", b"x" * 250])
+def test_mail_whose_header_may_grow_too_long_to_be_read_is_not_opened(
+    world: World, seal: Seal, fields: int, padding: bytes
+) -> None:
+    sealed = seal(KEPT, *[b"X-Any: " + padding + b"\r\n"] * fields)
+    opened = delivered(receive(world, sealed))
+    assert (SECRET in opened) is (fields == 800)
+    trace = b"".join(b"Received: by mx%d.example.org\r\n" % number for number in range(50))
+    outcome = world.send(trace + opened, THIRD, sender=ALICE)
+    assert outcome.withheld or SECRET not in opened
 
 
 def test_a_refused_answer_is_told_where_it_is_not_what_was_opened(world: World, seal: Seal) -> None:

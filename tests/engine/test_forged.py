@@ -20,6 +20,7 @@ FORGED = {
     b"Authentication-Results": b"smime.gw.example.org; smime=pass",
 }
 UNSEEN = [b" ", b"\t", b"\v", b"\f", b"\0", b"\x08", b"\x1b", b"\x7f", b"\x85", b"\xa0", b"\xc2\xa0", b"\xef\xbb\xbf"]
+UNSEEN += [b">", b")", b">) "]
 FOLDS = [b"\r\n ", b"\r\n\t", b"\r\n  \r\n "]
 ODD_FOLDS = [b"\r\n\v", b"\r\n\f", b"\r\n\xa0"]
 """Some readers fold at whatever their language calls a blank."""
@@ -52,6 +53,12 @@ def shapes(name: bytes, value: bytes) -> list[bytes]:
 
 
 ALL = [shape for name, value in FORGED.items() for shape in shapes(name, value)]
+
+
+def test_hdr_01_a_result_of_a_megabyte_is_nobodys() -> None:
+    """HDR-01, LIM-01: in a header that cannot be read, what is too long to be a result goes without being read."""
+    long = b"Authentication-Results: other.example; x=" + b"=?a?q?b?= " * 100_000 + b"\r\n"
+    assert by_line(REST + long + BODY) == REST + BODY
 
 
 @pytest.mark.parametrize("line", ALL)

@@ -1,5 +1,6 @@
 """Result fields: forged ones are found in every spelling, ours parse back, and no value from a certificate injects."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -44,6 +45,10 @@ OURS = "smime.gw.example.org"
         f"{OURS}",
         '"smime.gw\\.example.org"; none',
         f"{OURS};",
+        f"{OURS}.; smime=pass",
+        f"\v{OURS}\f; smime=pass",
+        "smime\v.gw.exam\u00a0ple.org; smime=pass",
+        f'"{OURS}." 1; smime=pass',
         f"\u00a0{OURS}; smime=pass",
         rf"(a \) b) (c (d)) {OURS} (e",
         "(" * 30_000 + ")" * 30_000 + f"{OURS}; smime=pass",
@@ -218,6 +223,7 @@ def test_the_encryption_field() -> None:
 
 HOSTILE = [
     'CN="evil"; smime=pass',
+    "CN=x; SMIME = pass",
     "CN=x\r\nBcc: y",
     "CN=\x00",
     "CN=\\",
@@ -238,13 +244,14 @@ def test_hdr_04_values_from_certificates_do_not_inject(name: str) -> None:
     (result,) = AuthenticationResultsHeader.parse_value(field).results
     assert result.result == "policy"
     assert [p.name for p in result.properties] == ["smime-serial", "smime-issuer"]
+    assert not re.search("smime *=", text, re.IGNORECASE), "nor does a filter that searches for a result find one"
 
 
 @given(st.text(max_size=300))
 def test_hdr_04_any_text_is_one_quoted_string(text: str) -> None:
     """HDR-04: the closing quote is the last character, and the first that is not escaped."""
     quoted = _quoted(text)
-    inner = quoted[1:-1].replace("\\\\", "").replace('\\"', "")
+    inner = quoted[1:-1].replace("\\\\", "").replace('\\"', "").replace("\\=", "")
     assert '"' not in inner
     assert "\\" not in inner
     assert quoted.isascii()

@@ -60,8 +60,9 @@ def test_nor_is_an_issuers(desk: Desk, authority: Authority) -> None:
 def test_another_unreadable_certificate_is_nobodys(desk: Desk, authority: Authority) -> None:
     other = put(odd.SERIAL, der.integer(7))
     broken = put(4, der.sequence(der.octets(b"x"), der.octets(b"y")))
-    said = found(desk, from_alice(authority, lambda fields: broken(other(fields))))
-    assert said == ("permerror", Reason.NO_CERTIFICATE, None)
+    said, why, detail = found(desk, from_alice(authority, lambda fields: broken(other(fields))))
+    assert (said, why) == ("permerror", Reason.NO_CERTIFICATE)
+    assert detail is not None and detail.startswith("not stored: issuer=CN=Test Intermediate,O=Test Authority serial=")
     assert found(desk, from_alice(authority, put(3, der.octets(b"x"))))[1] is Reason.NO_CERTIFICATE
 
 

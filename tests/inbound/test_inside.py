@@ -182,6 +182,23 @@ def test_dec_11_a_protected_subject_takes_its_place_where_its_layer_is_vouched_f
         assert again.facts["pass_of"] == "0123"
 
 
+@pytest.mark.parametrize("payload", [HP, LEGACY, UNMARKED], ids=["hp", "legacy", "unmarked"])
+def test_who_sends_on_what_he_cannot_read_gets_no_subject_of_it_back(desk: Desk, alice: Issued, payload: bytes) -> None:
+    """An authenticated envelope is genuine in anybody's mail; an automatic answer would quote its Subject to him."""
+    without_from = payload.replace(f"From: {ALICE}\r\n".encode(), b"")
+    for content in (payload, signed(payload, alice), signed(without_from, alice), made.opaque(without_from, alice)):
+        entity = made.encrypted(content, desk.certificate, cipher="aes-256-gcm")
+        for author in (MALLORY, f'"{ALICE}" <{MALLORY}>', f"{ALICE}, {MALLORY}"):
+            sent_on = hidden(entity).replace(f"From: {ALICE}".encode(), f"From: {author}".encode())
+            outcome = desk.receive(sent_on, sender=MALLORY)
+            assert outcome.facts["encryption"]["authenticated"]
+            assert subjects(outcome) == (["[...]"], SUBJECT)
+        if payload is HP and content is not payload:
+            continue  # such a signature must have From inside
+        named = hidden(entity).replace(f"From: {ALICE}".encode(), f"From: Alice <{ALICE.upper()}>".encode())
+        assert subjects(desk.receive(named)) == ([SUBJECT], None)
+
+
 def test_a_clear_signed_message_keeps_everything_else(desk: Desk, alice: Issued) -> None:
     for payload in (HP, LEGACY):
         content = mail(signed(payload, alice), "Subject: second")
@@ -335,6 +352,13 @@ def test_a_clear_signed_root_with_anything_else_in_it_stays(plain_desk: Desk, al
         good.replace(b"--s--", b"Call me: 4711\r\n--s--"),
         multipart(made.TEXT, b"Content-Type: application/pgp-signature\r\n\r\nMIIB\r\n", kind="signed"),
         multipart(good, made.TEXT, boundary="t"),
+        *(
+            multipart(made.TEXT, part, kind="signed", parameters='; protocol="application/pkcs7-signature"')
+            for part in (
+                b"Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBERi0x\r\n",
+                b'Content-Type: text/plain; name="x.p7s"\r\n\r\nThis text is for you\r\n',
+            )
+        ),
     ):
         content = mail(entity)
         outcome = plain_desk.receive(content)

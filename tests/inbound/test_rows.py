@@ -317,7 +317,7 @@ def test_sig_09_a_field_that_some_take_for_more(desk: Desk, alice: Issued, field
     assert desk.words(mail(made.encrypted(field + clear, desk.certificate)))[0] in ("neutral malformed", "none")
 
 
-@pytest.mark.parametrize("line", [b"Dear helpdesk, please pay.\r\n", b"Dear : please pay.\r\n", b"From nobody\r\n"])
+@pytest.mark.parametrize("line", [b"Dear helpdesk, please pay.\r\n", b"Dear : please pay.\r\n", b">From nobody\r\n"])
 def test_sig_09_a_header_that_readers_end_in_two_places(desk: Desk, alice: Issued, line: bytes) -> None:
     """SIG-09, SIG-01: a line that is no field ends the header for some: what follows it is text to them."""
     clear, ambiguous = signed(TEXT, alice), "policy from-ambiguous"
@@ -330,6 +330,19 @@ def test_sig_09_a_header_that_readers_end_in_two_places(desk: Desk, alice: Issue
         assert desk.words(content)[0] == "pass"
         for field in (b"From:", b"Subject:", b"MIME-Version:"):
             assert desk.words(content.replace(field, line + field, 1))[0] == expected
+
+
+@pytest.mark.parametrize("name", [">From", ")From", "From>", "From)", ">)From>"])
+def test_sig_09_a_name_in_brackets(desk: Desk, alice: Issued, name: str) -> None:
+    """SIG-09, SIG-01, HDR-02: to PHP's reader such a field is the one without them, and the later one counts."""
+    clear = signed(TEXT, alice)
+    for entity in (made.opaque(TEXT, alice), made.encrypted(clear, desk.certificate)):
+        assert desk.words(mail(entity, f"{name}: {MALLORY}"))[0] == "policy from-ambiguous"
+    label = name.replace("From", "Content-Type").encode()
+    assert desk.words(mail(label + b": text/html\r\n" + clear))[0] == "neutral malformed"
+    forged = name.replace("From", "X-SMIME-Gateway-Signature")
+    outcome = desk.receive(mail(TEXT, f"{forged}: pass; signer=forged"))
+    assert b"forged" not in bytes(outcome.deliveries[0].content)
 
 
 def test_sig_09_nor_inside_another_signature(desk: Desk, alice: Issued, mallory: Issued) -> None:

@@ -5,6 +5,7 @@ EVIL = b"\r\nContent-Type: text/html\r\n\r\n" + PAID
 
 FIELDS = [
     b"Content-Type: text/html", b"Content-type : text/html", b"Content-Type\x0b: text/html", b"Content-Type:",
+    b">Content-Type: text/html", b"Content-Type): text/html",
     b"Content-Type\r\n : text/html", b"content_type: text/html", b"Content-Typ\xc3\xa9: text/html", b"Type: text/html",
     b"Content-Type-x: text/html", b"X-Content-Type: text/html", b"Content: text/html",
     b"Resent-Content-Type: text/html", b"Content-Transfer-Encoding: base64",
@@ -21,7 +22,8 @@ FIELDS = [
 ]  # fmt: skip
 
 PARAMETERS = [
-    b"", b";", b"; ;", b"; x", b"; x=", b"; =x", b"; x= ", b"; x=;", b"; x =y", b"; x= y", b"; x=y z", b"; x=(y)",
+    b"", b'; x="; name=a b"', b'; x="filename=a b"', b";", b"; ;", b"; x", b"; x=", b"; =x", b"; x= ", b"; x=;",
+    b"; x =y", b"; x= y", b"; x=y z", b"; x=(y)",
     b"; x*=y", b"; x*0=y", b"; x*='", b"; x=%", b"; x='", b"; x='y'", b'; x="y', b'; x="\\"', b'; x=""', b"; x=,",
     b"; x=a/b", b"; x=<y>", b"; x=[y]", b"; x=y@z", b"; x=y:z", b"; x=?", b"; x==", b"; x=y=z", b"; x={", b'; x="\'"',
     b'; x="("', b'; x=")"', b'; x=" y "', b'; x="y\r\n z"', b"; x=y\r\n ", b"; x.y=z", b"; x/y=z", b"; x%=z",
@@ -119,14 +121,16 @@ ODD: dict[str, list[bytes]] = {
     ],
     "epilogue": [
         EVIL, b"Scanned.", b"", b"--b1" + EVIL, b"\r\n--b0" + EVIL, b" --b0" + EVIL, b"--B0" + EVIL, b"--b0-" + EVIL,
-        b"--" + EVIL, b"--b" + EVIL, b".", b"\0", b"\x1a", b"begin 644 bill.html\r\n#4&%Y\r\n`\r\nend",
+        b"--" + EVIL, b"--" + EVIL + b"\r\n--", b'--\\"b0' + EVIL, b"--b" + EVIL, b".", b"\0", b"\x1a",
+        b"begin 644 bill.html\r\n#4&%Y\r\n`\r\nend",
         b"\r\nFrom nobody Thu Jan  1 00:00:00 2026\r\nFrom: mallory@example.net\r\n\r\nPay me.",
     ],
 }  # fmt: skip
 """By piece of ``frames.Frame``."""
 
 BOUNDARIES = [
-    (b"; boundary=b0", b"b0"), (b';\r\n\tboundary="b0"', b"b0"), (b'; BOUNDARY="b0"', b"b0"),
+    (b'; boundary = "b0 x"', b"b0 x"), (b"; boundary=b0", b"b0"), (b';\r\n\tboundary="b0"', b"b0"),
+    (b'; BOUNDARY="b0"', b"b0"),
     (b'; boundary = "b0"', b"b0"), (b'; boundary="b0 x"', b"b0 x"), (b'; boundary="b0 "', b"b0"),
     (b'; boundary=" b0"', b" b0"), (b'; boundary="b0\r\n x"', b"b0 x"), (b"; boundary=b0,x", b"b0,x"),
     (b'; boundary="b0,x"', b"b0,x"), (b'; boundary="b0:x"', b"b0:x"), (b'; boundary="b0/x"', b"b0/x"),

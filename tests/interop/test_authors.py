@@ -14,7 +14,7 @@ from tests.interop.readers.reader import Reader
 
 OWN, OTHER = "k@f.co", "m@x.org"
 CHARSETS = ["utf-8", "utf-8", "iso-8859-1", "windows-1252", "utf-7", "iso-2022-jp", "big5", "gb18030", "shift_jis"]
-SIGNS = [*"()<>@,;:\\\".[]' \t", "=?", "?=", "é", "\x85", "\xa0"]
+SIGNS = [*"()<>@,;:\\\".[]' \t", "\r\n ", "  ", "=?", "?=", "é", "\x85", "\xa0"]
 WORDS = ["a", "Max", "com", "b c", OWN, OTHER, "m", "x.org", "k"]
 ATOMS = ["Max", "a", "k", "J.", "é", "'a'", "=", "m", "co", "."]
 BLANKS = ["", " ", " ", "  ", "\t", "\r\n "]
@@ -32,11 +32,21 @@ def in_b(text: str, charset: str) -> str:
     return f"=?{charset}?b?{base64.b64encode(text.encode(charset, 'replace')).decode()}?="
 
 
+def in_octets(text: str, charset: str) -> str:
+    plain = "".join(letter for letter in text if letter not in " \t\r\n?_=")
+    return f"=?{charset}?q?{plain}*é'?="
+
+
 def without(signs: str) -> Callable[[str], str]:
     return lambda text: "".join(sign for sign in text if sign not in signs)
 
 
-words = st.builds(lambda make, *text: make(*text), st.sampled_from([in_q, in_b]), texts, st.sampled_from(CHARSETS))
+words = st.builds(
+    lambda make, *text: make(*text),
+    st.sampled_from([in_q, in_q, in_b, in_b, in_octets]),
+    texts,
+    st.sampled_from(CHARSETS),
+)
 quoted = st.one_of(
     texts.map(lambda text: text.replace("\\", "\\\\").replace('"', '\\"')),
     texts.map(without('\\"')),
@@ -111,6 +121,7 @@ def test_sig_09_readers_find_the_author(readers: list[Reader], value: bytes) -> 
         b'=?utf-8?q?=22?= "Per conto di: m@x.org" <k@f.co>',
         b"m@x.org <k@f.co>",
         b"=?utf-7?q?m+AEA-x.org?= <k@f.co>",
+        b"<k@f.co> (a\r\n m@x.org)",
     ],
 )
 def test_sig_09_some_reader_is_misled_where_we_refuse(readers: list[Reader], value: bytes) -> None:

@@ -29,6 +29,7 @@ UNSEEN = [
     b"\xe2\x80\x8b",
 ]
 UNSEEN += [b"\xef\xbb\xbf", b"\r\n ", b"\r\n\t", b"\r\n \r\n ", b"\r\n\v", b"\r\n\f", b"\r\n\xa0", b"\v\r\n\t"]
+UNSEEN += [b">", b">>", b"> ", b")", b"(", b"<", b">)\r\n "]
 ABOVE = [
     b"",
     b"Subject: x\r\n",

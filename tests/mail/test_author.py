@@ -149,6 +149,15 @@ def test_another_address_in_plain_text_is_text_and_is_told(value: str) -> None:
         '"x mallory@evil.org"J. <alice@x.org>',
         "(mallory@evil.org) J.(x) <alice@x.org>",
         '"Jörg mallory@evil.org" <alice@x.org>'.encode("latin-1"),
+        "alice@x.org (a  mallory@evil.org)",
+        "(mallory@evil.org) J. (x) Max <alice@x.org>",
+        '"a\r\n mallory@evil.org" <alice@x.org>',
+        '"mallory@evil.org\r\n a" <alice@x.org>',
+        '"alice@x.org\r\n .evil.org" <alice@x.org>',
+        "<alice@x.org> (a\r\n mallory@evil.org)",
+        "alice@x.org (a(b\r\n ).evil.org)",
+        "alice@x.org (a (b (\r\n ) ) evil)",
+        "=?utf-8?q?boss.?= =?gb2312?q?*。'?=<alice@x.org>",
     ],
 )
 def test_a_second_author(value: str | bytes) -> None:
@@ -207,6 +216,21 @@ def test_what_cannot_be_read_says_what_is_wrong_with_it(value: str | bytes, faul
     assert verdict(value) == f"From: {fault}"
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"Smith (Sales,\r\n Floor 3),\r\n\tAlice" <alice@x.org>',
+        "alice@x.org (Alice\r\n Smith, Sales)",
+        "Alice (Sales (North))\r\n <alice@x.org>",
+        "Alice\r\n (alice@x.org)\r\n <alice@x.org>\r\n",
+        '"Alice  Smith" <alice@x.org> (Floor  3)',
+        "=?utf-8?q?Alice?=\r\n =?utf-8?q?_=28Sales=29?= <alice@x.org>",
+    ],
+)
+def test_a_folded_name_is_a_name(value: str) -> None:
+    assert author(f"From: {value}") == Author(ALICE)
+
+
 def test_there_is_one_from_field() -> None:
     assert author("Sender: alice@x.org").fault == "no From field"
     assert author("From: alice@x.org", "FROM : alice@x.org").fault == "more than one From field"
@@ -216,6 +240,7 @@ def test_there_is_one_from_field() -> None:
 def test_a_quoted_local_part() -> None:
     for value in (b'"a b@c d" <"alice smith"@x.org>', b'"a b@c d" "x" (y) < "alice smith"@x.org > (z)'):
         assert sole_mailbox(value) == ('"alice smith"@x.org', True)
+    assert sole_mailbox(b'(a)\r\n <"(alice"@x.org>\r\n (b)') == ('"(alice"@x.org', False)
     with pytest.raises(Malformed):
         sole_mailbox(b'"a <b@c>" <"alice smith"@x.org>')
 

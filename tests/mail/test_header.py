@@ -70,6 +70,7 @@ def test_any_buffer_will_do(kind: type) -> None:
         (b"A b: 1\r\n: 2\r\n\xc3\xa4: 3\r\n\r\n", ["", "", ""], 20, 22),
         (b"A: 1\r\n \r\nB: 2\r\n\r\n", ["a", "b"], 15, 17),
         (b"A: 1\rB: 2\r\n\r\n", ["a"], 11, 13),
+        (b">A: 1\r\nB): 2\r\n<C: 3\r\n\r\n", ["", "", ""], 21, 23),
         (b"just a body", [""], 11, 11),
     ],
 )

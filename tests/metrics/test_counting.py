@@ -30,6 +30,8 @@ COUNTED = {
     "signatures_total": {"direction", "status"},
     "encryptions_total": {"direction", "status"},
     "decrypted_unauthenticated_total": {"key"},
+    "refused_total": {"reason"},
+    "replies_in_clear_total": set(),
     "message_duration_seconds": {"direction", "le"},
     "message_size_bytes": {"direction", "le"},
     "stage_duration_seconds": {"stage", "le"},
@@ -151,6 +153,23 @@ def test_what_is_decrypted_and_not_authenticated_is_counted_by_key() -> None:
     assert growth[name].value(key="ab" * 8) == 1
     assert growth[name].value(key="cd" * 8) == 1
     assert sum(growth[name].samples.values()) == 2
+
+
+def test_refusals_by_policy_are_counted_by_reason() -> None:
+    missing = {"status": "not-encrypted", "reason": "no-certificate"}
+    refused = {"signature": {"status": "not-signed"}, "encryption": missing, "verdict": "reject"}
+    assert told(**refused, deliveries=())["refused_total"].value(reason="no-certificate") == 1
+    copy = DeliveryRecord(("a@b.test",), "127.0.0.1:25", "550 5.1.1 nobody", signed=False, encrypted=False, size=1)
+    by_next_hop = told(**refused, deliveries=(copy,))
+    assert by_next_hop["refused_total"].value(reason="no-certificate") == 0
+    assert told(**refused, deliveries=(), direction="inbound")["refused_total"].value(reason="no-certificate") == 0
+
+
+def test_answers_to_encrypted_mail_that_leave_in_clear_are_counted() -> None:
+    finding = {"status": "not-encrypted", "reason": "reply-to-encrypted"}
+    assert told(encryption=finding)["replies_in_clear_total"].value() == 1
+    assert told(encryption=finding, deliveries=())["replies_in_clear_total"].value() == 0, "kept, not sent"
+    assert told()["replies_in_clear_total"].value() == 0
 
 
 def test_a_content_key_that_is_reused_is_an_error() -> None:

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 
 from gateway.errors import Malformed
 from gateway.pki import path as path_module
+from gateway.pki import validation
 from gateway.pki.certificate import Certificate, read_certificate
 from gateway.pki.issuance import Issuances, identity
 from gateway.pki.path import MAX_SIGNATURE_CHECKS, build_paths
 from gateway.pki.trust import Trust
 from gateway.pki.validation import NOT_FOR_MAIL, PathFinding, Revocation, Strictness, judge
-from gateway.pki.verdicts import Verdicts
+from gateway.pki.verdicts import MAX_SIZE, Verdicts
 from gateway.reason import Reason
 from tests.authority import (
     ANY_USAGE,
@@ -56,6 +57,40 @@ def finding(leaf: Issued, carried: Iterable[Issued], trust: Trust, **facts: Any)
 def reasons(leaf: Issued, authority: Authority, **facts: Any) -> tuple[Reason, ...]:
     """Judge with the intermediate carried and the root trusted."""
     return finding(leaf, [authority.intermediate], trusting(authority.root), **facts).reasons
+
+
+# ── which authority ──
+
+
+def test_the_authority_that_is_missing_or_not_trusted_is_named() -> None:
+    authority = Authority()
+    leaf, middle, root = authority.leaf("a@example.com"), authority.intermediate, authority.root
+    top, below = root.certificate, middle.certificate
+    assert finding(leaf, [middle], trusting(root)).authority is None
+    assert (
+        finding(leaf, [], trusting()).authority
+        == f"the issuer {below.subject} of {leaf.certificate.subject} is not stored"
+    )
+    assert finding(leaf, [middle], trusting()).authority == f"the issuer {top.subject} of {below.subject} is not stored"
+    assert finding(leaf, [middle, root], trusting()).authority == f"{top.subject} is not trusted, and not stored"
+    known = finding(leaf, [middle], trusting(known=[root]))
+    assert known.authority == f"{top.subject} is not trusted, ID {top.fingerprint[:16]}"
+    refused = finding(leaf, [middle], trusting(root, distrusted=[middle]))
+    assert refused.authority == f"{below.subject} is distrusted, ID {below.fingerprint[:16]}"
+
+
+def test_an_authority_of_the_same_name_is_no_issuer() -> None:
+    authority, other = Authority(), Authority()
+    namesake = other.intermediate.certificate
+    found = finding(authority.leaf("a@example.com"), [], trusting(known=[other.intermediate])).authority or ""
+    assert found.endswith(f"is not stored; of that name, not its issuer: ID {namesake.fingerprint[:16]}")
+
+
+def test_a_name_in_a_phrase_is_short_and_printable_ascii() -> None:
+    leaf = Authority("p256").leaf("a@example.com")
+    told = validation.told("CN=Zertifizierungsstelle Köln\r\n" + "x" * 1000)
+    assert told.isascii() and told.isprintable() and len(told) < 200
+    assert validation.told(leaf.certificate.subject) == leaf.certificate.subject
 
 
 # ── paths that hold ──
@@ -590,6 +625,19 @@ def test_a_kept_verdict_is_not_judged_again(authority: Authority, monkeypatch: p
     ask(leaf)
     ask(authority.intermediate)
     assert len(asked) == 4, "two are kept, the oldest is forgotten"
+
+
+def test_a_question_with_large_certificates_is_not_kept(authority: Authority) -> None:
+    padding = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.1"), bytes(MAX_SIZE))
+    large = authority.leaf("b@example.com", extensions=[(padding, False)])
+    leaf, verdicts, trust = authority.leaf("a@example.com"), Verdicts(), trusting(authority.root)
+
+    def ask(*carried: Issued) -> PathFinding:
+        return verdicts.judge(leaf.certificate, certificates(carried), trust, AT)
+
+    assert ask(authority.intermediate) is ask(authority.intermediate)
+    assert ask(authority.intermediate, large) is not ask(authority.intermediate, large)
+    assert ask(authority.intermediate, large).reasons == ()
 
 
 def test_a_finding_holds_between_the_times_it_names(authority: Authority) -> None:

@@ -32,6 +32,7 @@ def test_the_stricter_of_what_is_remembered_and_the_groups_own(world: World, own
         noted = Replies.WARN in (own, remembered)
         assert decision.reply is None
         assert decision.encrypt_reason is (Reason.REPLY_TO_ENCRYPTED if noted else Reason.POLICY_NEVER)
+        assert decision.encrypt_cause is (Reason.POLICY_NEVER if noted else None)
 
 
 @pytest.mark.parametrize("changes", [{"wishes": Wishes(encrypt=Level.NEVER)}, {"report": True, "sender": ""}])
@@ -84,6 +85,7 @@ def test_one_stranger_among_colleagues_is_enough(world: World) -> None:
 def test_warn_says_so(world: World) -> None:
     decision = world.ask(**{**SENT_ON, "answers": Replies.WARN})
     assert (decision.reply, decision.encrypt_reason) == (None, Reason.REPLY_TO_ENCRYPTED)
+    assert decision.encrypt_cause is Reason.UNKNOWN_SENDER
 
 
 def test_of_nobody_readable_too(world: World) -> None:

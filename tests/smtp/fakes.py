@@ -362,6 +362,8 @@ class World:
     door: OpenDoor
     ledger: DictLedger
     reports: list[Reported]
+    turned_away: list[Reported]
+    """Of clients that brought no message."""
     clients: list[Client] = field(default_factory=list)
 
     async def client(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", greet: bool = True) -> Client:
@@ -404,12 +406,14 @@ async def world(
     """A door before a scripted next hop."""
     ids = itertools.count(1)
     reports: list[Reported] = []
+    turned_away: list[Reported] = []
     ledger = ledger or DictLedger()
 
     async def report(
         transaction: Transaction, outcome: Outcome, receipts: tuple[Receipt, ...], reply: Reply, seconds: float
     ) -> None:
-        reports.append(Reported(transaction, outcome, receipts, reply))
+        kind = reports if transaction.envelope.recipients else turned_away
+        kind.append(Reported(transaction, outcome, receipts, reply))
 
     async with listening(hop or Hop()) as listener:
         opened = await open_door(
@@ -432,7 +436,7 @@ async def world(
             new_id=lambda: f"id{next(ids)}",
             now=lambda: datetime.now(UTC),
         )
-        made = World(listener, opened, ledger, reports)
+        made = World(listener, opened, ledger, reports, turned_away)
         try:
             yield made
         finally:

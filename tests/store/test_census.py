@@ -59,5 +59,5 @@ def test_by_expiry(store: Store, authority: Authority) -> None:
 def test_shares_are_plain(store: Store, authority: Authority) -> None:
     put(store, authority.root.pem())
     (share,) = count_certificates(store.database, [])
-    assert share == Share(is_ca=True, has_key=False, distrusted=False, band=0, count=1)
+    assert share == Share(is_ca=True, has_key=False, distrusted=False, pending=False, band=0, count=1)
     assert isinstance(share.is_ca, bool)

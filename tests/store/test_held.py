@@ -470,3 +470,21 @@ def test_what_is_withheld_is_seen_and_never_tried(store: Store) -> None:
     assert store.held.claim(AT + timedelta(days=1), LEASE) is None
     assert store.held.prune(AT + timedelta(days=1)) == 1
     assert store.held.list() == []
+
+
+def test_what_is_withheld_has_room_of_its_own(store: Store) -> None:
+    """Whoever fills the room for mail without a key must not have opened mail returned to him."""
+    small = HoldLimits(max_size=1000, max_total=2 * (ENTRY_COST + 10), max_per_sender=2)
+
+    def withhold(content: bytes) -> NotHeld | None:
+        mail = replace(arrived(), content=content)
+        message = to_hold(mail, Reason.REPLY_TO_ENCRYPTED, frozenset(), unreadable=False, message_id=None)
+        return store.held.hold(replace(message, state=State.WITHHELD), content, small, 0).why_not
+
+    for content in (b"1", b"2"):
+        assert hold(store, limits=small, content=content).new
+    assert hold(store, limits=small, content=b"3", sender="eve@example.com").why_not is NotHeld.MAX_TOTAL
+    assert [withhold(content) for content in (b"4", b"5", b"6")] == [None, None, NotHeld.MAX_TOTAL]
+    store.held.prune(AT + timedelta(days=1))
+    assert withhold(b"7" * 10) is None
+    assert all(hold(store, limits=small, content=content).new for content in (b"8", b"9"))

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway.engine.record import as_json, from_json
-from gateway.store import Store, StoreOptions, journal, open_store, schema
+from gateway.errors import Refused
+from gateway.store import Store, StoreOptions, journal, open_store, record_names, schema
 from gateway.store.journal import Query
 from tests.store.records import AT, record
 
@@ -184,3 +185,79 @@ def test_old_records_go_with_their_addresses(store: Store, monkeypatch: pytest.M
     with store.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(schema.record_addresses)) == 9
     assert store.journal.prune(start) == 0
+
+
+@pytest.fixture
+def held_mail(store: Store) -> Store:
+    """One mail with its arrival, two attempts and a second door; another one that knows nothing of it."""
+    store.journal.write(
+        [
+            record("aa01", direction="inbound", held="ee77", message_id="<one@example.net>", queue_id="4ABC"),
+            record("aa02", direction="inbound", held="ee99", message_id="Two@example.net (odd)"),
+            record("bb01", direction="inbound", held="ee77", retry_of="aa01", message_id="<one@example.net>"),
+            record("cc01", direction="inbound", held="ee77", retry_of="aa01", message_id="<retry@gw>", queue_id="4ABC"),
+            record("dd01", direction="inbound", pass_of="cc01", queue_id="\udcff\0 4ABC"),
+        ]
+    )
+    return store
+
+
+@pytest.mark.parametrize("beginning", ["aa01", "bb01", "cc0", "dd01", "ee77", "EE77", "ee7"])
+def test_one_id_brings_all_records_of_its_mail(held_mail: Store, beginning: str) -> None:
+    assert ids(held_mail.journal.recent(Query(id=beginning))) == ["aa01", "bb01", "cc01", "dd01"]
+    assert ids(held_mail.journal.recent(Query(id=beginning), 1)) == ["dd01"]
+    found, mail = held_mail.journal.get(beginning)
+    assert mail == ["aa01", "bb01", "cc01", "dd01"]
+    assert found["id"] == ("aa01" if beginning.lower().startswith("ee") else next(i for i in mail if beginning in i))
+
+
+@pytest.mark.parametrize("beginning", ["a", "ee", "aa"])
+def test_a_beginning_that_several_mails_share_is_refused(held_mail: Store, beginning: str) -> None:
+    for ask in (held_mail.journal.get, lambda text: held_mail.journal.recent(Query(id=text))):
+        with pytest.raises(Refused, match="several ids begin"):
+            ask(beginning)
+
+
+@pytest.mark.parametrize("beginning", ["", "aa%", "ü", "aa01\0"])
+def test_what_is_no_id_is_refused(held_mail: Store, beginning: str) -> None:
+    with pytest.raises(Refused, match="no id"):
+        held_mail.journal.get(beginning)
+
+
+def test_an_unknown_id_finds_nothing(held_mail: Store) -> None:
+    assert held_mail.journal.recent(Query(id="ff")) == []
+    with pytest.raises(Refused, match="no record has an id that begins with ff"):
+        held_mail.journal.get("ff")
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (Query(message_id="<one@example.net>"), ["aa01", "bb01"]),
+        (Query(message_id=" one@example.net "), ["aa01", "bb01"]),
+        (Query(message_id="Two@example.net (odd)"), ["aa02"]),
+        (Query(message_id="one"), []),
+        (Query(queue_id="4ABC"), ["aa01", "cc01"]),
+        (Query(queue_id="4ABC", message_id="retry@gw"), ["cc01"]),
+        (Query(queue_id="\udcff\0 4ABC"), ["dd01"]),
+        (Query(queue_id="4abc"), []),
+    ],
+)
+def test_queue_ids_and_message_ids_find_their_records(held_mail: Store, query: Query, found: list[str]) -> None:
+    assert ids(held_mail.journal.recent(query)) == found
+
+
+def test_names_are_found_by_an_index(held_mail: Store) -> None:
+    if not held_mail.database.is_sqlite:
+        pytest.skip("SQLite tells its plan in one line")
+    wanted = record_names.called(record_names.Name.MESSAGE, "one@example.net")
+    with held_mail.database.read() as connection:
+        statement = wanted.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}").all()
+    assert ["ix_record_names_name" in row[-1] for row in plan] == [True]
+
+
+def test_names_go_with_their_record(held_mail: Store) -> None:
+    held_mail.journal.prune(AT + timedelta(days=1))
+    with held_mail.database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(schema.record_names)) == 0

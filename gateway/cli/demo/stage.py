@@ -20,6 +20,8 @@ from gateway.errors import Fault
 
 HELPDESK = "support@example.org"
 CUSTOMER = "alice@example.com"
+STRANGER = "bob@example.net"
+"""Somebody whose certificate nobody has."""
 PEOPLE = {"helpdesk": HELPDESK, "renewed": HELPDESK, "customer": CUSTOMER}
 """Whose certificates there are; ``renewed`` is the helpdesk's next one."""
 PATIENCE = 30.0

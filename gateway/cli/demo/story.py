@@ -15,6 +15,7 @@ from gateway.cli.demo.stage import (
     CUSTOMER,
     HELPDESK,
     PEOPLE,
+    STRANGER,
     Daemon,
     Mailbox,
     configuration,
@@ -62,6 +63,7 @@ def demo(mail: Path | None) -> None:
     if code != 0:
         raise Fault(f"the daemon did not stop cleanly: exit code {code}")
     click.echo("The daemon drained and stopped with exit code 0.")
+    click.echo("Next: put it in front of your own mail server, as docs/installation.md and docs/postfix.md say.")
 
 
 def _tell(folder: Path, daemon: Daemon, mailbox: Mailbox, doors: dict[str, int], content: bytes) -> None:
@@ -71,6 +73,7 @@ def _tell(folder: Path, daemon: Daemon, mailbox: Mailbox, doors: dict[str, int],
 
     _chapter("2. The composer's question")
     _run(daemon, "check", HELPDESK, CUSTOMER)
+    _run(daemon, "check", HELPDESK, STRANGER)
 
     _chapter("3. The helpdesk sends a mail by SMTP; the daemon answers only after the next hop did")
     daemon.start()
