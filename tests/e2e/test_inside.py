@@ -61,11 +61,11 @@ def test_a_protected_subject_arrives(direct: Daemon, sink: Sink, folder: Path) -
     (folder / "payload").write_bytes(PROTECTED)
     arguments = ("-signer", "alice.pem", "-certfile", "chain.pem", "-binary")
     signature = openssl("cms", "-sign", "-in", "payload", *arguments, folder=folder)
-    clear = deliver(direct, sink, "clear", signature.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+    clear = deliver(direct, sink, "clear-subject", signature.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
     assert clear.field("subject") == b"Invoice 4711"
     assert (clear.field("x-smime-gateway-signature") or b"").startswith(b"pass")
     assert PROTECTED in clear.content
-    for id_ in ("authenticated", "unauthenticated", "clear"):
+    for id_ in ("authenticated", "unauthenticated", "clear-subject"):
         record = direct.record(f"<{id_}@customer.example>")
         assert record["protected"] == [{"name": "Subject", "inner": None, "outer": None}]
     assert "Invoice" not in direct.log

@@ -13,7 +13,10 @@ def assert_shows(outcome: Outcome, entity: bytes) -> None:
     header, own = read_header(content), read_header(entity)
     wanted = [own.raw(field) for field in own.fields if field.name.startswith("content-")]
     found = [header.raw(field) for field in header.fields if field.name.startswith("content-")]
-    assert found == (wanted or [b"Content-Type: text/plain\r\n"])
+    if wanted:
+        assert found == wanted
+    else:
+        assert email.message_from_bytes(content).get_content_type() == "text/plain"
     assert content[header.body :] == entity[own.body :]
 
 

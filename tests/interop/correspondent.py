@@ -13,6 +13,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from gateway.reason import Reason
+from gateway.smime.finding import ORDER, ordered
 from tests.authority import Authority, Issued, fresh_key
 from tests.engine.world import AT, HELPDESK
 from tests.inbound.made import ALICE, MALLORY
@@ -35,11 +36,11 @@ CIPHERS = {"aes128": "aes-128-cbc", "aes192": "aes-192-cbc", "aes256": "aes-256-
 
 @dataclass(frozen=True)
 class Signing:
-    """One signature. ``clear``: multipart/signed."""
+    """One signature. ``clear``: multipart/signed. ``people``: what is wrong with each signer's best signature."""
 
     clear: bool
     options: tuple[str, ...]
-    reasons: frozenset[Reason]
+    people: Mapping[str, frozenset[Reason]]
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,17 @@ def signings(draw: st.DrawFn, faults: bool = True) -> Signing:
             options += ["-keyopt", "rsa_padding_mode:pss", *draw(_one_of("rsa_mgf1_md", SHA2))]
             options += draw(_one_of("rsa_pss_saltlen", ("0", "20", "32", "64")))
     wrong = {Reason.WEAK_ALGORITHM} if digest == "sha1" else set()
-    return Signing(clear, tuple(options), frozenset(wrong.union(*(FAULTS.get(name, set()) for name in who))))
+    people: dict[str, frozenset[Reason]] = {}
+    for name in who:
+        person = name if name == "mallory" else "alice"
+        found = frozenset(wrong | FAULTS.get(name, set()))
+        people[person] = better(people.get(person, found), found)
+    return Signing(clear, tuple(options), people)
+
+
+def better(*found: frozenset[Reason]) -> frozenset[Reason]:
+    """Return the reasons of the best of one person's signatures (RFC 4853)."""
+    return max(found, key=lambda reasons: ORDER.index(ordered(reasons)[0]) if reasons else len(ORDER))
 
 
 @st.composite

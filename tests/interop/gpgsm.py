@@ -23,7 +23,7 @@ class GnuPG:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.authority = Authority("rsa-2048", "GnuPG")
-        self.who = self.authority.leaf("desk@example.org", kind="rsa-2048")
+        self.who = self.authority.leaf("desk@example.org", "reader@example.org", kind="rsa-2048")
         self.environment = {**os.environ, "GNUPGHOME": str(folder), "LC_ALL": "C"}
         (folder / "gpgsm.conf").write_text("disable-crl-checks\n")
         (folder / "gpg-agent.conf").write_text("allow-loopback-pinentry\n")

@@ -18,7 +18,7 @@ from tests.authority import Authority
 from tests.engine.world import HELPDESK
 from tests.inbound.made import Desk, mail, words
 from tests.interop.contents import assert_shows
-from tests.interop.correspondent import Correspondent, Sealing, Signing, Step, sealings, signings
+from tests.interop.correspondent import Correspondent, Sealing, Signing, Step, better, sealings, signings
 from tests.interop.entities import ENTITIES
 
 SEVERAL = settings(
@@ -61,7 +61,8 @@ class Expected:
 def expected(steps: Sequence[Step]) -> Expected:
     """Layers open until an envelope stays closed; of the signatures inside what was opened the innermost counts.
 
-    The signers of that one are listed, and all those around ciphertext that was opened.
+    The signers of that one are listed, and all those around ciphertext that was opened; where there are no others,
+    they count, and are never more than partial.
     """
     inside: list[Signing] = []
     around: list[Signing] = []
@@ -78,10 +79,21 @@ def expected(steps: Sequence[Step]) -> Expected:
             reason = Reason.WEAK_ALGORITHM if step.ours else Reason.NO_KEY
             encryption = f"failed {reason}" if encryption == "none" else encryption
             break
-    reasons = ordered(inside[-1].reasons) if inside else ()
-    status = status_of(reasons[0] if reasons else None) if inside else "none"
+    reasons = ordered(wrong(inside[-1:] or around))
+    if not inside and around:
+        reasons = reasons or (Reason.PARTIAL,)
+    status = status_of(reasons[0] if reasons else None) if inside or around else "none"
     signers = sum(step.options.count("-signer") for step in (*around, *inside[-1:]))
     return Expected(" ".join((status, *reasons[:1])), encryption, shown, signers)
+
+
+def wrong(signings: Sequence[Signing]) -> set[Reason]:
+    """What is wrong: of each person's signatures the best counts, of all persons everything."""
+    people: dict[str, frozenset[Reason]] = {}
+    for signing in signings:
+        for person, found in signing.people.items():
+            people[person] = better(people.get(person, found), found)
+    return set().union(*people.values())
 
 
 STEPS = st.lists(signings() | sealings(), min_size=1, max_size=4)

@@ -6,6 +6,7 @@ from hashlib import sha256
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
 
 from gateway.errors import LimitExceeded, Malformed
 from gateway.pki.certificate import MAX_SIZE, UnsupportedKey, read_certificate
@@ -27,7 +28,7 @@ def test_reads_the_facts(authority: Authority) -> None:
     found = leaf.certificate
     assert found.der == leaf.der
     assert found.fingerprint == sha256(leaf.der).hexdigest()
-    assert found.subject == leaf.x509.subject.rfc4514_string()
+    assert found.subject == leaf.x509.subject.rfc4514_string({NameOID.EMAIL_ADDRESS: "emailAddress"})
     assert found.issuer == authority.intermediate.x509.subject.rfc4514_string()
     assert found.issuer_der == authority.intermediate.x509.subject.public_bytes()
     assert found.subject_der == leaf.x509.subject.public_bytes()
