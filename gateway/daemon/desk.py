@@ -15,6 +15,7 @@ from gateway.daemon.journal_writer import JournalWriter
 from gateway.daemon.keeper import Keeper
 from gateway.daemon.learner import Learner
 from gateway.engine.engine import Engine, make_record
+from gateway.engine.outbound import QUICK
 from gateway.engine.record import Record
 from gateway.engine.transaction import Direction, Hold, Outcome, Receipt, Transaction
 from gateway.errors import Fault
@@ -102,7 +103,7 @@ class Desk:
     ) -> None:
         """Hold a message that may be tried again; make its record, log it and have it written down; learn from it.
 
-        None of it undoes a delivery where it fails. Blocks only where ``asks_the_store`` says so.
+        None of it undoes a delivery where it fails. Blocks only where ``report_blocks`` says so.
         """
         record = make_record(transaction, outcome, receipts, reply, seconds)
         if outcome.hold is not None and reply.positive:
@@ -111,9 +112,11 @@ class Desk:
         if reply.positive:
             self.learn(transaction, outcome)
 
-    def asks_the_store(self, transaction: Transaction, outcome: Outcome) -> bool:
-        """Whether ``report`` has to ask the store before it returns."""
-        return outcome.hold is not None or self._learner.has_news(transaction, outcome.learn)
+    def report_blocks(self, transaction: Transaction, outcome: Outcome) -> bool:
+        """Whether ``report`` has to ask the store before it returns, or takes long: it digests the message."""
+        if outcome.hold is not None or len(transaction.content) > QUICK:
+            return True
+        return self._learner.has_news(transaction, outcome.learn)
 
     def learn(self, transaction: Transaction, outcome: Outcome) -> None:
         """Take down what a delivered message taught, if that is news. Blocks where it is."""

@@ -168,12 +168,12 @@ class Worker:
     async def report(
         self, transaction: Transaction, outcome: Outcome, receipts: tuple[Receipt, ...], reply: Reply, seconds: float
     ) -> None:
-        """Write the record of a message; in a thread where the store is asked, as for one that is held.
+        """Write the record of a message; in a thread where that blocks, as for one that is held or large.
 
         The reply is sent after it.
         """
         began = asyncio.get_running_loop().time() - seconds
-        if self._desk.asks_the_store(transaction, outcome):
+        if self._desk.report_blocks(transaction, outcome):
             await self._thread(self._desk.report, transaction, outcome, receipts, reply, seconds)
         else:
             self._desk.report(transaction, outcome, receipts, reply, seconds)

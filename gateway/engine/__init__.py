@@ -7,7 +7,8 @@
 ``submission`` ``outbound``  a message leaving: read as a question; gathered, decided, sealed
 ``answers``                  what an answer to mail that was opened must be
 ``inbound``                  a message arriving: cleaned, opened, judged, marked
-``opening`` ``judging``      layer off layer; the signers of one layer
+``opening`` ``opened``       layer off layer; what became of it on the way
+``judging``                  the signers of one layer
 ``results`` ``mark``         the fields that say what was found; the seal over them
 ``findings``                 the same as plain values for the record
 ``uncovered``                what a signature does not cover, and a reader may believe

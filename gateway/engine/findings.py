@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from gateway.engine.opening import Opened
+from gateway.engine.opened import Opened
 from gateway.pki.names import rfc4514
 from gateway.smime.finding import EncryptionFinding, RecipientFinding, SignatureFinding, SignerFinding, Uncovered
 

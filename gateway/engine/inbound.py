@@ -16,7 +16,8 @@ from gateway.engine.answers import names_of
 from gateway.engine.findings import facts_of
 from gateway.engine.learning import lesson_of
 from gateway.engine.mark import SEAL, Mark, Sealer, Stamp
-from gateway.engine.opening import Access, Opened, Opener
+from gateway.engine.opened import Access, Opened
+from gateway.engine.opening import Opener
 from gateway.engine.ports import Bugs, Replies
 from gateway.engine.results import PROTECTED_SUBJECT, cut_forged, forged_fields, result_fields
 from gateway.engine.submission import author_of

@@ -8,7 +8,7 @@ be judged again whenever the certificate is to be used. What cannot be encrypted
 Whether anything is stored, and what it may be used for, is not decided here.
 """
 
-from gateway.engine.opening import Opened
+from gateway.engine.opened import Opened
 from gateway.engine.transaction import Lesson
 from gateway.mail.address import same_mailbox
 from gateway.pki.acceptance import refusal

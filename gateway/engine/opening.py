@@ -14,9 +14,8 @@ cannot read it, to whoever answers, forwards or bounces it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import Enum, auto
 
 from gateway.cms.compressed import Compressed, decompress
 from gateway.cms.enveloped import Enveloped, decrypt
@@ -24,6 +23,7 @@ from gateway.cms.identity import Identity
 from gateway.cms.recipient import Recipient
 from gateway.cms.rejected import Rejected
 from gateway.engine.judging import Judge, Operations
+from gateway.engine.opened import Access, Opened
 from gateway.engine.ports import ContentKeys, Evidence, Keys, Use
 from gateway.engine.rate import FailureRate
 from gateway.errors import LimitExceeded, Malformed
@@ -47,64 +47,10 @@ from gateway.smime.finding import (
 from gateway.smime.frame import check_opaque
 from gateway.smime.layer import CMS_TYPES, Layer
 from gateway.smime.open import SignedLayer, claimed_kind, layer_name, read_layer
-from gateway.smime.protected import Protected, read_protected
+from gateway.smime.protected import read_protected
 
 MAX_LAYERS = 5
 """Layers in one another (row LIM-02); triple wrapping needs three."""
-OF_ANOTHER = frozenset({Reason.ADDRESS_MISMATCH, Reason.FROM_AMBIGUOUS})
-"""What a signature says that is not the author's."""
-
-
-class Access(Enum):
-    """When a key is used that is entitled to some recipient's mail."""
-
-    ANY = auto()
-    """Always: the others get a copy of their own."""
-    ALL = auto()
-    """Where every recipient is entitled."""
-    NONE = auto()
-
-    def allows(self, entitled: frozenset[str], recipients: Sequence[str]) -> bool:
-        """Return whether a key may be used that opens mail for those ``entitled``."""
-        return self is Access.ANY or (self is Access.ALL and entitled.issuperset(recipients))
-
-
-@dataclass(slots=True)
-class Opened:
-    """What became of a message, filled in while it is unwrapped.
-
-    ``inner``: the entity to put in the place of the message's own; None: it stays. ``entitled``: for whom a private key
-    was to open it, whether or not it did; None: none was.
-    """
-
-    signature: SignatureFinding = field(default_factory=SignatureFinding)
-    encryption: EncryptionFinding = field(default_factory=EncryptionFinding)
-    layers: list[Layer] = field(default_factory=list)
-    inner: bytes | None = None
-    standing: Entity | None = None
-    """The entity that stands in the message's place, its own where ``inner`` is None."""
-    protected: Protected = field(default_factory=Protected)
-    """What the header of the innermost content says, where all layers came off."""
-    entitled: frozenset[str] | None = None
-    key_used: bool = False
-    """Whether a private key was applied, whatever came of it: nothing its sender gets back may depend on that."""
-    withheld: bool = False
-    """Whether a key that may open it for some recipient was left unused, as ``Access`` says."""
-    uses: list[Use] = field(default_factory=list)
-    """The wrapped content keys that name keys of ours, of every envelope that was opened."""
-    wanted: tuple[Identity, ...] = ()
-    """Recipient identifiers of the envelope that stayed closed, perhaps inside another, because no key is here."""
-
-    @property
-    def vouched(self) -> bool:
-        """Whether nobody can have changed the innermost content since its sender made it.
-
-        Nor sends it on as his own, as far as it tells whose it is.
-        """
-        if self.signature.status is Status.PASS:
-            return True
-        by_another = self.protected.by_another or not OF_ANOTHER.isdisjoint(self.signature.reasons)
-        return self.encryption.authenticated and not by_another
 
 
 @dataclass(frozen=True, slots=True)

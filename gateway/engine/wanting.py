@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from gateway.cms.identity import Identity
-from gateway.engine.opening import Opened
+from gateway.engine.opened import Opened
 from gateway.engine.transaction import Hold
 from gateway.pki.names import rfc4514
 from gateway.pki.need import LEGACY, Need, NeedKind, by_key_id, by_serial, by_subject

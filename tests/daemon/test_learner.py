@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from gateway.config import Options, parse
 from gateway.daemon import learner
 from gateway.daemon.desk import Desk, prune
 from gateway.daemon.retry import Retry
+from gateway.engine.outbound import QUICK
 from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Transaction, Verdict
 from gateway.errors import Fault
 from gateway.mail.envelope import Envelope, Recipient
@@ -124,11 +126,12 @@ def test_a_known_certificate_costs_no_question(desk: Desk, customer: Issued) -> 
     outcome = desk.process(transaction)
     asked: list[str] = []
     event.listen(desk.store.database.engine, "before_cursor_execute", lambda *arguments: asked.append(arguments[2]))
-    assert not desk.asks_the_store(transaction, outcome)
+    assert not desk.report_blocks(transaction, outcome)
+    assert desk.report_blocks(replace(transaction, content=bytes(QUICK + 1)), outcome), "a digest takes long"
     desk.learn(transaction, outcome)
     assert asked == []
     tomorrow = arrival(letter(customer), ARRIVED + timedelta(days=1))
-    assert desk.asks_the_store(tomorrow, desk.process(tomorrow))
+    assert desk.report_blocks(tomorrow, desk.process(tomorrow))
 
 
 def test_memory_of_what_was_asked_is_bounded(
@@ -139,7 +142,7 @@ def test_memory_of_what_was_asked_is_bounded(
     for issued in (customer, other):
         deliver(desk, letter(issued))
     transactions = [arrival(letter(issued)) for issued in (customer, other)]
-    assert [desk.asks_the_store(each, desk.process(each)) for each in transactions] == [True, False]
+    assert [desk.report_blocks(each, desk.process(each)) for each in transactions] == [True, False]
 
 
 def test_a_store_that_fails_costs_only_the_lesson(
