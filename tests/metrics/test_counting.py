@@ -23,7 +23,7 @@ from gateway.metrics import (
 )
 from gateway.smime.finding import Encryption, Status
 from tests.metrics.parsing import Growth, page
-from tests.store.records import record
+from tests.store.journal.records import record
 
 COUNTED = {
     "messages_total": {"direction", "front_end", "verdict"},
