@@ -20,11 +20,11 @@ from gateway.clock import new_id, now
 from gateway.cms.signed import Signer
 from gateway.engine.engine import Engine
 from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Transaction, Verdict
-from gateway.house import House
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.mail.header import read_header
 from gateway.pki.key import SignatureScheme, SoftwareKey
 from gateway.smime.seal import encrypt, sign, take_apart
+from gateway.wiring import Wiring
 
 MAILS = 20
 
@@ -62,7 +62,7 @@ def _mails(ground: Ground, cipher: str | None) -> Iterator[bytes]:
 
 def opening(ground: Ground, cipher: str | None) -> Callable[[], None]:
     """Return what has the engine open one mail; ``cipher`` None: a mail in which there is nothing to open."""
-    engine, mails = House(ground.config, durable=False).engine, _mails(ground, cipher)
+    engine, mails = Wiring(ground.config, durable=False).engine, _mails(ground, cipher)
     found = ("none", "none") if cipher is None else ("pass", "decrypted")
     return lambda: expect(take_in(engine, next(mails)), *found)
 

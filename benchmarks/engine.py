@@ -18,8 +18,8 @@ from benchmarks.load import program
 from benchmarks.ratio import Aim, NotMeasured, Row, Sides
 from gateway.clock import new_id, now
 from gateway.engine.transaction import Client, Direction, FrontEnd, Transaction, Verdict
-from gateway.house import House
 from gateway.mail.envelope import Envelope, Recipient
+from gateway.wiring import Wiring
 
 TIMES = 200
 PROCESSES = 20
@@ -27,7 +27,7 @@ PROCESSES = 20
 
 def signing(ground: Ground) -> Callable[[], None]:
     """Return what has the engine sign one mail."""
-    engine = House(ground.config, durable=False).engine
+    engine = Wiring(ground.config, durable=False).engine
     content, envelope = small_mail(SIGNING), Envelope(SIGNING, (Recipient(ALICE),))
     client = Client("127.0.0.1", helo="helpdesk.example.org")
 

@@ -12,7 +12,7 @@ from benchmarks.engine import cost
 from benchmarks.ground import ALICE, LARGE, SIGNING, Ground, small_mail
 from benchmarks.probe import peaks
 from benchmarks.ratio import Aim, Row, Sides
-from gateway.house import House
+from gateway.wiring import Wiring
 from tests.hostile import messages
 
 SECOND = 1.0
@@ -32,7 +32,7 @@ def _contents(ground: Ground, row: str) -> list[bytes]:
 
 
 def _time(row: str, ground: Ground) -> Sides:
-    engine, contents = House(ground.config, durable=False).engine, _contents(ground, row)
+    engine, contents = Wiring(ground.config, durable=False).engine, _contents(ground, row)
     return Sides(lambda: max(cost(partial(take_in, engine, content), 1) for content in contents), lambda: SECOND)
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from benchmarks.arriving import take_in
 from benchmarks.process import memory_of, reset_peak
 from benchmarks.ratio import NotMeasured
-from gateway.daemon.worker import return_large_blocks
-from gateway.house import House
+from gateway.processes.worker import return_large_blocks
+from gateway.wiring import Wiring
 
 
 def peaks(config: Path, first: Path, files: Sequence[Path]) -> list[float]:
@@ -29,7 +29,7 @@ def peaks(config: Path, first: Path, files: Sequence[Path]) -> list[float]:
 def _main() -> None:
     config, first, *files = map(Path, sys.argv[1:])
     return_large_blocks()
-    engine, pid = House(config, durable=False).engine, os.getpid()
+    engine, pid = Wiring(config, durable=False).engine, os.getpid()
     take_in(engine, first.read_bytes())
     for file in files:
         reset_peak(pid)

@@ -15,12 +15,12 @@ from benchmarks.ground import ALICE, LARGE, SIGNING, Ground, small_mail
 from benchmarks.probe import peaks
 from benchmarks.ratio import Aim, Row, Sides
 from gateway.clock import now
-from gateway.cms.content import Octets
+from gateway.cms.content import Buffer
 from gateway.cms.enveloped import encrypt
 from gateway.cms.signed import Signer, sign_opaque
-from gateway.house import House
 from gateway.pki.key import SignatureScheme, SoftwareKey
 from gateway.smime.seal import base64_lines
+from gateway.wiring import Wiring
 from tests.cms.surgery import streamed
 
 SEGMENT = 1024
@@ -39,7 +39,7 @@ def large_mail(ground: Ground, kind: str, encoding: str) -> bytes:
     return b"".join((f"{HEAD}{fields}\r\n\r\n".encode(), base64_lines([cms]) if encoding == "base64" else cms))
 
 
-def _cms(ground: Ground, kind: str, content: bytes) -> Iterable[Octets]:
+def _cms(ground: Ground, kind: str, content: bytes) -> Iterable[Buffer]:
     alice, helpdesk = ground.issued[ALICE], ground.issued[SIGNING]
     if kind == "enveloped":
         return encrypt(content, [helpdesk.certificate], "aes-256-cbc", "pkcs1v15")
@@ -48,7 +48,7 @@ def _cms(ground: Ground, kind: str, content: bytes) -> Iterable[Octets]:
 
 
 def _time(kind: str, encoding: str, ground: Ground) -> Sides:
-    engine, content = House(ground.config, durable=False).engine, large_mail(ground, kind, encoding)
+    engine, content = Wiring(ground.config, durable=False).engine, large_mail(ground, kind, encoding)
     return Sides(
         lambda: cost(lambda: expect(take_in(engine, content), *FOUND[kind]), 1),
         lambda: cost(lambda: sha256(content).digest(), 1),

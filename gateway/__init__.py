@@ -10,7 +10,7 @@ Imports go down only; ``tests/test_floors.py`` keeps it so.
 floor  rooms                                             what they are
 =====  ================================================  =====================================================
 4      ``config`` ``log`` ``clock`` ``metrics``          the house: options, the time, what is counted and
-       ``house`` ``daemon`` ``cli``                      built, processes, commands
+       ``wiring`` ``mailflow`` ``processes`` ``cli``     built, one process's mail, processes, commands
 3      ``smtp`` ``milter`` ``store`` ``lookup``          edges: sockets and SQL; they never see each other
 2      ``policy`` ``engine``                             judgement: what happens to a message, and why
 1      ``asn1`` ``mail`` ``pki`` -> ``cms`` -> ``smime``  formats: bytes and values, pure
@@ -37,14 +37,14 @@ One message, from the world to the helpdesk:
    (``pki.validation``), and whether it is the one author that every reader sees (``mail.author``);
 5. ``smime.content`` puts what was inside in its place, nothing lost;
 6. ``engine.results`` writes the verdict on top, ``engine.mark`` seals it, ``smtp.relay`` hands it on, then 250. Where a
-   key was used, nothing that goes back depends on what it produced (``smtp.copy``, ``daemon.pace``).
+   key was used, nothing that goes back depends on what it produced (``smtp.copy``, ``mailflow.pace``).
 
 Never losing: what cannot be opened or judged, or breaks a limit, is delivered as it came, tagged with the reason; a
 fault of our own surroundings defers (4xx), so the client keeps the message. ``milter`` is the other door: the same
 engine, and what it decides becomes edits of a message that stays where it is.
 
-Afterwards, with no client waiting (``daemon``): ``keeper`` holds mail that lacks a key and ``retry`` delivers it again
-when an import brings it; ``learner`` takes down what a good signature teaches; ``fetching`` looks up revocation for
+Afterwards, with no client waiting (``mailflow``): ``hold`` keeps mail that lacks a key and ``retry`` delivers it again
+when an import brings it; ``learn`` takes down what a good signature teaches; ``status_lookup`` looks up revocation for
 the next message. The ``supervisor`` keeps the processes alive and hands them a configuration that ``reload`` checked.
 """
 

@@ -8,7 +8,7 @@ successor takes over the other files, so that there are never more files than pr
 Every label comes from a set that is fixed when the program starts, but for our own certificates' fingerprints: no
 address, subject or serial, no text of anybody's mail can become one (row WEB-07). A name or label that stands here is
 in dashboards and alerts: it never changes silently. Not here: what is known only by asking the store and the next hops
-(``gateway.daemon.vitals``).
+(``gateway.processes.health``).
 """
 
 import os

@@ -72,8 +72,8 @@ _MIXED = (
 )
 
 HELPDESKS = {
-    desk.name: desk
-    for desk in (
+    pipeline.name: pipeline
+    for pipeline in (
         Helpdesk(
             "zammad",
             "Support Team via Example <support@example.org>",

@@ -65,6 +65,15 @@ def said(**facts: Any) -> str:
     return log.line(record(**facts))
 
 
+@pytest.mark.parametrize("written_by_others", ["a\r\nverdict=relay", "\x1b[2K", "x\u2028y", 'blank and "quote"'])
+def test_nobody_writes_lines_or_fields_of_his_own(written_by_others: str) -> None:
+    """WEB-08."""
+    text = said(message_id=written_by_others, sender=written_by_others)
+    assert text.isascii()
+    assert text.isprintable()
+    assert text.count(" verdict=relay") == said(message_id="x", sender="y").count(" verdict=relay")
+
+
 def test_a_line_names_whose_certificate_is_missing_and_why() -> None:
     missing = [{"address": "bob@example.net", "reason": "untrusted"}, {"address": "c@example.net", "reason": "expired"}]
     finding = {"status": "not-encrypted", "reason": "untrusted", "reasons": ["untrusted"], "missing": missing}

@@ -15,11 +15,11 @@ from gateway.cli.deletion import agree, doomed_argument, print_results, yes_opti
 from gateway.cli.printing import SHORT, counted, json_option, print_json, print_table, visible
 from gateway.clock import now
 from gateway.config.values import duration
-from gateway.house import House, build_rules
 from gateway.pki.certificate import Certificate
 from gateway.policy.state import State, Status
 from gateway.store.certificates import Deleted, Trust
 from gateway.store.consequences import Loss, below, loss
+from gateway.wiring import Wiring, build_rules
 
 STATES = [state.value for state in State]
 PAGE = 100
@@ -60,15 +60,15 @@ def cert() -> None:
 @click.option("--after", metavar="ID", help="Only those that follow ID in the list: the next page.")
 @json_option
 @click.pass_obj
-def list_(house: House, /, limit: int | None, as_json: bool, **wanted: Any) -> None:
+def list_(wiring: Wiring, /, limit: int | None, as_json: bool, **wanted: Any) -> None:
     """List certificates, those that expire first at the top.
 
     Expiring are those in use: an own one whose successor serves does not count, one that has expired without does.
     """
     if wanted["state"] == State.WAITING:
-        _list_waiting(house, limit, as_json)
+        _list_waiting(wiring, limit, as_json)
         return
-    found = list(islice(_found(house, Wanted(**wanted)), limit))
+    found = list(islice(_found(wiring, Wanted(**wanted)), limit))
     if as_json:
         print_json([telling.as_json(item) for item in found])
     else:
@@ -91,19 +91,19 @@ class Wanted:
         return self.state in (None, status.state) and (self.expiring is None or status.ends)
 
 
-def _found(house: House, wanted: Wanted) -> Iterator[Told]:
+def _found(wiring: Wiring, wanted: Wanted) -> Iterator[Told]:
     """Yield what is to be listed, asking the store for a page whenever one is used up."""
-    at, stored = now(), house.store.certificates
+    at, stored = now(), wiring.store.certificates
     is_ca = None if wanted.kind is None else wanted.kind == "ca"
     ends = None if wanted.expiring is None else (datetime.min.replace(tzinfo=UTC), at + wanted.expiring)
     last = None if wanted.after is None else stored.get(wanted.after).certificate
     while page := stored.list(wanted.text, ends, is_ca=is_ca, with_key=wanted.with_key, after=last, limit=PAGE):
-        yield from (item for item in told(house, page, at) if wanted.fits(item.status))
+        yield from (item for item in told(wiring, page, at) if wanted.fits(item.status))
         last = page[-1].certificate
 
 
-def _list_waiting(house: House, limit: int | None, as_json: bool) -> None:
-    keys = [key for key in house.store.keys.list() if not key.certificates][:limit]
+def _list_waiting(wiring: Wiring, limit: int | None, as_json: bool) -> None:
+    keys = [key for key in wiring.store.keys.list() if not key.certificates][:limit]
     if as_json:
         print_json([telling.waiting_json(key) for key in keys])
     else:
@@ -114,19 +114,19 @@ def _list_waiting(house: House, limit: int | None, as_json: bool) -> None:
 @name_argument
 @json_option
 @click.pass_obj
-def show(house: House, name: str, as_json: bool) -> None:
+def show(wiring: Wiring, name: str, as_json: bool) -> None:
     """Show all that is known of a certificate."""
-    stored = house.store.certificates
-    (item,) = told(house, [stored.get(name)], now())
+    stored = wiring.store.certificates
+    (item,) = told(wiring, [stored.get(name)], now())
     chain = stored.whole_chain(item.certificate)
-    path, anchored = house.store.evidence.path(item.certificate, now())
+    path, anchored = wiring.store.evidence.path(item.certificate, now())
     if as_json:
         facts = {"chain": [issuer.fingerprint for issuer in chain.issuers], "chain_gap": chain.gap}
         print_json(
             telling.as_json(item) | facts | {"path": [issuer.fingerprint for issuer in path], "anchored": anchored}
         )
         return
-    key = house.store.keys.get(item.certificate.public_key_id) if item.holding.has_key else None
+    key = wiring.store.keys.get(item.certificate.public_key_id) if item.holding.has_key else None
     for line in telling.lines(item, path, key, anchored=anchored, gap=chain.gap):
         click.echo(visible(line))
 
@@ -134,9 +134,9 @@ def show(house: House, name: str, as_json: bool) -> None:
 @cert.command()
 @name_argument
 @click.pass_obj
-def export(house: House, name: str) -> None:
+def export(wiring: Wiring, name: str) -> None:
     """Print a certificate as PEM."""
-    der = house.store.certificates.get(name).certificate.der
+    der = wiring.store.certificates.get(name).certificate.der
     click.echo(DER_cert_to_PEM_cert(der), nl=False)
 
 
@@ -145,15 +145,15 @@ def export(house: House, name: str) -> None:
 @yes_option
 @json_option
 @click.pass_obj
-def delete(house: House, names: tuple[str, ...], yes: bool, as_json: bool) -> None:
+def delete(wiring: Wiring, names: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Delete certificates, and private keys that no other certificate has; mail does not bring them back.
 
     Where a key would go along, or the chain of an own certificate would break, it asks on a terminal, and elsewhere
     needs --yes. ID: at least 8 digits.
     """
-    certificates = house.store.certificates
+    certificates = wiring.store.certificates
     doomed = dict.fromkeys(certificates.get(name).certificate for name in names)
-    agree(_losses(loss(house.store.database, doomed)), yes=yes)
+    agree(_losses(loss(wiring.store.database, doomed)), yes=yes)
     gone = [certificates.delete(item.fingerprint) for item in doomed]
     if as_json:
         print_results([_gone(item) for item in gone])
@@ -190,38 +190,38 @@ def _gone(item: Deleted) -> dict[str, Any]:
 @names_argument
 @json_option
 @click.pass_obj
-def trust(house: House, names: tuple[str, ...], take_back: bool, as_json: bool) -> None:
+def trust(wiring: Wiring, names: tuple[str, ...], take_back: bool, as_json: bool) -> None:
     """Trust leaves for themselves, ones learned from mail too, or make CA certificates trust anchors."""
-    _mark(house, names, Trust.NONE if take_back else Trust.TRUSTED, as_json)
+    _mark(wiring, names, Trust.NONE if take_back else Trust.TRUSTED, as_json)
 
 
 @cert.command()
 @names_argument
 @json_option
 @click.pass_obj
-def distrust(house: House, names: tuple[str, ...], as_json: bool) -> None:
+def distrust(wiring: Wiring, names: tuple[str, ...], as_json: bool) -> None:
     """Use certificates for nothing until they are trusted again; `cert trust --none` takes it back."""
-    _mark(house, names, Trust.DISTRUSTED, as_json)
+    _mark(wiring, names, Trust.DISTRUSTED, as_json)
 
 
-def _mark(house: House, names: tuple[str, ...], trust: Trust, as_json: bool) -> None:
-    certificates = house.store.certificates
+def _mark(wiring: Wiring, names: tuple[str, ...], trust: Trust, as_json: bool) -> None:
+    certificates = wiring.store.certificates
     meant = list(dict.fromkeys(certificates.get(name).certificate for name in names))
     if trust is Trust.DISTRUSTED:
         for certificate in meant:
             if certificate.is_ca:
-                click.echo(visible(_fall(house, certificate)), err=True)
+                click.echo(visible(_fall(wiring, certificate)), err=True)
     marked = [certificates.set_trust(certificate.fingerprint, trust) for certificate in meant]
     if as_json:
-        print_results([telling.as_json(item) for item in told(house, marked, now())])
+        print_results([telling.as_json(item) for item in told(wiring, marked, now())])
         return
     for holding in marked:
         click.echo(f"certificate {holding.certificate.fingerprint}: {telling.trust(holding)}")
 
 
-def _fall(house: House, authority: Certificate) -> str:
+def _fall(wiring: Wiring, authority: Certificate) -> str:
     """What falls with an authority that is distrusted."""
-    under, rules = below(house.store.database, authority), build_rules(house.options)
+    under, rules = below(wiring.store.database, authority), build_rules(wiring.options)
     own = [item.certificate for item in under if item.has_key and not item.certificate.is_ca]
     groups = {group.name for item in own for name in item.addresses if (group := rules.group_of(name)) is not None}
     fallen = f"{counted(len(under), 'stored certificate')} and {counted(len(groups), 'group')}"

@@ -7,11 +7,11 @@ from hashlib import sha1
 from typing import Any
 
 from gateway.cli.printing import SHORT, day, moment
-from gateway.house import House
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
 from gateway.policy.state import State, Status
 from gateway.store.keys import StoredKey
+from gateway.wiring import Wiring
 
 COLUMNS = ("id", "for", "key", "use", "trust", "state", "expires", "note")
 
@@ -30,16 +30,16 @@ class Told:
         return self.holding.certificate
 
 
-def told(house: House, found: Sequence[Holding], at: datetime) -> list[Told]:
+def told(wiring: Wiring, found: Sequence[Holding], at: datetime) -> list[Told]:
     """Return what is to be told of stored certificates at ``at``."""
-    statuses = house.store.certificates.statuses(found, at)
-    return [Told(item, status, list(_notes(house, item))) for item, status in zip(found, statuses, strict=True)]
+    statuses = wiring.store.certificates.statuses(found, at)
+    return [Told(item, status, list(_notes(wiring, item))) for item, status in zip(found, statuses, strict=True)]
 
 
-def _notes(house: House, item: Holding) -> Iterator[str]:
+def _notes(wiring: Wiring, item: Holding) -> Iterator[str]:
     if item.certificate.sealing_fault:
         yield item.certificate.sealing_fault
-    if item.has_key and not item.certificate.is_ca and house.store.certificates.whole_chain(item.certificate).is_cut:
+    if item.has_key and not item.certificate.is_ca and wiring.store.certificates.whole_chain(item.certificate).is_cut:
         yield "incomplete chain"
 
 

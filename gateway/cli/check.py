@@ -8,8 +8,8 @@ import click
 from gateway.cli.address import typed_address
 from gateway.cli.printing import SHORT, json_option, print_json, print_table, visible
 from gateway.clock import now
-from gateway.house import House
 from gateway.policy.answer import Answer, answer
+from gateway.wiring import Wiring
 
 INCOMPLETE_CHAIN = "incomplete-chain"
 """A note of ours among those of the record."""
@@ -20,12 +20,12 @@ INCOMPLETE_CHAIN = "incomplete-chain"
 @click.argument("recipients", nargs=-1, required=True, metavar="RECIPIENT...")
 @json_option
 @click.pass_obj
-def check(house: House, sender: str, recipients: tuple[str, ...], as_json: bool) -> None:
+def check(wiring: Wiring, sender: str, recipients: tuple[str, ...], as_json: bool) -> None:
     """Say whether a mail from SENDER to RECIPIENTs can be signed and encrypted, and if not, why."""
     sender = typed_address(sender)
     addresses = tuple(dict.fromkeys(typed_address(recipient) for recipient in recipients))
-    result = answer(sender, addresses, house.engine.outbound.rules, house.store.certificates.find, now())
-    gap = _gap(house, result)
+    result = answer(sender, addresses, wiring.engine.outbound.rules, wiring.store.certificates.find, now())
+    gap = _gap(wiring, result)
     if gap is not None:
         result = replace(result, notes=(*result.notes, INCOMPLETE_CHAIN))
     if as_json:
@@ -34,11 +34,11 @@ def check(house: House, sender: str, recipients: tuple[str, ...], as_json: bool)
         _show(result, gap)
 
 
-def _gap(house: House, result: Answer) -> str | None:
+def _gap(wiring: Wiring, result: Answer) -> str | None:
     """What keeps recipients from verifying the signature, where the nearest issuer is not stored."""
     if result.fingerprint is None:
         return None
-    certificates = house.store.certificates
+    certificates = wiring.store.certificates
     chain = certificates.whole_chain(certificates.get(result.fingerprint).certificate)
     return chain.gap if chain.is_cut else None
 

@@ -24,10 +24,10 @@ from gateway.cli.message import message
 from gateway.cli.serve import serve
 from gateway.config import ConfigError
 from gateway.errors import Fault, GatewayError
-from gateway.house import House
 from gateway.log import quieten_validator
 from gateway.store import Misconfigured, NotPermitted
 from gateway.store.installation import blamed
+from gateway.wiring import Wiring
 
 USAGE, BAD_INPUT, NO_INPUT, INTERNAL, TEMPORARY, NOT_PERMITTED, BAD_CONFIGURATION = 64, 65, 66, 70, 75, 77, 78
 
@@ -55,7 +55,7 @@ _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
 @click.pass_context
 def root(context: click.Context, path: Path | None) -> None:
     """S/MIME gateway between a helpdesk and its mail server."""
-    context.obj = House(path)
+    context.obj = Wiring(path)
 
 
 for _command in (serve, config_group, import_command, cert, crl, key, check, message, held, log, demo):

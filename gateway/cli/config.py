@@ -10,8 +10,8 @@ from gateway.cli.printing import SHORT
 from gateway.clock import now
 from gateway.config import ConfigError, Problem, effective, load, locate, schema, warnings
 from gateway.errors import GatewayError
-from gateway.house import House
 from gateway.store.database import SQLITE_NAME
+from gateway.wiring import Wiring
 
 BAD_CONFIGURATION = 78
 
@@ -27,31 +27,31 @@ def config_group() -> None:
 @config_group.command("check")
 @as_json
 @click.pass_obj
-def check(house: House, as_json: bool) -> None:
+def check(wiring: Wiring, as_json: bool) -> None:
     """Name every problem (exit code 78) and every warning (0)."""
     doubts: list[str] = []
     problems: tuple[Problem, ...] = ()
     try:
-        doubts = [*warnings(load(house.path)), *_gaps(house)]
+        doubts = [*warnings(load(wiring.path)), *_gaps(wiring)]
     except ConfigError as error:
         problems = error.problems
     if as_json:
         listed = [{"key": problem.key, "problem": problem.text, "line": problem.line} for problem in problems]
-        result = {"valid": not problems, "file": str(locate(house.path)), "problems": listed, "warnings": doubts}
+        result = {"valid": not problems, "file": str(locate(wiring.path)), "problems": listed, "warnings": doubts}
         click.echo(json.dumps(result, indent=2, ensure_ascii=False))
     else:
-        _report(locate(house.path), [str(problem) for problem in problems], doubts)
+        _report(locate(wiring.path), [str(problem) for problem in problems], doubts)
     if problems:
         click.get_current_context().exit(BAD_CONFIGURATION)
 
 
-def _gaps(house: House) -> list[str]:
+def _gaps(wiring: Wiring) -> list[str]:
     """What is missing above certificates that sign; nothing where there is no store yet, or none that can be asked."""
-    if house.options.database == "sqlite" and not (house.options.state / SQLITE_NAME).exists():
+    if wiring.options.database == "sqlite" and not (wiring.options.state / SQLITE_NAME).exists():
         return []
     try:
-        stored = house.store.certificates
-        mine = [stored.get(name).certificate for key in house.store.keys.list() for name in key.certificates]
+        stored = wiring.store.certificates
+        mine = [stored.get(name).certificate for key in wiring.store.keys.list() for name in key.certificates]
         chains = [(item, stored.whole_chain(item)) for item in mine if item.may_sign and not item.fault_at(now())]
     except (GatewayError, OSError):
         return []
@@ -70,9 +70,9 @@ def _report(path: Path, problems: list[str], doubts: list[str]) -> None:
 @config_group.command("show")
 @as_json
 @click.pass_obj
-def show(house: House, as_json: bool) -> None:
+def show(wiring: Wiring, as_json: bool) -> None:
     """Print the effective values, defaults included, without secrets."""
-    values = effective(load(house.path))
+    values = effective(load(wiring.path))
     text = json.dumps(values, indent=2, ensure_ascii=False) if as_json else yaml.safe_dump(values, sort_keys=False)
     click.echo(text.rstrip())
 

@@ -6,8 +6,8 @@ import click
 
 from gateway.cli.deletion import doomed_argument, print_results
 from gateway.cli.printing import SHORT, day, json_option, moment, print_json, print_table
-from gateway.house import House
 from gateway.pki.revocation import RevocationList
+from gateway.wiring import Wiring
 
 IMPORTED = "imported"
 
@@ -20,9 +20,9 @@ def crl() -> None:
 @crl.command("list")
 @json_option
 @click.pass_obj
-def list_(house: House, as_json: bool) -> None:
+def list_(wiring: Wiring, as_json: bool) -> None:
     """List CRLs by issuer."""
-    found, urls = house.store.revocation_lists.list(), house.store.revocation_lists.urls()
+    found, urls = wiring.store.revocation_lists.list(), wiring.store.revocation_lists.urls()
     if as_json:
         print_json([_json(item, urls.get(item.fingerprint)) for item in found])
     else:
@@ -34,12 +34,12 @@ def list_(house: House, as_json: bool) -> None:
 @doomed_argument
 @json_option
 @click.pass_obj
-def delete(house: House, names: tuple[str, ...], as_json: bool) -> None:
+def delete(wiring: Wiring, names: tuple[str, ...], as_json: bool) -> None:
     """Delete CRLs; what they revoked counts as before they came. A fetched one is fetched again when it is wanted.
 
     ID: at least 8 digits.
     """
-    lists = house.store.revocation_lists
+    lists = wiring.store.revocation_lists
     gone = [lists.delete(name) for name in dict.fromkeys(lists.get(name).fingerprint for name in names)]
     if as_json:
         print_results([{"fingerprint": item.fingerprint, "deleted": True} for item in gone])

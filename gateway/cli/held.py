@@ -6,9 +6,9 @@ import click
 
 from gateway.cli.deletion import agree, doomed_argument, on_terminal, print_results, yes_option
 from gateway.cli.printing import SHORT, json_option, moment, print_json, print_table, visible
-from gateway.house import House
 from gateway.pki.need import Need, NeedKind
 from gateway.store.held_message import HeldMessage
+from gateway.wiring import Wiring
 
 NEEDED = {
     NeedKind.RECIPIENT: "the private key of the certificate",
@@ -28,9 +28,9 @@ def held() -> None:
 @click.option("--filter", "text", default="", metavar="TEXT", help="Only with TEXT in ids, addresses, reason or state.")
 @json_option
 @click.pass_obj
-def list_(house: House, text: str, as_json: bool) -> None:
+def list_(wiring: Wiring, text: str, as_json: bool) -> None:
     """List held mail, newest last."""
-    found = house.store.held.list(text)
+    found = wiring.store.held.list(text)
     if as_json:
         print_json([_json(message) for message in found])
     else:
@@ -41,9 +41,9 @@ def list_(house: House, text: str, as_json: bool) -> None:
 @name_argument
 @json_option
 @click.pass_obj
-def show(house: House, name: str, as_json: bool) -> None:
+def show(wiring: Wiring, name: str, as_json: bool) -> None:
     """Show all that is known of a held message, and what would help."""
-    facts = _json(house.store.held.get(name))
+    facts = _json(wiring.store.held.get(name))
     if as_json:
         print_json(facts)
         return
@@ -57,12 +57,12 @@ def show(house: House, name: str, as_json: bool) -> None:
 @click.argument("names", nargs=-1, metavar="[ID...]")
 @json_option
 @click.pass_obj
-def retry(house: House, names: tuple[str, ...], as_json: bool) -> None:
+def retry(wiring: Wiring, names: tuple[str, ...], as_json: bool) -> None:
     """Try held mail again as soon as the service can, whatever its state.
 
     Without an ID: all but what is held as key-reused, which is opened only where its ID says so.
     """
-    ready = house.store.held.retry(names)
+    ready = wiring.store.held.retry(names)
     if as_json:
         print_json([{"id": message.id, "ready": True} for message in ready])
         return
@@ -77,12 +77,12 @@ def retry(house: House, names: tuple[str, ...], as_json: bool) -> None:
 @yes_option
 @json_option
 @click.pass_obj
-def delete(house: House, names: tuple[str, ...], yes: bool, as_json: bool) -> None:
+def delete(wiring: Wiring, names: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Delete held messages; what was delivered of them when they came is not touched. On a terminal it asks.
 
     ID: at least 8 digits.
     """
-    kept = house.store.held
+    kept = wiring.store.held
     doomed = {message.id: message for message in map(kept.get, names)}
     if on_terminal():
         agree([f"held message {message.id} would never be readable" for message in doomed.values()], yes=yes)

@@ -12,13 +12,13 @@ from gateway.cli.passphrase import asked, passphrase_option, read_passphrases
 from gateway.cli.printing import SHORT, json_option, print_json, visible
 from gateway.cli.standard_input import Source, once, read, shown
 from gateway.clock import now
-from gateway.house import House
 from gateway.pki.bundle import MAX_SIZE
 from gateway.pki.self_issued import Whose
 from gateway.policy.state import State
 from gateway.reason import Reason
 from gateway.store import Store
 from gateway.store.importing import Imported, ImportOptions, import_file
+from gateway.wiring import Wiring
 
 BAD_INPUT = 65
 NO_INPUT = 66
@@ -39,7 +39,7 @@ NO_INPUT = 66
 @json_option
 @click.pass_obj
 def import_command(
-    house: House,
+    wiring: Wiring,
     paths: tuple[Path, ...],
     passphrase_file: Path | None,
     dry_run: bool,
@@ -56,8 +56,8 @@ def import_command(
     if no_trust and trust_cas:
         raise click.UsageError("--no-trust and --trust-cas contradict one another")
     options = ImportOptions(
-        subject_email=house.options.addresses.subject_email,
-        accept_legacy=bool(house.options.algorithms.accept_legacy),
+        subject_email=wiring.options.addresses.subject_email,
+        accept_legacy=bool(wiring.options.algorithms.accept_legacy),
         trust=not no_trust,
         trust_cas=trust_cas,
         whose=Whose(whose) if whose else None,
@@ -68,9 +68,9 @@ def import_command(
     contents = [(path, content) for path in paths if (content := _content(path)) is not None]
     results: list[tuple[Path, Imported]] = []
     for path, content in contents:
-        tried = [*passphrases, *_missing(house.store, path, content, passphrases, options)]
-        taken = import_file(house.store, content, tried, options)
-        of_file = [(path, imported if dry_run else _with_state(house, imported)) for imported in taken]
+        tried = [*passphrases, *_missing(wiring.store, path, content, passphrases, options)]
+        taken = import_file(wiring.store, content, tried, options)
+        of_file = [(path, imported if dry_run else _with_state(wiring, imported)) for imported in taken]
         results += of_file
         if not as_json:
             click.echo("\n".join(_line(path, imported) for path, imported in of_file))
@@ -93,11 +93,11 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-def _with_state(house: House, imported: Imported) -> Imported:
+def _with_state(wiring: Wiring, imported: Imported) -> Imported:
     """Say of a certificate that is stored why it serves for nothing all the same, or no more."""
     if imported.object != "certificate" or imported.result == "refused" or imported.fingerprint is None:
         return imported
-    stored = house.store.certificates
+    stored = wiring.store.certificates
     (status,) = stored.statuses([stored.get(imported.fingerprint)], now())
     if status.state not in (State.REVOKED, State.SUPERSEDED):
         return imported

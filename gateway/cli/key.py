@@ -11,8 +11,8 @@ from gateway.cli.passphrase import asked, passphrase_option, read_passphrases
 from gateway.cli.printing import SHORT, counted, json_option, print_json, print_table
 from gateway.cli.standard_input import shown
 from gateway.errors import Refused
-from gateway.house import House
 from gateway.store.keys import StoredKey
+from gateway.wiring import Wiring
 
 name_argument = click.argument("name", metavar="ID")
 
@@ -25,9 +25,9 @@ def key() -> None:
 @key.command("list")
 @json_option
 @click.pass_obj
-def list_(house: House, as_json: bool) -> None:
+def list_(wiring: Wiring, as_json: bool) -> None:
     """List private keys; one whose certificate has not come yet is waiting."""
-    found = house.store.keys.list()
+    found = wiring.store.keys.list()
     if as_json:
         print_json([_json(stored) for stored in found])
     else:
@@ -38,14 +38,14 @@ def list_(house: House, as_json: bool) -> None:
 @name_argument
 @passphrase_option
 @click.pass_obj
-def export(house: House, name: str, passphrase_file: Path | None) -> None:
+def export(wiring: Wiring, name: str, passphrase_file: Path | None) -> None:
     """Print a private key as encrypted PEM: under the passphrase it came with, else under the one given here."""
     passphrases = read_passphrases(passphrase_file)
     if passphrase_file is not None and len(passphrases) > 1:
         raise Refused(f"{shown(passphrase_file)} holds several passphrases: a key leaves under one")
-    if not passphrases and on_terminal() and not house.store.keys.get(name).protected:
+    if not passphrases and on_terminal() and not wiring.store.keys.get(name).protected:
         passphrases = asked("passphrase to protect the key with", new=True)
-    click.echo(house.store.keys.export(name, passphrases[0] if passphrases else None), nl=False)
+    click.echo(wiring.store.keys.export(name, passphrases[0] if passphrases else None), nl=False)
 
 
 @key.command()
@@ -53,12 +53,12 @@ def export(house: House, name: str, passphrase_file: Path | None) -> None:
 @yes_option
 @json_option
 @click.pass_obj
-def delete(house: House, names: tuple[str, ...], yes: bool, as_json: bool) -> None:
+def delete(wiring: Wiring, names: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Delete private keys; their certificates stay. It asks on a terminal, and elsewhere needs --yes.
 
     ID: at least 8 digits.
     """
-    keys = house.store.keys
+    keys = wiring.store.keys
     doomed = {stored.public_key_id: stored for stored in map(keys.get, names)}
     agree([_loss(stored) for stored in doomed.values()], yes=yes)
     gone = [keys.delete(name) for name in doomed]

@@ -14,11 +14,11 @@ from gateway.config.values import duration
 from gateway.engine.record import from_json
 from gateway.engine.transaction import Direction, Verdict
 from gateway.errors import Malformed
-from gateway.house import House
 from gateway.log import line
 from gateway.mail.address import parse_path
 from gateway.smime.finding import Encryption, Status
 from gateway.store.journal import Document, Query
+from gateway.wiring import Wiring
 
 STATUSES = tuple(
     dict.fromkeys(
@@ -98,8 +98,8 @@ def log(
     if context.invoked_subcommand is not None:
         return
     query = Query(direction, status, address, since, id_, message_id, queue_id)
-    house: House = context.obj
-    journal = house.store.journal
+    wiring: Wiring = context.obj
+    journal = wiring.store.journal
     if sys.stdout.isatty() and not (follow or long or as_json):
         print_table(COLUMNS, (row(from_json(document)) for document in journal.recent(query, limit)))
         return
@@ -115,9 +115,9 @@ def log(
 @click.argument("name", metavar="ID")
 @json_option
 @click.pass_obj
-def show(house: House, name: str, as_json: bool) -> None:
+def show(wiring: Wiring, name: str, as_json: bool) -> None:
     """Show all that is known of one message. ID: of its record, or of held mail, or a beginning of it."""
-    document, mail = house.store.journal.get(name)
+    document, mail = wiring.store.journal.get(name)
     if as_json:
         print_json(document)
         return

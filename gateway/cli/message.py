@@ -21,12 +21,12 @@ from gateway.engine.engine import make_record
 from gateway.engine.record import Record, as_json
 from gateway.engine.transaction import Client, Direction, FrontEnd, Octets, Outcome, Receipt, Transaction, Verdict
 from gateway.errors import Fault
-from gateway.house import House
 from gateway.log import logger
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.reply import BARE, trouble
 from gateway.smtp.content import has_bare_line_end, looping
 from gateway.smtp.service import LOOP
+from gateway.wiring import Wiring
 
 EXIT_CODES = {Verdict.RELAY: 0, Verdict.REJECT: 65, Verdict.DEFER: 75}
 _BARE_LF = re.compile(rb"(?<!\r)\n")
@@ -65,7 +65,7 @@ class Moment(click.ParamType[datetime]):
 )
 @click.pass_obj
 def process(
-    house: House,
+    wiring: Wiring,
     files: tuple[Path, ...],
     direction: str,
     sender: str,
@@ -89,7 +89,7 @@ def process(
     )
     if not many:
         content = _read(files[0] if files else STANDARD_INPUT)
-        outcome, record = run_one(house, Direction(direction), envelope, content, at)
+        outcome, record = run_one(wiring, Direction(direction), envelope, content, at)
         write_one(outcome, record, output, record_file)
         return EXIT_CODES[outcome.verdict]
     verdicts: Counter[Verdict] = Counter()
@@ -98,7 +98,7 @@ def process(
     if doubled:
         raise click.UsageError(f"several files have the name {doubled[0]}: give them in separate calls")
     for name in track(names, "processing", disable=not sys.stderr.isatty(), transient=True):
-        outcome, record = run_one(house, Direction(direction), envelope, _read(name), at)
+        outcome, record = run_one(wiring, Direction(direction), envelope, _read(name), at)
         write_one(outcome, record, (output or Path()) / name.name, None)
         verdicts[outcome.verdict] += 1
         if outcome.verdict is not Verdict.RELAY:
@@ -132,7 +132,7 @@ def told(name: str, content: bytes) -> bytes:
 
 
 def run_one(
-    house: House, direction: Direction, envelope: Envelope, content: bytes, at: datetime | None
+    wiring: Wiring, direction: Direction, envelope: Envelope, content: bytes, at: datetime | None
 ) -> tuple[Outcome, Record]:
     """Run the engine over one message as the daemon would; faults become a deferral."""
     moment = at or now()
@@ -146,19 +146,19 @@ def run_one(
         content=crlf(content),
         received_at=now(),
     )
-    outcome = _outcome(house, transaction, moment)
+    outcome = _outcome(wiring, transaction, moment)
     receipts = tuple(Receipt(delivery, None, None) for delivery in outcome.deliveries)
     return outcome, make_record(transaction, outcome, receipts, outcome.reply, 0.0)
 
 
-def _outcome(house: House, transaction: Transaction, at: datetime) -> Outcome:
+def _outcome(wiring: Wiring, transaction: Transaction, at: datetime) -> Outcome:
     """What the door and then the engine make of it."""
     if has_bare_line_end(transaction.content):
         return Outcome(Verdict.REJECT, BARE)
     if looping(transaction.content):
         return Outcome(Verdict.REJECT, LOOP)
     try:
-        outcome = house.engine.process(transaction, at)
+        outcome = wiring.engine.process(transaction, at)
         return replace(outcome, deliveries=tuple(delivery.ready() for delivery in outcome.deliveries))
     except Fault as error:
         logger.error("%s: %s", transaction.id, error)

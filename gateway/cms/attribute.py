@@ -11,7 +11,7 @@ from functools import lru_cache
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields, members, read
 from gateway.cms.algorithm import DIGEST_BY_OID, DIGESTS
-from gateway.cms.content import DATA, Octets
+from gateway.cms.content import DATA, Buffer
 from gateway.cms.identity import Identity, issuer_and_serial
 from gateway.cms.parameter import capabilities, read_capabilities, read_identifier
 from gateway.cms.rejected import Rejected
@@ -100,7 +100,7 @@ def read_attributes(element: Element) -> Attributes:
     return found
 
 
-def reads_as_attributes(content: Octets) -> bool:
+def reads_as_attributes(content: Buffer) -> bool:
     """Return whether ``content`` is what would be hashed for signed attributes: a SET OF Attribute (RFC 5652 §5.4).
 
     A signature made over attributes verifies over such content, too, once they are left out: nobody signed it then.

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields
 from gateway.cms.algorithm import unsupported
-from gateway.cms.content import COMPRESSED_DATA, DATA, WINDOW, Octets, read_content_info, windows
+from gateway.cms.content import COMPRESSED_DATA, DATA, WINDOW, Buffer, read_content_info, windows
 from gateway.cms.parameter import Identifier, read_identifier
 from gateway.errors import LimitExceeded, Malformed
 
 RATIO = 100
 SMALL = 1 << 16
-"""Octets that are never too many, whatever the ratio: a short text may repeat itself."""
+"""Buffer that are never too many, whatever the ratio: a short text may repeat itself."""
 
 ZLIB = der.oid("1.2.840.113549.1.9.16.3.8")
 
@@ -30,7 +30,7 @@ class Compressed:
     pieces: list[memoryview]
 
 
-def read_compressed(data: Octets) -> Compressed:
+def read_compressed(data: Buffer) -> Compressed:
     """Read a ContentInfo that holds CompressedData. Raises ``Malformed``, ``LimitExceeded``."""
     content_type, content = read_content_info(data)
     if content_type != COMPRESSED_DATA[2:]:
@@ -76,7 +76,7 @@ def _inflated(pieces: list[memoryview]) -> Iterator[bytes]:
     """Yield the content in pieces of at most ``WINDOW`` octets. Raises ``zlib.error``, ``Malformed``."""
     stream = zlib.decompressobj()
     for window in windows(pieces):
-        rest: Octets = window
+        rest: Buffer = window
         while rest and not stream.eof:
             yield stream.decompress(rest, WINDOW)
             rest = stream.unconsumed_tail

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields, first
 
-Octets = bytes | bytearray | memoryview
-Content = Octets | Sequence[Octets]
+Buffer = bytes | bytearray | memoryview
+Content = Buffer | Sequence[Buffer]
 
 WINDOW = 1 << 18
-"""Octets that go through a cipher at once: enough to let other threads run meanwhile, little beside a message."""
+"""Buffer that go through a cipher at once: enough to let other threads run meanwhile, little beside a message."""
 
 DATA = der.oid("1.2.840.113549.1.7.1")
 SIGNED_DATA = der.oid("1.2.840.113549.1.7.2")
@@ -35,7 +35,7 @@ def slices(content: Content) -> list[memoryview]:
     return [memoryview(piece) for piece in content]
 
 
-def windows(pieces: Iterable[memoryview]) -> Iterator[Octets]:
+def windows(pieces: Iterable[memoryview]) -> Iterator[Buffer]:
     """Yield the octets of ``pieces`` in windows of at most ``WINDOW``; small pieces are joined to save steps."""
     small: list[memoryview] = []
     size = 0
@@ -52,7 +52,7 @@ def windows(pieces: Iterable[memoryview]) -> Iterator[Octets]:
     yield b"".join(small)
 
 
-def read_content_info(data: Octets) -> tuple[bytes, Element]:
+def read_content_info(data: Buffer) -> tuple[bytes, Element]:
     """Return content type (content octets of the OID) and content of a ContentInfo. Raises ``Malformed``.
 
     What stands behind the structure is not looked at: line ends, padding, the footer of a mailing list.

@@ -23,8 +23,8 @@ from gateway.cms.content import (
     AUTH_ENVELOPED_DATA,
     DATA,
     ENVELOPED_DATA,
+    Buffer,
     Content,
-    Octets,
     content_info,
     read_content_info,
     slices,
@@ -140,7 +140,7 @@ class Enveloped:
         return Rejected(Reason.NO_KEY, "the message is encrypted to none of our certificates")
 
 
-def read_enveloped(data: Octets) -> Enveloped:
+def read_enveloped(data: Buffer) -> Enveloped:
     """Read a ContentInfo that holds EnvelopedData or AuthEnvelopedData. Raises ``Malformed``, ``LimitExceeded``."""
     content_type, content = read_content_info(data)
     if content_type == ENVELOPED_DATA[2:]:

@@ -11,19 +11,19 @@ from gateway.cms.content import (
     ENVELOPED_DATA,
     NAMES,
     SIGNED_DATA,
-    Octets,
+    Buffer,
     read_content_info,
 )
 from gateway.cms.enveloped import Enveloped, auth_enveloped_data, enveloped_data
 from gateway.cms.signed import SignedData, signed_data
 
 PEEK = 24
-"""Octets that hold the content type of every kind of ContentInfo there is."""
+"""Buffer that hold the content type of every kind of ContentInfo there is."""
 
 Parsed = SignedData | Enveloped | Compressed
 
 
-def read_cms(data: Octets) -> Parsed | None:
+def read_cms(data: Buffer) -> Parsed | None:
     """Return what ``data`` holds, read once and ready to be verified, decrypted or decompressed.
 
     None: a ContentInfo that holds something else. Raises ``Malformed``, ``LimitExceeded`` for everything that is no
@@ -34,7 +34,7 @@ def read_cms(data: Octets) -> Parsed | None:
     return None if read is None else read(content)
 
 
-def content_type(data: Octets) -> str | None:
+def content_type(data: Buffer) -> str | None:
     """Return what ``data`` truly is: signed-data, enveloped-data, authenveloped-data or compressed-data.
 
     The whole outer structure is read, not only its label. None and exceptions as ``read_cms``.
@@ -47,7 +47,7 @@ def content_type(data: Octets) -> str | None:
     return NAMES[kind]
 
 
-def claims(data: Octets) -> str | None:
+def claims(data: Buffer) -> str | None:
     """Return what ``data`` says it is, as ``content_type``, by its first octets alone; for what could not be read."""
     start = memoryview(data)[:PEEK].tobytes()
     # SEQUENCE, its length in up to five octets, OBJECT IDENTIFIER.

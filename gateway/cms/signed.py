@@ -28,7 +28,7 @@ from gateway.cms.attribute import (
     signing_time,
     single,
 )
-from gateway.cms.content import DATA, SIGNED_DATA, Content, Octets, content_info, read_content_info, slices
+from gateway.cms.content import DATA, SIGNED_DATA, Buffer, Content, content_info, read_content_info, slices
 from gateway.cms.identity import Identity, issuer_and_serial, read_identity
 from gateway.cms.parameter import Identifier, read_identifier, signature_identifier
 from gateway.cms.rejected import Rejected
@@ -146,7 +146,7 @@ class SignedData:
     signers: tuple[SignerInfo, ...]
 
 
-def read_signed(data: Octets) -> SignedData:
+def read_signed(data: Buffer) -> SignedData:
     """Read a ContentInfo that holds SignedData. Raises ``Malformed``, ``LimitExceeded``."""
     content_type, content = read_content_info(data)
     if content_type != SIGNED_DATA[2:]:

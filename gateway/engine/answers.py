@@ -8,15 +8,14 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gateway.engine.ports import Replies
+from gateway.engine.ports import OpenedMail
 from gateway.engine.submission import ANSWERING, Submission, author_of
 from gateway.errors import Malformed
 from gateway.mail.content_type import content_type
 from gateway.mail.entity import decoded_body, read_entity
 from gateway.mail.header import Header, read_header
 from gateway.mail.message_id import names, own_fields
-from gateway.policy.rule import Replies as Setting
-from gateway.policy.rule import Rules, strictest_on_answers
+from gateway.policy.rule import ReplyRule, Rules, strictest_on_answers
 from gateway.smime.layer import Layer
 from gateway.smime.open import root_layer
 
@@ -62,11 +61,11 @@ class Answered:
     ``holds``: what was opened may stand in it word for word; else it only answers.
     """
 
-    setting: Setting
+    setting: ReplyRule
     holds: bool
 
 
-def answered_by(submission: Submission, rules: Rules, replies: Replies) -> Answered | None:
+def answered_by(submission: Submission, rules: Rules, replies: OpenedMail) -> Answered | None:
     """Return what opened mail the message answers, holds or is; None: it does not. Raises ``Fault``."""
     mark, author = submission.mark, submission.question.author
     opened = mark is not None and mark.id is not None and mark.decrypted
@@ -77,10 +76,10 @@ def answered_by(submission: Submission, rules: Rules, replies: Replies) -> Answe
     else:
         setting = _sent_on(submission, replies)
         found = None if setting is None else Answered(setting, holds=True)
-    return Answered(Setting.IGNORE, holds=True) if found is None and opened else found
+    return Answered(ReplyRule.IGNORE, holds=True) if found is None and opened else found
 
 
-def _of_a_group(submission: Submission, replies: Replies) -> Answered | None:
+def _of_a_group(submission: Submission, replies: OpenedMail) -> Answered | None:
     header = submission.header
     held = set(names_in(header))
     for attached in _attached(submission.content, header):
@@ -91,7 +90,7 @@ def _of_a_group(submission: Submission, replies: Replies) -> Answered | None:
     return None if setting is None else Answered(setting, holds=replies.answered(held) is not None)
 
 
-def _sent_on(submission: Submission, replies: Replies) -> Setting | None:
+def _sent_on(submission: Submission, replies: OpenedMail) -> ReplyRule | None:
     header = submission.header
     by_record = replies.answered(map(record_name, submission.records))
     if _is_report(header):

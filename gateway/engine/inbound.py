@@ -18,7 +18,7 @@ from gateway.engine.learning import lesson_of
 from gateway.engine.mark import SEAL, Mark, Sealer, Stamp
 from gateway.engine.opened import Access, Opened
 from gateway.engine.opening import Opener
-from gateway.engine.ports import Bugs, Replies
+from gateway.engine.ports import Bugs, OpenedMail
 from gateway.engine.results import PROTECTED_SUBJECT, cut_forged, forged_fields, result_fields
 from gateway.engine.submission import author_of
 from gateway.engine.transaction import Delivery, Hold, Octets, Outcome, Transaction, Verdict
@@ -86,7 +86,7 @@ class Inbound:
     opener: Opener
     sealer: Sealer
     authserv_id: str
-    replies: Replies | None = None
+    replies: OpenedMail | None = None
     """Remembers what arrived encrypted; None: nothing is remembered (a message is only tried out)."""
     bugs: Bugs | None = None
 

@@ -12,7 +12,7 @@ from gateway.cms.attribute import reads_as_attributes
 from gateway.cms.identity import Identity
 from gateway.cms.rejected import Rejected
 from gateway.cms.signed import SignerInfo, Verified, content_digests, verify_signer
-from gateway.engine.ports import Evidence, Wants
+from gateway.engine.ports import SignatureEvidence, UnknownStatuses
 from gateway.errors import GatewayError, LimitExceeded, Malformed
 from gateway.mail.address import same_mailbox
 from gateway.mail.author import read_author
@@ -20,7 +20,7 @@ from gateway.mail.content_type import content_type
 from gateway.mail.header import read_header
 from gateway.pki.certificate import Certificate, read_certificate
 from gateway.pki.names import rfc4514, same_name
-from gateway.pki.path import Path
+from gateway.pki.path import CertificatePath
 from gateway.pki.unreadable import Unreadable, unreadable
 from gateway.pki.validation import REVOCATION_UNKNOWN, PathFinding, Strictness, told
 from gateway.pki.verdicts import Verdicts
@@ -55,13 +55,13 @@ class Operations:
 class Judge:
     """Judges signers by the store's evidence. ``subject_email``: see ``addresses`` in the configuration."""
 
-    evidence: Evidence
+    evidence: SignatureEvidence
     verdicts: Verdicts
     strictness: Strictness
     subject_email: bool = True
     fold: bool = True
     """Whether letter case counts in no local part."""
-    wants: Wants | None = None
+    wants: UnknownStatuses | None = None
     """Takes note of unknown revocation; None: nobody looks for it."""
 
     def signers(
@@ -126,7 +126,7 @@ class Judge:
         carried: Sequence[Certificate],
         author: str | None,
         at: datetime,
-    ) -> Path:
+    ) -> CertificatePath:
         """The path of the certificate a signer prefers (RFC 8551 §2.5.3) if it holds as his own does, but for signing
         (CRT-05); none: ().
         """

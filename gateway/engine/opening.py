@@ -24,7 +24,7 @@ from gateway.cms.recipient import Recipient
 from gateway.cms.rejected import Rejected
 from gateway.engine.judging import Judge, Operations
 from gateway.engine.opened import Access, Opened
-from gateway.engine.ports import ContentKeys, Evidence, Keys, Use
+from gateway.engine.ports import ContentKeys, Keys, SignatureEvidence, Use
 from gateway.engine.rate import FailureRate
 from gateway.errors import LimitExceeded, Malformed
 from gateway.mail.entity import Entity, read_entity
@@ -62,7 +62,7 @@ class Opener:
 
     judge: Judge
     keys: Keys
-    evidence: Evidence
+    evidence: SignatureEvidence
     entitlement: Entitlement
     failures: FailureRate
     size_limit: int

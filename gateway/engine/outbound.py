@@ -13,7 +13,7 @@ from gateway.cms.algorithm import raised, scheme_for
 from gateway.cms.signed import Signer
 from gateway.engine.answers import answered_by
 from gateway.engine.mark import SEAL, Sealer
-from gateway.engine.ports import Certificates, Keys, Replies
+from gateway.engine.ports import Certificates, Keys, OpenedMail
 from gateway.engine.submission import Submission, author_of, read_submission
 from gateway.engine.transaction import Delivery, Hold, Outcome, Transaction, Verdict
 from gateway.errors import Fault, Malformed
@@ -55,7 +55,7 @@ class Outbound:
     algorithms: Algorithms
     certificates: Certificates
     keys: Keys
-    replies: Replies
+    replies: OpenedMail
     sealer: Sealer
     of_groups: Mapping[str, Algorithms] = field(default_factory=dict)
     """Of the groups that have algorithms of their own, by the group's name."""

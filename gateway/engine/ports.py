@@ -9,10 +9,10 @@ from gateway.cms.identity import Identity
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding as Holding
 from gateway.pki.key import PrivateKey
-from gateway.pki.path import Path
-from gateway.pki.revocation import Evidence as RevocationEvidence
-from gateway.pki.trust import Trust
-from gateway.policy.rule import Replies as Setting
+from gateway.pki.path import CertificatePath
+from gateway.pki.revocation import RevocationEvidence
+from gateway.pki.trust import TrustSnapshot
+from gateway.policy.rule import ReplyRule
 
 
 class Certificates(Protocol):
@@ -30,23 +30,23 @@ class Certificates(Protocol):
         """Return the stored CA certificates above ``certificate``, nearest first, self-signed ones left out."""
 
 
-class Evidence(Protocol):
+class SignatureEvidence(Protocol):
     """What the store knows that judges inbound mail. All methods raise ``Fault``."""
 
     def named(self, identities: Iterable[Identity]) -> Mapping[Identity, Sequence[Holding]]:
         """Return the stored certificates that each identity names; one round trip."""
 
-    def trust(self, leaf: Certificate) -> Trust:
+    def trust(self, leaf: Certificate) -> TrustSnapshot:
         """Return whom an administrator trusts, as far as it matters for ``leaf``."""
 
     def revocation(self, leaf: Certificate) -> RevocationEvidence:
         """Return the stored evidence of revocation, as far as it matters for ``leaf``."""
 
 
-class Wants(Protocol):
+class UnknownStatuses(Protocol):
     """Takes note of what is not known, for somebody to find it out. Never blocks and never fails."""
 
-    def status(self, path: Path) -> None:
+    def status(self, path: CertificatePath) -> None:
         """The revocation status of the first certificate of ``path`` is unknown; ``path`` holds, an anchor last."""
 
 
@@ -57,20 +57,20 @@ class Bugs(Protocol):
         """A bug in opening the message of this record. Never fails."""
 
 
-class Replies(Protocol):
+class OpenedMail(Protocol):
     """Mail that was opened, by the names an answer may give it (``mail.message_id``). All methods raise ``Fault``."""
 
     @property
     def empty(self) -> bool:
         """Whether nothing was ever opened, as known a moment ago; the one thing that is told without asking."""
 
-    def remember(self, names: Iterable[str], author: str | None, setting: Setting, at: datetime) -> None:
+    def remember(self, names: Iterable[str], author: str | None, setting: ReplyRule, at: datetime) -> None:
         """Note opened mail, its author, and the setting for answers to it; durable when this returns."""
 
-    def answered(self, names: Iterable[str]) -> Setting | None:
+    def answered(self, names: Iterable[str]) -> ReplyRule | None:
         """Return the strictest setting of the mail that was opened under any of these names; None: none was."""
 
-    def sent_on(self, names: Iterable[str], author: str | None) -> Setting | None:
+    def sent_on(self, names: Iterable[str], author: str | None) -> ReplyRule | None:
         """Return the same of mail that this author wrote, under names that never came in plain."""
 
 

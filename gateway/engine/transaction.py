@@ -9,7 +9,7 @@ from typing import Any
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.pki.certificate import Certificate
 from gateway.pki.need import Need
-from gateway.pki.path import Path
+from gateway.pki.path import CertificatePath
 from gateway.reason import Reason
 from gateway.reply import Reply
 
@@ -138,7 +138,7 @@ class Lesson:
     address: str
     certificate: Certificate
     capabilities: tuple[str, ...] = ()
-    intermediates: Path = ()
+    intermediates: CertificatePath = ()
 
 
 @dataclass(frozen=True, slots=True)

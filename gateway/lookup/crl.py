@@ -7,7 +7,7 @@ its issuer, in scope and current. So a list of another issuer, a delta, an old o
 from datetime import datetime
 
 from gateway.lookup.fetch import Fetch, NotFetched
-from gateway.pki.revocation import Evidence, RevocationList, check_entries, read_revocation_list
+from gateway.pki.revocation import RevocationEvidence, RevocationList, check_entries, read_revocation_list
 from gateway.pki.sources import Source
 from gateway.pki.status import SKEW, Status, statuses
 
@@ -22,6 +22,6 @@ def fetch_list(source: Source, fetch: Fetch, at: datetime) -> RevocationList:
         raise NotFetched("the list is a delta; a complete one was asked for")
     if found.this_update > at + SKEW or (found.next_update is not None and found.next_update < at - SKEW):
         raise NotFetched("the list is out of date, or from the future; or our clock is wrong")
-    if statuses(source.path[:2], (), Evidence(lists=(found,)), at) == (Status.UNKNOWN,):
+    if statuses(source.path[:2], (), RevocationEvidence(lists=(found,)), at) == (Status.UNKNOWN,):
         raise NotFetched("the list does not speak for the issuer that named it, or not of this certificate")
     return found

@@ -20,7 +20,13 @@ from gateway.errors import Malformed
 from gateway.lookup.fetch import Fetch, NotFetched
 from gateway.pki.certificate import Certificate
 from gateway.pki.outline import read_outline
-from gateway.pki.revocation import MAX_RESPONSE_SIZE, UNREADABLE, Evidence, StatusResponse, read_status_response
+from gateway.pki.revocation import (
+    MAX_RESPONSE_SIZE,
+    UNREADABLE,
+    RevocationEvidence,
+    StatusResponse,
+    read_status_response,
+)
 from gateway.pki.sources import Source
 from gateway.pki.status import Status, statuses
 
@@ -28,7 +34,7 @@ from gateway.pki.status import Status, statuses
 def fetch_response(source: Source, fetch: Fetch, at: datetime) -> StatusResponse:
     """Return the response at ``source``, verified. Raises ``NotFetched``, ``Malformed``."""
     found = read_status_response(fetch.get(request_url(source), MAX_RESPONSE_SIZE))
-    if statuses(source.path[:2], (), Evidence(responses=(found,)), at) == (Status.UNKNOWN,):
+    if statuses(source.path[:2], (), RevocationEvidence(responses=(found,)), at) == (Status.UNKNOWN,):
         raise NotFetched(
             "the response does not tell the status: not of this certificate, not authorised, or not current"
         )

@@ -17,7 +17,7 @@ from datetime import datetime
 from gateway.pki.certificate import Certificate
 from gateway.pki.issuance import Issuances, identity, may_issue, names_issuer
 from gateway.pki.names import NameKey, name_key, rfc4514, same_name
-from gateway.pki.trust import Trust
+from gateway.pki.trust import TrustSnapshot
 from gateway.reason import Reason
 
 MAX_LENGTH = 10
@@ -28,7 +28,7 @@ MAX_STEPS = 128
 MAX_CARRIED = 50
 """Certificates from one mail; more are not looked at."""
 
-Path = tuple[Certificate, ...]
+CertificatePath = tuple[Certificate, ...]
 """Leaf first, each followed by its issuer."""
 
 
@@ -39,7 +39,7 @@ class Chain:
     ``missing``: the Name (DER) of the issuer that is not at hand; None: there is none above.
     """
 
-    issuers: Path
+    issuers: CertificatePath
     missing: bytes | None
 
     @property
@@ -110,13 +110,13 @@ class Paths:
     ``examined``: every certificate that was looked at.
     """
 
-    complete: tuple[Path, ...]
-    stranded: Path
+    complete: tuple[CertificatePath, ...]
+    stranded: CertificatePath
     cause: Reason
     examined: frozenset[Certificate]
 
 
-def build_paths(leaf: Certificate, carried: Iterable[Certificate], trust: Trust, at: datetime) -> Paths:
+def build_paths(leaf: Certificate, carried: Iterable[Certificate], trust: TrustSnapshot, at: datetime) -> Paths:
     """Find the paths from ``leaf`` to the anchors of ``trust``, by way of stored and ``carried`` certificates.
 
     ``at`` (aware) only decides which of several issuers is tried first.
@@ -126,16 +126,16 @@ def build_paths(leaf: Certificate, carried: Iterable[Certificate], trust: Trust,
 
 @dataclass(slots=True)
 class _Found:
-    complete: list[Path] = field(default_factory=list)
-    rooted: list[Path] = field(default_factory=list)
-    missing: list[Path] = field(default_factory=list)
+    complete: list[CertificatePath] = field(default_factory=list)
+    rooted: list[CertificatePath] = field(default_factory=list)
+    missing: list[CertificatePath] = field(default_factory=list)
     cut: bool = False
 
 
 class _Search:
     """One breadth-first search."""
 
-    def __init__(self, leaf: Certificate, carried: Iterable[Certificate], trust: Trust, at: datetime) -> None:
+    def __init__(self, leaf: Certificate, carried: Iterable[Certificate], trust: TrustSnapshot, at: datetime) -> None:
         self._leaf, self._trust, self._at = leaf, trust, at
         self._issuances = Issuances(MAX_SIGNATURE_CHECKS)
         self._issuers: dict[Certificate, list[Certificate]] = {}
@@ -146,7 +146,7 @@ class _Search:
 
     def run(self) -> Paths:
         found = _Found()
-        open_ends: deque[Path] = deque([(self._leaf,)])
+        open_ends: deque[CertificatePath] = deque([(self._leaf,)])
         if self._trust.is_trusted_itself(self._leaf) or self._trust.is_anchor(self._leaf):
             found.complete.append((self._leaf,))
         for _ in range(MAX_STEPS):
@@ -157,7 +157,7 @@ class _Search:
         stranded, cause = self._best_of_the_others(found)
         return Paths(tuple(found.complete[:MAX_PATHS]), stranded, cause, frozenset(self._examined))
 
-    def _lengthen(self, path: Path, found: _Found, open_ends: deque[Path]) -> None:
+    def _lengthen(self, path: CertificatePath, found: _Found, open_ends: deque[CertificatePath]) -> None:
         """Follow every way from the end of ``path``, or note why there is none."""
         longer = [(*path, issuer) for issuer in self._issuers_of(path)]
         found.complete += (way for way in longer if self._trust.is_anchor(way[-1]))
@@ -168,7 +168,7 @@ class _Search:
             own = is_root(path[-1]) and self._issuances.signed(path[-1], path[-1])
             (found.rooted if own else found.missing).append(path)
 
-    def _issuers_of(self, path: Path) -> Iterator[Certificate]:
+    def _issuers_of(self, path: CertificatePath) -> Iterator[Certificate]:
         """Yield the issuers of the end of ``path``, the likeliest first, without those that would close a circle."""
         certificate = path[-1]
         if certificate not in self._issuers:
@@ -194,7 +194,7 @@ class _Search:
             *_rank(issuer, self._at),
         )
 
-    def _best_of_the_others(self, found: _Found) -> tuple[Path, Reason]:
+    def _best_of_the_others(self, found: _Found) -> tuple[CertificatePath, Reason]:
         stranded = found.rooted or sorted(found.missing, key=len, reverse=True) or [(self._leaf,)]
         if found.cut or self._issuances.refused:
             return stranded[0], Reason.LIMIT

@@ -40,7 +40,7 @@ from pyhanko_certvalidator.validate import async_validate_path
 
 from gateway.errors import Malformed
 from gateway.pki.certificate import Certificate
-from gateway.pki.path import Path
+from gateway.pki.path import CertificatePath
 from gateway.pki.standin import STUMBLES, Originals
 from gateway.reason import Reason
 
@@ -54,7 +54,7 @@ _ALWAYS = timedelta(days=365 * 4990)
 _MAX_NOTE = 200
 
 
-def fault_of(path: Path) -> tuple[Reason, str] | None:
+def fault_of(path: CertificatePath) -> tuple[Reason, str] | None:
     """Return why ``path`` (leaf first, two certificates or more, the last an anchor) does not hold, None: it does.
 
     Untrusted: a CA was not entitled to it. The text may quote names from the certificates, in printable ASCII.
@@ -82,7 +82,7 @@ def fault_of(path: Path) -> tuple[Reason, str] | None:
     return None
 
 
-def library_path(path: Path, originals: Originals) -> ValidationPath:
+def library_path(path: CertificatePath, originals: Originals) -> ValidationPath:
     """Return ``path`` as the library wants it. Raises ``Malformed`` and ``STUMBLES``."""
     leaf, *middle, anchor = originals.certificates(path)
     return _Chain(CertTrustAnchor(anchor, _qualifiers(anchor)), reversed(middle), leaf)

@@ -94,7 +94,7 @@ class StatusResponse:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class RevocationEvidence:
     """CRLs and OCSP responses at hand."""
 
     lists: tuple[RevocationList, ...] = ()
@@ -107,7 +107,7 @@ class Evidence:
         return frozenset(lists).union(item.fingerprint for item in self.responses)
 
 
-NO_EVIDENCE = Evidence()
+NO_EVIDENCE = RevocationEvidence()
 
 
 def read_revocation_list(data: bytes) -> RevocationList:

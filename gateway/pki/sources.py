@@ -15,7 +15,7 @@ from hashlib import sha256
 
 from gateway.errors import Malformed
 from gateway.pki.outline import read_outline
-from gateway.pki.path import Path
+from gateway.pki.path import CertificatePath
 from gateway.pki.points import distribution_points, responders
 
 _DISTRIBUTION_POINTS, _AUTHORITY_ACCESS = "2.5.29.31", "1.3.6.1.5.5.7.1.1"
@@ -38,7 +38,7 @@ class Source:
     kind: Kind
     url: str
     """Printable ASCII."""
-    path: Path
+    path: CertificatePath
 
     @property
     def id(self) -> str:
@@ -49,7 +49,7 @@ class Source:
         return sha256("\n".join(parts).encode()).hexdigest()
 
 
-def sources_of(path: Path) -> tuple[Source, ...]:
+def sources_of(path: CertificatePath) -> tuple[Source, ...]:
     """Return the sources that the first certificate of ``path`` (two or more, an anchor last) names, best first."""
     try:
         extensions = read_outline(path[0].der).extensions

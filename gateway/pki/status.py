@@ -36,10 +36,10 @@ from gateway.pki.certificate import Certificate
 from gateway.pki.issuance import Issuances, names_issuer
 from gateway.pki.names import name_key, same_name
 from gateway.pki.outline import read_outline
-from gateway.pki.path import Path
+from gateway.pki.path import CertificatePath
 from gateway.pki.pkix import REFUSALS, finished, library_path
 from gateway.pki.points import distribution_points
-from gateway.pki.revocation import Evidence, RevocationList, StatusResponse
+from gateway.pki.revocation import RevocationEvidence, RevocationList, StatusResponse
 from gateway.pki.standin import STUMBLES, Originals
 
 _DISTRIBUTION_POINTS = "2.5.29.31"
@@ -61,7 +61,9 @@ class Status(Enum):
     UNKNOWN = "unknown"
 
 
-def statuses(path: Path, carried: Sequence[Certificate], evidence: Evidence, at: datetime) -> tuple[Status, ...]:
+def statuses(
+    path: CertificatePath, carried: Sequence[Certificate], evidence: RevocationEvidence, at: datetime
+) -> tuple[Status, ...]:
     """Return what is known at ``at`` of each certificate of ``path`` but the last, which is taken for authentic.
 
     ``carried``: certificates that may have signed CRLs in place of an issuer.
@@ -69,7 +71,7 @@ def statuses(path: Path, carried: Sequence[Certificate], evidence: Evidence, at:
     return tuple(_status(path[n:], carried, evidence, at) for n in range(len(path) - 1))
 
 
-def moments(certificates: Iterable[Certificate], evidence: Evidence) -> Iterator[datetime]:
+def moments(certificates: Iterable[Certificate], evidence: RevocationEvidence) -> Iterator[datetime]:
     """Yield every time, give or take ``SKEW``, at which ``evidence`` starts or ends saying something of them."""
     at_hand = list(certificates)
     for item in evidence.lists:
@@ -93,18 +95,20 @@ def _listable(certificates: Iterable[Certificate], item: RevocationList) -> set[
     }
 
 
-def _status(path: Path, carried: Sequence[Certificate], evidence: Evidence, at: datetime) -> Status:
+def _status(
+    path: CertificatePath, carried: Sequence[Certificate], evidence: RevocationEvidence, at: datetime
+) -> Status:
     """Return what is known of the first certificate of ``path``."""
     responses = _responses(path[0], evidence, at)
     lists, signers = _lists(path, carried, evidence)
-    found = _heard(path, signers, Evidence(lists, responses), at, _CURRENT)
+    found = _heard(path, signers, RevocationEvidence(lists, responses), at, _CURRENT)
     if found is Status.UNKNOWN and lists:
-        stale = _heard(path, signers, Evidence(lists), at, _HOWEVER_OLD)
+        stale = _heard(path, signers, RevocationEvidence(lists), at, _HOWEVER_OLD)
         found = Status.REVOKED if stale is Status.REVOKED else found
     return found
 
 
-def _responses(certificate: Certificate, evidence: Evidence, at: datetime) -> tuple[StatusResponse, ...]:
+def _responses(certificate: Certificate, evidence: RevocationEvidence, at: datetime) -> tuple[StatusResponse, ...]:
     """Return responses about ``certificate``, without those from the future, which the library would let pass."""
     found = (
         response
@@ -116,7 +120,7 @@ def _responses(certificate: Certificate, evidence: Evidence, at: datetime) -> tu
 
 
 def _lists(
-    path: Path, carried: Sequence[Certificate], evidence: Evidence
+    path: CertificatePath, carried: Sequence[Certificate], evidence: RevocationEvidence
 ) -> tuple[tuple[RevocationList, ...], list[Certificate]]:
     """Return the lists that may speak of the first certificate of ``path``, and who may have signed them beside CAs.
 
@@ -152,7 +156,9 @@ def _delegates(certificate: Certificate, item: RevocationList) -> bool:
     return any(same_name(item.issuer_der, name) for point in points for name in point.issuers)
 
 
-def _signers(path: Path, carried: Sequence[Certificate], lists: Iterable[RevocationList]) -> list[Certificate]:
+def _signers(
+    path: CertificatePath, carried: Sequence[Certificate], lists: Iterable[RevocationList]
+) -> list[Certificate]:
     """Return certificates by an authority of ``path`` that bear a CRL issuer's name: only those reach the library."""
     names = {name_key(item.issuer_der) for item in lists}
     issuances = Issuances(2 * MAX_SIGNERS)
@@ -181,7 +187,11 @@ _HOWEVER_OLD = CertRevTrustPolicy(
 
 
 def _heard(
-    path: Path, signers: Sequence[Certificate], evidence: Evidence, at: datetime, policy: CertRevTrustPolicy
+    path: CertificatePath,
+    signers: Sequence[Certificate],
+    evidence: RevocationEvidence,
+    at: datetime,
+    policy: CertRevTrustPolicy,
 ) -> Status:
     """Ask the library; all evidence is heard: one voice that says revoked outweighs any that say good."""
     found = Status.UNKNOWN
@@ -207,9 +217,9 @@ def _heard(
 def _context(
     chain: ValidationPath,
     originals: Originals,
-    path: Path,
+    path: CertificatePath,
     signers: Sequence[Certificate],
-    evidence: Evidence,
+    evidence: RevocationEvidence,
     at: datetime,
     policy: CertRevTrustPolicy,
 ) -> ValidationContext:

@@ -14,7 +14,7 @@ from gateway.pki.issuance import identity, may_issue
 from gateway.pki.names import NameKey, name_key
 
 
-class Trust:
+class TrustSnapshot:
     """A snapshot; ``key`` names its content, so that two alike are known as one."""
 
     def __init__(

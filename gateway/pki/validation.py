@@ -22,11 +22,11 @@ from gateway.pki.acceptance import LEGACY_RSA_BITS
 from gateway.pki.certificate import RSA_BITS, Certificate
 from gateway.pki.names import name_key, rfc4514
 from gateway.pki.outline import read_outline
-from gateway.pki.path import MAX_CARRIED, Path, build_paths, is_root
+from gateway.pki.path import MAX_CARRIED, CertificatePath, build_paths, is_root
 from gateway.pki.pkix import fault_of
-from gateway.pki.revocation import NO_EVIDENCE, Evidence
+from gateway.pki.revocation import NO_EVIDENCE, RevocationEvidence
 from gateway.pki.status import SKEW, Status, moments, statuses
-from gateway.pki.trust import Trust
+from gateway.pki.trust import TrustSnapshot
 from gateway.reason import Reason
 
 REVOCATION_UNKNOWN = "revocation=unknown"
@@ -72,12 +72,12 @@ class PathFinding:
     """
 
     reasons: tuple[Reason, ...]
-    path: Path
+    path: CertificatePath
     anchor: Certificate | None
     notes: tuple[str, ...]
     since: datetime
     until: datetime
-    unknown: tuple[Path, ...] = ()
+    unknown: tuple[CertificatePath, ...] = ()
     authority: str | None = None
     """Which authority is missing, or not trusted, and its ID where it is stored; for the record."""
 
@@ -90,9 +90,9 @@ class PathFinding:
 def judge(
     leaf: Certificate,
     carried: Iterable[Certificate],
-    trust: Trust,
+    trust: TrustSnapshot,
     at: datetime,
-    evidence: Evidence = NO_EVIDENCE,
+    evidence: RevocationEvidence = NO_EVIDENCE,
     strictness: Strictness | None = None,
 ) -> PathFinding:
     """Judge ``leaf`` as a signer of mail at ``at`` (aware). At most ``MAX_CARRIED`` of ``carried`` are looked at."""
@@ -107,9 +107,9 @@ class _Case:
         self,
         leaf: Certificate,
         carried: Sequence[Certificate],
-        trust: Trust,
+        trust: TrustSnapshot,
         at: datetime,
-        evidence: Evidence,
+        evidence: RevocationEvidence,
         strictness: Strictness,
     ) -> None:
         self._carried, self._trust, self._at = tuple(map(trust.as_stored, carried)), trust, at
@@ -129,7 +129,7 @@ class _Case:
         authority = self._authority(best.path, ordered)
         return PathFinding(ordered, best.path, anchor, tuple(best.notes), since, until, best.unknown, authority)
 
-    def _authority(self, path: Path, reasons: Sequence[Reason]) -> str | None:
+    def _authority(self, path: CertificatePath, reasons: Sequence[Reason]) -> str | None:
         """Name what an administrator would have to import or trust."""
         end = path[-1]
         refused = next(filter(self._trust.is_distrusted, path), None)
@@ -152,7 +152,7 @@ class _Case:
         judged.notes += [note for cause, note in _CAUSES.items() if cause is self._paths.cause]
         return judged
 
-    def _judged(self, path: Path) -> "_Judged":
+    def _judged(self, path: CertificatePath) -> "_Judged":
         """Judge a path that ends at an anchor, or a leaf that is trusted for itself."""
         judged = self._by_itself(path)
         fault = fault_of(path) if len(path) > 1 else None
@@ -173,7 +173,7 @@ class _Case:
         elif judged.unknown and self._strictness.revocation is Revocation.SOFT:
             judged.notes.append(REVOCATION_UNKNOWN)
 
-    def _statuses(self, path: Path) -> tuple[Status, ...]:
+    def _statuses(self, path: CertificatePath) -> tuple[Status, ...]:
         """Of a leaf that is trusted for itself only one thing matters: whether its issuer, if known, revoked it."""
         if len(path) > 1:
             return statuses(path, self._signers(), self._evidence, self._at)
@@ -186,7 +186,7 @@ class _Case:
         stored = [signer for item in self._evidence.lists for signer in self._trust.named(name_key(item.issuer_der))]
         return [*stored, *self._carried]
 
-    def _by_itself(self, path: Path) -> "_Judged":
+    def _by_itself(self, path: CertificatePath) -> "_Judged":
         judged = _Judged(path, self._facts(path))
         if not all(issuer.is_for_mail for issuer in self._signed(path)[1:]):
             judged.reasons.add(Reason.WRONG_USAGE)
@@ -194,7 +194,7 @@ class _Case:
             judged.for_mail = False
         return judged
 
-    def _facts(self, path: Path) -> set[Reason]:
+    def _facts(self, path: CertificatePath) -> set[Reason]:
         """What the certificates of a path say by themselves."""
         found = {fault for certificate in path if (fault := certificate.fault_at(self._at))}
         found |= {fault for certificate in path for fault in self._key_faults(certificate)}
@@ -205,7 +205,7 @@ class _Case:
             found.add(Reason.WRONG_USAGE)
         return found
 
-    def _signed(self, path: Path) -> Path:
+    def _signed(self, path: CertificatePath) -> CertificatePath:
         """Return the certificates whose signature counts: below an anchor, and below a root, which signed itself."""
         end = path[-1]
         stored = self._trust.is_anchor(end) or self._trust.is_trusted_itself(end)
@@ -243,10 +243,10 @@ class _Case:
 class _Judged:
     """What is wrong with one path."""
 
-    path: Path
+    path: CertificatePath
     reasons: set[Reason]
     notes: list[str] = field(default_factory=list)
-    unknown: tuple[Path, ...] = ()
+    unknown: tuple[CertificatePath, ...] = ()
     for_mail: bool = True
     """Whether all that issue in it may issue for mail."""
 

@@ -11,8 +11,8 @@ from functools import lru_cache
 
 from gateway.pki.certificate import Certificate
 from gateway.pki.path import MAX_CARRIED
-from gateway.pki.revocation import NO_EVIDENCE, Evidence
-from gateway.pki.trust import Trust
+from gateway.pki.revocation import NO_EVIDENCE, RevocationEvidence
+from gateway.pki.trust import TrustSnapshot
 from gateway.pki.validation import PathFinding, Strictness, judge
 
 MAX_KEPT = 1024
@@ -39,9 +39,9 @@ class Verdicts:
         self,
         leaf: Certificate,
         carried: Iterable[Certificate],
-        trust: Trust,
+        trust: TrustSnapshot,
         at: datetime,
-        evidence: Evidence = NO_EVIDENCE,
+        evidence: RevocationEvidence = NO_EVIDENCE,
         strictness: Strictness | None = None,
     ) -> PathFinding:
         """As ``validation.judge``."""

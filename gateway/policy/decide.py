@@ -11,7 +11,7 @@ from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
 from gateway.policy.assess import Assessment, Holdings, RecipientAnswer, addresses_to_ask, assess
 from gateway.policy.question import Question
-from gateway.policy.rule import Group, Level, Replies, Rules, strictest_on_answers
+from gateway.policy.rule import Group, Level, ReplyRule, Rules, strictest_on_answers
 from gateway.reason import Reason
 from gateway.reply import Reply, reply
 
@@ -87,12 +87,12 @@ def decide(question: Question, rules: Rules, holdings: Holdings, at: datetime) -
     """Decide over one message; ``holdings`` covers ``addresses_needed``, ``at`` is the time certificates must serve."""
     group = _group(question, rules)
     decision = _decided(question, rules, group, holdings, at)
-    secret = question.holds_opened or _on_answer(question, group) is Replies.REQUIRE
+    secret = question.holds_opened or _on_answer(question, group) is ReplyRule.REQUIRE
     comes_back = question.sender != "" and not rules.is_ours(question.sender)
     return replace(decision, withheld=decision.reply is not None and secret and comes_back)
 
 
-def _on_answer(question: Question, group: Group | None) -> Replies | None:
+def _on_answer(question: Question, group: Group | None) -> ReplyRule | None:
     """Return what holds for a message that answers opened mail: the stricter of that mail's setting and its group's."""
     if question.answers is None or group is None:
         return question.answers
@@ -111,7 +111,7 @@ def _decided(question: Question, rules: Rules, group: Group | None, holdings: Ho
         return _already_encrypted(question, group, sign, rule)
     assessment = assess(question.author, question.recipients, question.visible, rules, holdings, at)
     made = _protect(question, group, sign, encrypt, assessment, rule)
-    if not made.encrypted and made.reply is None and _on_answer(question, group) is Replies.WARN:
+    if not made.encrypted and made.reply is None and _on_answer(question, group) is ReplyRule.WARN:
         return _answering(made)
     return made
 
@@ -126,7 +126,7 @@ def demands(question: Question, group: Group) -> tuple[Demand, Demand]:
     wishes = question.wishes
     sign = _demand(group.sign, wishes.sign, group, question)
     encrypt = _demand(group.encrypt, wishes.encrypt, group, question)
-    if _on_answer(question, group) is Replies.REQUIRE and encrypt.level is not Level.REQUIRED:
+    if _on_answer(question, group) is ReplyRule.REQUIRE and encrypt.level is not Level.REQUIRED:
         encrypt = Demand(Level.REQUIRED, "reply to encrypted mail", Reason.REPLY_TO_ENCRYPTED)
     return sign, encrypt
 
@@ -179,9 +179,9 @@ def _unknown_sender(question: Question, rules: Rules) -> Decision | None:
 def _sent_on(question: Question, rules: Rules) -> Decision:
     """Decide over mail of nobody's group: it goes on as it is, unless that would give away what was opened here."""
     stays = question.encrypted or all(map(rules.is_internal, question.recipients))
-    if stays or question.answers in (None, Replies.IGNORE):
+    if stays or question.answers in (None, ReplyRule.IGNORE):
         return _relay(question, Reason.UNKNOWN_SENDER, "unknown_sender: relay")
-    if question.answers is Replies.WARN:
+    if question.answers is ReplyRule.WARN:
         return _answering(_relay(question, Reason.UNKNOWN_SENDER, "opened mail sent on: warn"))
     text = "it was encrypted when it came, and mail whose From is in no group is never encrypted"
     return _refuse("opened mail sent on: require", "5.7.3", Reason.REPLY_TO_ENCRYPTED, text)

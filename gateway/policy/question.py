@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.policy.rule import Level, Replies
+from gateway.policy.rule import Level, ReplyRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Question:
     signed: bool = False
     encrypted: bool = False
     arrived: bool = False
-    answers: Replies | None = None
+    answers: ReplyRule | None = None
     """The strictest setting of the opened mail that it answers, holds or is; of somebody in no group: that it holds or
     is. None: there is none."""
     holds_opened: bool = False

@@ -32,7 +32,7 @@ def strictest(levels: Iterable[Level]) -> Level | None:
     return max(levels, key=STRICTNESS.__getitem__, default=None)
 
 
-class Replies(StrEnum):
+class ReplyRule(StrEnum):
     """What an answer to mail that arrived encrypted must be: encrypted, noted when it is not, or nothing special."""
 
     REQUIRE = "require"
@@ -40,10 +40,10 @@ class Replies(StrEnum):
     IGNORE = "ignore"
 
 
-ON_ANSWERS = (Replies.IGNORE, Replies.WARN, Replies.REQUIRE)
+ON_ANSWERS = (ReplyRule.IGNORE, ReplyRule.WARN, ReplyRule.REQUIRE)
 
 
-def strictest_on_answers(settings: Iterable[Replies]) -> Replies | None:
+def strictest_on_answers(settings: Iterable[ReplyRule]) -> ReplyRule | None:
     """Return the strictest of some settings for answers, or None of none."""
     return max(settings, key=ON_ANSWERS.index, default=None)
 
@@ -73,7 +73,7 @@ class Group:
     sign: Level
     encrypt: Level
     submitters: Submitters = Submitters()
-    replies: Replies = Replies.WARN
+    replies: ReplyRule = ReplyRule.WARN
     recipients: tuple[str, ...] = ()
     """Further mailboxes to which the group's mail is delivered; addresses or ``@domain``."""
 
@@ -179,7 +179,7 @@ class Rules:
         """Whether what comes back to this address stays here: it is internal, or of one of our domains."""
         return self._ours.owner(address) is not None
 
-    def on_answers(self, recipients: Iterable[str]) -> Replies:
+    def on_answers(self, recipients: Iterable[str]) -> ReplyRule:
         """Return the strictest setting for answers to mail that was opened for these recipients."""
         readers = tuple(recipients)
         settings = (
@@ -187,4 +187,4 @@ class Rules:
             for group, mailboxes in zip(self.groups, self._mailboxes, strict=True)
             if any(mailboxes.owner(address) is not None for address in readers)
         )
-        return strictest_on_answers(settings) or Replies.IGNORE
+        return strictest_on_answers(settings) or ReplyRule.IGNORE

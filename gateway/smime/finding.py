@@ -12,7 +12,7 @@ from enum import StrEnum
 from gateway.cms.identity import Identity
 from gateway.mail.address import folded
 from gateway.pki.certificate import Certificate
-from gateway.pki.path import Path
+from gateway.pki.path import CertificatePath
 from gateway.reason import Reason
 
 ORDER = (
@@ -95,7 +95,7 @@ class SignerFinding:
     """What exactly was malformed or unsupported, and where; a phrase for the record, never for a header field."""
     issuers_wanted: tuple[bytes, ...] = ()
     """Names (DER) of issuers that would help, were they stored and trusted."""
-    encrypt_to: Path = ()
+    encrypt_to: CertificatePath = ()
     """The certificate that the signer wants mail encrypted to, his own or one as good, and those above it up to its
     anchor, if everything holds."""
     capabilities: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.cms.compressed import Compressed
-from gateway.cms.content import Octets
+from gateway.cms.content import Buffer
 from gateway.cms.enveloped import Enveloped
 from gateway.cms.probe import claims, read_cms
 from gateway.cms.signed import SignedData
@@ -72,7 +72,7 @@ def read_layer(entity: Entity) -> AnyLayer | None:
     return found
 
 
-def _octets(entity: Entity) -> Octets:
+def _octets(entity: Entity) -> Buffer:
     """Return the decoded body; what needs no decoding is not copied."""
     if entity.encoding in IDENTITY:
         return memoryview(entity.content)[entity.body : entity.end]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from gateway.cms.content import Octets
+from gateway.cms.content import Buffer
 from gateway.cms.enveloped import digest_content, read_enveloped
 from gateway.cms.enveloped import encrypt as encrypt_content
 from gateway.cms.signed import Signer, read_signed, sign_detached, sign_opaque, verify
@@ -48,10 +48,10 @@ class Entity:
     """A MIME entity in the making: its Content-* fields (CRLF at the end of each) and the pieces of its body."""
 
     fields: bytes
-    body: tuple[Octets, ...]
+    body: tuple[Buffer, ...]
 
     @property
-    def pieces(self) -> tuple[Octets, ...]:
+    def pieces(self) -> tuple[Buffer, ...]:
         """The whole entity in order, empty line included."""
         return (self.fields, b"\r\n", *self.body)
 
@@ -157,7 +157,7 @@ def _opaque(content: bytes, signer: Signer, chain: Sequence[bytes], at: datetime
     return _cms_entity("signed-data", sign_opaque(content, signer, chain, at))
 
 
-def _cms_entity(kind: str, pieces: Iterable[Octets]) -> Entity:
+def _cms_entity(kind: str, pieces: Iterable[Buffer]) -> Entity:
     fields = (
         b'Content-Type: application/pkcs7-mime; smime-type=%s; name="smime.p7m"\r\n'
         b"Content-Transfer-Encoding: base64\r\n"
@@ -166,7 +166,7 @@ def _cms_entity(kind: str, pieces: Iterable[Octets]) -> Entity:
     return Entity(fields, (base64_lines(pieces),))
 
 
-def base64_lines(pieces: Iterable[Octets]) -> bytearray:
+def base64_lines(pieces: Iterable[Buffer]) -> bytearray:
     """Return pieces of any size as one base64 text with lines of 76 characters and CRLF, without joining them first."""
     text = bytearray()
     rest = b""
@@ -180,7 +180,7 @@ def base64_lines(pieces: Iterable[Octets]) -> bytearray:
     return text
 
 
-def _digest(signer: Signer, pieces: Iterable[Octets]) -> bytes:
+def _digest(signer: Signer, pieces: Iterable[Buffer]) -> bytes:
     hasher = signer.digest.new()
     for piece in pieces:
         hasher.update(piece)
@@ -204,7 +204,7 @@ def _check_clear(entity: Entity, signer: Signer, chain: Sequence[bytes]) -> None
     _verify(body, content, signer, chain)
 
 
-def _verify(text: Octets, content: Octets, signer: Signer, chain: Sequence[bytes]) -> None:
+def _verify(text: Buffer, content: Buffer, signer: Signer, chain: Sequence[bytes]) -> None:
     """Verify the CMS in this base64 over ``content``, which it carries or stands beside."""
     try:
         data = read_signed(binascii.a2b_base64(text))

@@ -37,7 +37,7 @@ class Rejection(GatewayError):
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class SmtpPath:
     """A reverse-path or forward-path: the address without brackets (empty: null) and its parameters verbatim."""
 
     address: str
@@ -52,7 +52,7 @@ class Path:
         return None
 
 
-def read_mail(argument: str | None, next_hop: Capabilities, *, extended: bool, auth: bool = False) -> Path:
+def read_mail(argument: str | None, next_hop: Capabilities, *, extended: bool, auth: bool = False) -> SmtpPath:
     """Read ``FROM:<path> [parameters]``; ``auth``: we offer AUTH, hence take AUTH=. Raises ``Rejection``."""
     path = _read("FROM:", argument, null=True)
     known = MAIL_PARAMETERS | {"AUTH": "AUTH"} if auth else MAIL_PARAMETERS
@@ -63,7 +63,7 @@ def read_mail(argument: str | None, next_hop: Capabilities, *, extended: bool, a
     return path
 
 
-def read_rcpt(argument: str | None, next_hop: Capabilities, *, extended: bool) -> Path:
+def read_rcpt(argument: str | None, next_hop: Capabilities, *, extended: bool) -> SmtpPath:
     """Read ``TO:<path> [parameters]``; raises ``Rejection``."""
     path = _read("TO:", argument, postmaster=True)
     _check_parameters(path, RCPT_PARAMETERS, next_hop, extended=extended)
@@ -73,7 +73,7 @@ def read_rcpt(argument: str | None, next_hop: Capabilities, *, extended: bool) -
     return path
 
 
-def declared_size(path: Path) -> int:
+def declared_size(path: SmtpPath) -> int:
     """Return the SIZE= of a MAIL command in bytes, 0 where there is none; raises ``Rejection``."""
     value = path.value("SIZE")
     if value is None:
@@ -107,19 +107,19 @@ def forwarded(parameters: Iterable[str], next_hop: Capabilities, *, size: bool) 
     return tuple(parameter for parameter in parameters if not parameter.upper().startswith(tuple(dropped)))
 
 
-def _read(keyword: str, argument: str | None, *, null: bool = False, postmaster: bool = False) -> Path:
+def _read(keyword: str, argument: str | None, *, null: bool = False, postmaster: bool = False) -> SmtpPath:
     argument = argument or ""
     path = _PATH.match(argument[len(keyword) :].lstrip(" "))
     rest = path.string[path.end() :] if path is not None else ""
     if path is None or argument[: len(keyword)].upper() != keyword or (rest and not rest.startswith(" ")):
         raise Rejection(reply(501, "5.5.4", f"Syntax: {keyword}<address>"))
     try:
-        return Path(parse_path(path.group(), null=null, postmaster=postmaster), tuple(rest.split()))
+        return SmtpPath(parse_path(path.group(), null=null, postmaster=postmaster), tuple(rest.split()))
     except Malformed as error:
         raise Rejection(reply(501, "5.1.7" if null else "5.1.3", str(error).removeprefix("address: "))) from error
 
 
-def _check_parameters(path: Path, known: dict[str, str], next_hop: Capabilities, *, extended: bool) -> None:
+def _check_parameters(path: SmtpPath, known: dict[str, str], next_hop: Capabilities, *, extended: bool) -> None:
     for parameter in path.parameters:
         match = _PARAMETER.fullmatch(parameter)
         if match is None or not extended:

@@ -1,6 +1,6 @@
 """The options of a door: where it listens, whom it serves, where its mail goes, and what it may cost.
 
-Plain values; the house fills them from the configuration. The door decides the direction, nothing else does.
+Plain values; the wiring fills them from the configuration. The door decides the direction, nothing else does.
 """
 
 from collections.abc import Mapping

@@ -13,8 +13,8 @@ from gateway.smtp.budget import Budget
 from gateway.smtp.content import Room
 from gateway.smtp.credentials import Logins
 from gateway.smtp.door import Door, Limits, TlsMode
+from gateway.smtp.ledger_session import LedgerAccess
 from gateway.smtp.next_hop import Pool
-from gateway.smtp.page import Books
 from gateway.smtp.server import MailSession
 from gateway.smtp.service import Process, Report, Service
 from gateway.smtp.tls import server_context
@@ -139,7 +139,7 @@ async def open_door(
         hostname=hostname,
         instance=instance,
         pool=Pool(door.next_hop, limits.timeouts, hostname, instance),
-        books=Books(ledger, waiting),
+        books=LedgerAccess(ledger, waiting),
         copies=copies or Budget(limits.copies),
         room=room or Room(limits.room),
         process=process,

@@ -26,8 +26,8 @@ from gateway.errors import Fault
 from gateway.reply import Reply, reply
 from gateway.smtp.budget import Budget
 from gateway.smtp.copy import Copy, accepted, addresses
+from gateway.smtp.ledger_session import LedgerAccess, LedgerSession
 from gateway.smtp.next_hop import HopTransaction, Pool
-from gateway.smtp.page import Books, Page
 
 TEXT_LIMIT = 480
 EARLIER = reply(250, "2.0.0", "Ok: taken in an earlier attempt")
@@ -44,7 +44,7 @@ class Handover:
 
     receipts: tuple[Receipt, ...]
     reply: Reply
-    page: Page
+    page: LedgerSession
 
     async def settle(self, *, acknowledged: bool) -> None:
         """Close the books once the reply was handed to the client's transport, or could not be."""
@@ -59,7 +59,7 @@ class Handover:
 class Relay:
     """Hands messages over to one pool; the transactions that are prepared at once come out of ``budget``."""
 
-    def __init__(self, pool: Pool, books: Books, budget: Budget) -> None:
+    def __init__(self, pool: Pool, books: LedgerAccess, budget: Budget) -> None:
         self._pool = pool
         self._books = books
         self._budget = budget
@@ -70,7 +70,7 @@ class Relay:
         ``hop`` is over when this returns. Raises ``Fault`` where the ledger cannot be asked; nothing was delivered
         then. To be followed by ``settle``.
         """
-        page = Page(self._books, transaction)
+        page = LedgerSession(self._books, transaction)
         try:
             return await self._hand_over(transaction, outcome, hop, page)
         except BaseException:
@@ -78,7 +78,9 @@ class Relay:
             await page.settle(acknowledged=False)
             raise
 
-    async def _hand_over(self, transaction: Transaction, outcome: Outcome, hop: HopTransaction, page: Page) -> Handover:
+    async def _hand_over(
+        self, transaction: Transaction, outcome: Outcome, hop: HopTransaction, page: LedgerSession
+    ) -> Handover:
         wanted = set(transaction.envelope.addresses)
         if not wanted <= {to.address for delivery in outcome.deliveries for to in delivery.recipients}:
             raise Fault("some recipient has no copy: the client must not be told 250")
@@ -102,7 +104,7 @@ class Relay:
         parts = [(part, answer) for part, answer in ((done, EARLIER), (todo, None)) if part]
         return [Copy(transaction, replace(delivery, recipients=part), self._pool, answer) for part, answer in parts]
 
-    async def _deliver_all(self, copies: list[Copy], page: Page) -> None:
+    async def _deliver_all(self, copies: list[Copy], page: LedgerSession) -> None:
         waiting = [copy for copy in copies if not copy.committed]
         size = self._budget.size
         for start in range(0, len(waiting), size):
@@ -111,7 +113,7 @@ class Relay:
                 if not await self._deliver_batch(batch, copies, page):
                     return
 
-    async def _deliver_batch(self, batch: list[Copy], copies: list[Copy], page: Page) -> bool:
+    async def _deliver_batch(self, batch: list[Copy], copies: list[Copy], page: LedgerSession) -> bool:
         """Prepare all copies of a batch, then commit them; return whether it is worth going on."""
         try:
             await _all(copy.prepare() for copy in batch)
@@ -126,7 +128,7 @@ class Relay:
         return True
 
 
-async def _note(copies: Iterable[Copy], page: Page) -> None:
+async def _note(copies: Iterable[Copy], page: LedgerSession) -> None:
     """Take down what was committed, where the ledger was asked."""
     for copy in copies:
         if copy.committed and page.claimed:

@@ -14,8 +14,8 @@ from gateway.mail.envelope import FAILURE, Envelope, Recipient
 from gateway.reply import Reply, reply
 from gateway.smtp.capability import accepted_size
 from gateway.smtp.command import (
-    Path,
     Rejection,
+    SmtpPath,
     check_characters,
     declared_size,
     forwarded,
@@ -47,7 +47,7 @@ class MailSession(Session):
 
     def __init__(self, service: Service) -> None:
         super().__init__(service)
-        self._sender = Path("", ())
+        self._sender = SmtpPath("", ())
         self._recipients: list[Recipient] = []
 
     async def reset(self) -> None:
@@ -73,7 +73,7 @@ class MailSession(Session):
             raise
         await self._open(hop)
 
-    def _read_mail(self, argument: str | None, hop: HopTransaction) -> Path:
+    def _read_mail(self, argument: str | None, hop: HopTransaction) -> SmtpPath:
         service, offers = self.service, hop.capabilities
         path = read_mail(argument, offers, extended=self.extended, auth=service.door.auth is not Auth.NONE)
         limit = accepted_size(service.door.direction, service.limits, offers)
@@ -127,7 +127,7 @@ class MailSession(Session):
             self.count("RCPT")
             yield argument
 
-    def _read_rcpt(self, argument: str | None) -> Path | Reply:
+    def _read_rcpt(self, argument: str | None) -> SmtpPath | Reply:
         assert self.hop is not None
         if len(self._recipients) >= self.service.limits.recipients:
             return TOO_MANY
@@ -138,20 +138,20 @@ class MailSession(Session):
             return rejection.reply
         return path
 
-    def _lines(self, wanted: list[Path | Reply]) -> list[bytes]:
+    def _lines(self, wanted: list[SmtpPath | Reply]) -> list[bytes]:
         """Return the RCPT commands for the next hop; of what comes in nobody is told that it arrived, or is late."""
         assert self.hop is not None
-        recipients = [Recipient(path.address, path.parameters) for path in wanted if isinstance(path, Path)]
+        recipients = [Recipient(path.address, path.parameters) for path in wanted if isinstance(path, SmtpPath)]
         if self.service.door.direction is Direction.INBOUND:
             recipients = [recipient.limited_to((FAILURE,)) for recipient in recipients]
         return [rcpt_line(recipient, self.hop.capabilities) for recipient in recipients]
 
-    def _take(self, wanted: list[Path | Reply], answers: list[Reply]) -> None:
+    def _take(self, wanted: list[SmtpPath | Reply], answers: list[Reply]) -> None:
         """Answer RCPT commands in order: our own refusals as they are, the others as the next hop answered them."""
         replies = iter(answers)
         for path in wanted:
             answer = path if isinstance(path, Reply) else next(replies)
-            if isinstance(path, Path) and accepted(answer):
+            if isinstance(path, SmtpPath) and accepted(answer):
                 self._recipients.append(Recipient(path.address, path.parameters))
                 self.spent = max(0, self.spent - 1)
             self.answer(passed_on(answer))

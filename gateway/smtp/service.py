@@ -23,8 +23,8 @@ from gateway.smtp.copy import unavailable
 from gateway.smtp.credentials import Logins
 from gateway.smtp.dialogue import CLOSING, Dialogue
 from gateway.smtp.door import Address, Door, Limits
+from gateway.smtp.ledger_session import LedgerAccess, LedgerSession
 from gateway.smtp.next_hop import HopTransaction, Pool
-from gateway.smtp.page import Books, Page
 from gateway.smtp.relay import Handover, Relay
 from gateway.smtp.turned_away import TurnedAway
 
@@ -46,7 +46,7 @@ class Service:
     hostname: str
     instance: str
     pool: Pool
-    books: Books
+    books: LedgerAccess
     copies: Budget
     room: Room
     process: Process
@@ -184,7 +184,7 @@ class Service:
                 _logger.exception("%s: handing over failed", transaction.id)
                 outcome = Outcome(Verdict.DEFER, trouble(transaction.id), facts=outcome.facts)
         await hop.reset()
-        return outcome, Handover((), outcome.reply or trouble(transaction.id), Page(self.books, transaction))
+        return outcome, Handover((), outcome.reply or trouble(transaction.id), LedgerSession(self.books, transaction))
 
 
 def _refusal(content: Content, limit: int) -> Reply | None:

@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement, and_
 from gateway.cms.identity import Identity
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
-from gateway.pki.path import Path, build_paths
-from gateway.pki.revocation import Evidence, RevocationList
-from gateway.pki.trust import Trust
+from gateway.pki.path import CertificatePath, build_paths
+from gateway.pki.revocation import RevocationEvidence, RevocationList
+from gateway.pki.trust import TrustSnapshot
 from gateway.store import certificates, revocation_lists, schema, status_responses
 from gateway.store.database import Database
 from gateway.store.generation import Cache, Generation
@@ -29,17 +29,17 @@ Holdings = tuple[Holding, ...]
 
 
 class StoredEvidence:
-    """Implements ``engine.ports.Evidence``. All methods raise ``Fault``."""
+    """Implements ``engine.ports.RevocationEvidence``. All methods raise ``Fault``."""
 
     def __init__(self, database: Database, generation: Generation) -> None:
         self._database = database
         self._lists_read: dict[str, RevocationList] = {}
         # By hash, not by Identity: whoever writes a message chooses the size of those.
         self._named: Cache[str, Holdings] = Cache(generation, IDENTITIES_KEPT)
-        self._authorities: Cache[None, tuple[Holdings, Trust]] = Cache(generation, 1)
-        self._trust: Cache[str, Trust] = Cache(generation, LEAVES_KEPT)
-        self._of_all: Cache[None, Evidence] = Cache(generation, 1)
-        self._revocation: Cache[str, Evidence] = Cache(generation, LEAVES_KEPT)
+        self._authorities: Cache[None, tuple[Holdings, TrustSnapshot]] = Cache(generation, 1)
+        self._trust: Cache[str, TrustSnapshot] = Cache(generation, LEAVES_KEPT)
+        self._of_all: Cache[None, RevocationEvidence] = Cache(generation, 1)
+        self._revocation: Cache[str, RevocationEvidence] = Cache(generation, LEAVES_KEPT)
 
     def named(self, identities: Iterable[Identity]) -> Mapping[Identity, Sequence[Holding]]:
         """Return the stored certificates that each identity names; one query for all that are not in memory.
@@ -54,11 +54,11 @@ class StoredEvidence:
             for identity, value in asked.items()
         }
 
-    def trust(self, leaf: Certificate) -> Trust:
+    def trust(self, leaf: Certificate) -> TrustSnapshot:
         """Return all CA certificates as they are trusted, and what was said of ``leaf`` and of others with its key."""
         return self._trust.one(leaf.fingerprint, lambda _: self._load_trust(leaf))
 
-    def path(self, certificate: Certificate, at: datetime) -> tuple[Path, bool]:
+    def path(self, certificate: Certificate, at: datetime) -> tuple[CertificatePath, bool]:
         """Return what is stored above a certificate, and whether that ends at an anchor (``certificate`` itself may be
         one). Nothing is judged."""
         trust = self.trust(certificate)
@@ -66,7 +66,7 @@ class StoredEvidence:
         path = next((path for path in paths.complete if len(path) > 1), paths.stranded)
         return path[1:], trust.is_anchor(path[-1])
 
-    def revocation(self, leaf: Certificate) -> Evidence:
+    def revocation(self, leaf: Certificate) -> RevocationEvidence:
         """Return all stored CRLs, and the OCSP responses about CA certificates and about ``leaf``."""
         return self._revocation.one(leaf.fingerprint, self._load_revocation)
 
@@ -86,28 +86,28 @@ class StoredEvidence:
         }
         return {value: found.get(value, ()) for value in wanted}
 
-    def _load_trust(self, leaf: Certificate) -> Trust:
+    def _load_trust(self, leaf: Certificate) -> TrustSnapshot:
         authorities, trust = self._authorities.one(None, lambda _: self._load_authorities())
         table = schema.certificates.c
         same_key = table.public_key_id == leaf.public_key_id
         said = self._load(and_(same_key, table.trust.in_((certificates.Trust.TRUSTED, certificates.Trust.DISTRUSTED))))
         return _snapshot((*authorities, *said)) if said else trust
 
-    def _load_authorities(self) -> tuple[Holdings, Trust]:
+    def _load_authorities(self) -> tuple[Holdings, TrustSnapshot]:
         authorities = self._load(schema.certificates.c.is_ca)
         return authorities, _snapshot(authorities)
 
-    def _load_revocation(self, leaf: str) -> Evidence:
+    def _load_revocation(self, leaf: str) -> RevocationEvidence:
         of_all = self._of_all.one(None, lambda _: self._load_evidence())
         with self._database.read() as connection:
             responses = status_responses.of_leaf(connection, leaf)
-        return Evidence(of_all.lists, of_all.responses + responses) if responses else of_all
+        return RevocationEvidence(of_all.lists, of_all.responses + responses) if responses else of_all
 
-    def _load_evidence(self) -> Evidence:
+    def _load_evidence(self) -> RevocationEvidence:
         """Large lists take long to read: those that are in memory are not read again."""
         with self._database.read() as connection:
             self._lists_read = revocation_lists.read_all(connection, self._lists_read)
-            return Evidence(tuple(self._lists_read.values()), status_responses.of_authorities(connection))
+            return RevocationEvidence(tuple(self._lists_read.values()), status_responses.of_authorities(connection))
 
     def _load(self, condition: ColumnElement[bool]) -> Holdings:
         with self._database.read() as connection:
@@ -120,8 +120,8 @@ def _preference(item: Holding) -> tuple[bool, bool, bool, datetime, str]:
     return trusted, not item.distrusted, not item.learned, certificate.not_after, certificate.fingerprint
 
 
-def _snapshot(holdings: Holdings) -> Trust:
-    return Trust(
+def _snapshot(holdings: Holdings) -> TrustSnapshot:
+    return TrustSnapshot(
         trusted=(item.certificate for item in holdings if item.trusted),
         known=(item.certificate for item in holdings),
         distrusted=(item.certificate for item in holdings if item.distrusted),

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Select, delete, func, select, update
 
 from gateway.mail.address import index_key
 from gateway.pki.certificate import Certificate
-from gateway.pki.path import Path
+from gateway.pki.path import CertificatePath
 from gateway.store import certificates, schema
 from gateway.store.certificates import FROM_MAIL, Trust
 from gateway.store.database import Database, insert_new
@@ -67,7 +67,7 @@ class StoredLearned:
         at: datetime,
         *,
         trusted: bool,
-        intermediates: Path = (),
+        intermediates: CertificatePath = (),
     ) -> Learning:
         """Learn a leaf for ``address``, usable where ``trusted``; what is known of it is completed, never changed.
 

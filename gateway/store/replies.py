@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Row, Table, bindparam, delete, select
 
 from gateway.mail.address import folded
-from gateway.policy.rule import Replies, strictest_on_answers
+from gateway.policy.rule import ReplyRule, strictest_on_answers
 from gateway.store import schema
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import LOOK_EVERY, Clock
@@ -46,7 +46,7 @@ class Sighting:
 
 
 class StoredReplies:
-    """Implements ``engine.ports.Replies``. All methods but ``empty`` raise ``Fault``."""
+    """Implements ``engine.ports.ReplyRule``. All methods but ``empty`` raise ``Fault``."""
 
     def __init__(self, database: Database, wrapping: Wrapping, clock: Clock, plain_kept: int = PLAIN_KEPT) -> None:
         self._database = database
@@ -56,7 +56,7 @@ class StoredReplies:
         self._any = False
         self._look_at = clock()
 
-    def remember(self, names: Iterable[str], author: str | None, setting: Replies, at: datetime) -> None:
+    def remember(self, names: Iterable[str], author: str | None, setting: ReplyRule, at: datetime) -> None:
         """Note that mail with these names was opened, durable when this returns."""
         hashed = sorted({_hash(name) for name in names})
         rows = [{"name": name, "author": self._author(name, author), "setting": setting, "at": at} for name in hashed]
@@ -75,15 +75,15 @@ class StoredReplies:
         """Whether nothing was ever opened, as looked up less than half a second ago; never asks the store."""
         return not self._any and self._clock() < self._look_at
 
-    def answered(self, names: Iterable[str]) -> Replies | None:
+    def answered(self, names: Iterable[str]) -> ReplyRule | None:
         """Return the strictest setting of the mail that was opened under any of these names; None: none was."""
-        return strictest_on_answers(Replies(row.setting) for row in self._opened(set(map(_hash, names))))
+        return strictest_on_answers(ReplyRule(row.setting) for row in self._opened(set(map(_hash, names))))
 
-    def sent_on(self, names: Iterable[str], author: str | None) -> Replies | None:
+    def sent_on(self, names: Iterable[str], author: str | None) -> ReplyRule | None:
         """Return the same of mail that this author wrote, under names that never came in plain."""
         rows = [row for row in self._opened(set(map(_hash, names))) if row.author == self._author(row.name, author)]
         plain = {row.name for row in self._rows(_PLAIN, {row.name for row in rows})} if rows else set()
-        return strictest_on_answers(Replies(row.setting) for row in rows if row.name not in plain)
+        return strictest_on_answers(ReplyRule(row.setting) for row in rows if row.name not in plain)
 
     def _opened(self, names: Collection[bytes]) -> list[Row[Any]]:
         return list(self._rows(_OPENED, names)) if names and self._any_opened() else []

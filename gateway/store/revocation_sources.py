@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
-from gateway.pki.path import Path
+from gateway.pki.path import CertificatePath
 from gateway.pki.revocation import RevocationList, StatusResponse
 from gateway.pki.sources import Kind, Source, sources_of
 from gateway.store import revocation_lists, schema, status_responses
@@ -35,13 +35,13 @@ _TABLE = schema.revocation_sources
 
 
 class StoredSources:
-    """What ``daemon.fetching`` works through. All methods raise ``Fault``."""
+    """What ``mailflow.status_lookup`` works through. All methods raise ``Fault``."""
 
     def __init__(self, database: Database, generation: Generation) -> None:
         self._database = database
         self._generation = generation
 
-    def want(self, path: Path, at: datetime) -> bool:
+    def want(self, path: CertificatePath, at: datetime) -> bool:
         """Note the best source for the first certificate of ``path``; return whether there is room for it.
 
         Of the sources that the certificate names, the best is the first that is not in vain. Nothing happens where it

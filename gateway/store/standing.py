@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gateway.engine.ports import Evidence
+from gateway.engine.ports import SignatureEvidence
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
 from gateway.pki.validation import PathFinding, Strictness
@@ -38,7 +38,7 @@ ALWAYS = Standing(None, datetime.min.replace(tzinfo=UTC), datetime.max.replace(t
 class Standings:
     """Judges leaves by the store's trust and evidence. Safe for threads."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: SignatureEvidence) -> None:
         self._evidence = evidence
         self._verdicts = Verdicts()
 

@@ -183,6 +183,7 @@ def test_show_tells_one_in_full(command: Command, alice: Issued) -> None:
 
 
 def test_export_prints_the_certificate_and_no_key(command: Command, alice: Issued) -> None:
+    """KEY-03."""
     result = command("cert", "export", alice.certificate.fingerprint[:10])
     assert load_pem_x509_certificate(result.out.encode()) == alice.x509
     assert "PRIVATE" not in result.out

@@ -37,6 +37,7 @@ def test_a_key_waits_for_its_certificate(command: Command, alice: Issued) -> Non
 
 
 def test_a_key_without_a_passphrase_leaves_only_under_one(command: Command, alice: Issued) -> None:
+    """KEY-02."""
     command("import", command.put("alice", alice.pem(), alice.key_pem()))
     name = alice.certificate.fingerprint[:12]
     bare = command("key", "export", name)
@@ -50,6 +51,7 @@ def test_a_key_without_a_passphrase_leaves_only_under_one(command: Command, alic
 
 
 def test_a_key_with_a_passphrase_leaves_only_under_it(command: Command, alice: Issued) -> None:
+    """KEY-02: and no error repeats what was tried."""
     phrase = command.put("phrase", b"its own\n")
     command("import", "--passphrase-file", phrase, command.put("alice", alice.pem(), alice.key_pem(b"its own")))
     for arguments in ((), ("--passphrase-file", phrase)):

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from gateway.cli.config import config_group
 from gateway.config import ConfigError, effective, parse, schema
-from gateway.house import House
+from gateway.wiring import Wiring
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def run(file: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(config_group, arguments, obj=House(file))
+    return CliRunner().invoke(config_group, arguments, obj=Wiring(file))
 
 
 def test_check_of_a_good_file(file: Path) -> None:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from gateway.config import ConfigError, Options, effective, load, parse
 from gateway.config.document import Document
 from gateway.config.planned import PLANNED, PLANNED_OF_A_GROUP
-from gateway.daemon import incumbent
+from gateway.processes import child_handle
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "config" / "gateway.yaml"
@@ -140,7 +140,7 @@ def test_the_unit_waits_longer_than_the_supervisor() -> None:
     """A process that hangs is replaced by the supervisor first; only a supervisor that hangs is systemd's."""
     watchdog = re.search(r"^WatchdogSec=([0-9]+)min$", UNIT.read_text(), re.MULTILINE)
     assert watchdog
-    assert int(watchdog[1]) * 60 > incumbent.SILENCE + incumbent.LAST_WORDS
+    assert int(watchdog[1]) * 60 > child_handle.SILENCE + child_handle.LAST_WORDS
 
 
 def test_the_unit_does_not_start_again_on_a_bad_configuration() -> None:

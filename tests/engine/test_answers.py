@@ -10,7 +10,7 @@ import pytest
 from gateway.engine.inbound import InboundRules
 from gateway.engine.transaction import Direction, Outcome, Verdict
 from gateway.mail.header import read_header
-from gateway.policy.rule import Group, Level, Replies, Rules, Tags
+from gateway.policy.rule import Group, Level, ReplyRule, Rules, Tags
 from gateway.reason import Reason
 from tests.authority import Authority
 from tests.engine.world import AUTHSERV_ID, HELPDESK, World
@@ -26,14 +26,14 @@ def world(authority: Authority) -> World:
     """A helpdesk with a key that has to answer encrypted mail encrypted, and customers without certificates."""
     made = World(authority)
     made.hold(HELPDESK, key=True, kind="p256")
-    return under(made, Replies.REQUIRE)
+    return under(made, ReplyRule.REQUIRE)
 
 
-def under(world: World, setting: Replies) -> World:
+def under(world: World, setting: ReplyRule) -> World:
     world.rules = Rules(
         groups=(
             Group("support", (HELPDESK,), Level.NEVER, Level.IF_POSSIBLE, replies=setting),
-            Group("sales", ("sales@example.org",), Level.NEVER, Level.IF_POSSIBLE, replies=Replies.IGNORE),
+            Group("sales", ("sales@example.org",), Level.NEVER, Level.IF_POSSIBLE, replies=ReplyRule.IGNORE),
         ),
         internal=("journal@example.org",),
     )
@@ -209,7 +209,7 @@ def test_a_request_does_not_lift_it(world: World, seal: Seal) -> None:
 def test_the_setting_of_the_group_it_was_opened_for_counts_for_others(world: World, seal: Seal) -> None:
     receive(world, seal(b"Message-ID: <plain@x>\r\n"))
     assert refused(world.send(answer(b"In-Reply-To: <plain@x>\r\n", author="sales@example.org"), THIRD))
-    under(world, Replies.WARN)
+    under(world, ReplyRule.WARN)
     world.opened_mail.clear()
     receive(world, seal(b"Message-ID: <plain@x>\r\n"))
     outcome = world.send(answer(b"In-Reply-To: <plain@x>\r\n", author="sales@example.org"), THIRD)
@@ -349,7 +349,7 @@ def test_mail_in_no_group_with_an_id_of_a_plain_one_or_of_another_author_goes_on
 
 
 def test_warn_relays_and_says_so_and_ignore_says_nothing(world: World, seal: Seal) -> None:
-    for setting, reason in ((Replies.WARN, Reason.REPLY_TO_ENCRYPTED), (Replies.IGNORE, Reason.UNKNOWN_SENDER)):
+    for setting, reason in ((ReplyRule.WARN, Reason.REPLY_TO_ENCRYPTED), (ReplyRule.IGNORE, Reason.UNKNOWN_SENDER)):
         under(world, setting)
         world.opened_mail.clear()
         receive(world, seal(KEPT))
@@ -367,9 +367,9 @@ def test_a_refusal_that_would_return_it_to_a_stranger_is_not_told(world: World, 
     assert outcome.facts["encryption"]["reason"] is Reason.REPLY_TO_ENCRYPTED
 
 
-@pytest.mark.parametrize("setting", list(Replies))
+@pytest.mark.parametrize("setting", list(ReplyRule))
 @pytest.mark.parametrize("form", ["redirected", "as delivered", "attached"])
-def test_no_other_refusal_returns_it_either(world: World, seal: Seal, setting: Replies, form: str) -> None:
+def test_no_other_refusal_returns_it_either(world: World, seal: Seal, setting: ReplyRule, form: str) -> None:
     under(world, setting)
     world.opened_mail.clear()
     content = sent_on(form, delivered(receive(world, seal(KEPT))))
@@ -394,7 +394,7 @@ def test_mail_whose_header_may_grow_too_long_to_be_read_is_not_opened(
 
 
 def test_a_refused_answer_is_told_where_it_is_not_what_was_opened(world: World, seal: Seal) -> None:
-    under(world, Replies.WARN)
+    under(world, ReplyRule.WARN)
     world.opened_mail.clear()
     receive(world, seal(KEPT))
     content = answer(b"Subject: [secret] hello\r\n", b"In-Reply-To: <plain@x>\r\n")

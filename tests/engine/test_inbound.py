@@ -14,7 +14,7 @@ from gateway.engine.rate import FailureRate
 from gateway.engine.transaction import Direction, Hold, Outcome, Verdict
 from gateway.errors import Fault
 from gateway.mail.header import read_header
-from gateway.policy.rule import Group, Level, Replies, Rules
+from gateway.policy.rule import Group, Level, ReplyRule, Rules
 from gateway.reason import Reason
 from gateway.smime import seal
 from tests.authority import Authority
@@ -509,8 +509,8 @@ ANSWER = (
     "field",
     [b"In-Reply-To: <7@example.com>", b"References: <1@x>\r\n <7@example.com>", b"Message-ID: <7@example.com>"],
 )
-@pytest.mark.parametrize("replies", list(Replies))
-def test_dec_13_an_answer_to_encrypted_mail(world: World, customer: Customer, field: bytes, replies: Replies) -> None:
+@pytest.mark.parametrize("replies", list(ReplyRule))
+def test_dec_13_an_answer_to_encrypted_mail(world: World, customer: Customer, field: bytes, replies: ReplyRule) -> None:
     """DEC-13: require encrypts or refuses, whatever the message wishes; warn says so; ignore does not look."""
     group = replace(world.rules.groups[0], sign=Level.NEVER, encrypt=Level.NEVER, replies=replies)
     world.rules = Rules(groups=(group,))
@@ -518,7 +518,7 @@ def test_dec_13_an_answer_to_encrypted_mail(world: World, customer: Customer, fi
     receive(world, customer.seal(encrypt="required"))
     world.rules = Rules(groups=(group,))
     outcome = world.send(ANSWER % (field + b"\r\nX-SMIME-Gateway-Encrypt: never"), ALICE)
-    if replies is Replies.REQUIRE:
+    if replies is ReplyRule.REQUIRE:
         assert str(outcome.reply).startswith("550 5.7.3 reply-to-encrypted:")
         assert "alice@example.com (no-certificate)" in str(outcome.reply)
         world.hold(ALICE, kind="p256")
@@ -526,7 +526,7 @@ def test_dec_13_an_answer_to_encrypted_mail(world: World, customer: Customer, fi
         assert delivery.encrypted
         assert b"printer" not in bytes(delivery.content)
     else:
-        expected = Reason.REPLY_TO_ENCRYPTED if replies is Replies.WARN else Reason.OVERRIDE
+        expected = Reason.REPLY_TO_ENCRYPTED if replies is ReplyRule.WARN else Reason.OVERRIDE
         assert outcome.verdict is Verdict.RELAY
         assert outcome.facts["encryption"]["reason"] is expected
 

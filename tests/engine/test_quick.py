@@ -9,7 +9,7 @@ from gateway.engine.mark import SEAL
 from gateway.engine.outbound import QUICK
 from gateway.engine.transaction import Client, Direction, FrontEnd, Transaction, Verdict
 from gateway.mail.envelope import Envelope, Recipient
-from gateway.policy.rule import Replies
+from gateway.policy.rule import ReplyRule
 from tests.authority import Authority
 from tests.engine.world import AT, HELPDESK, World
 
@@ -57,7 +57,7 @@ def test_lim_05_mail_of_nobodys_group_is_quick_and_asks_no_port(engine: Engine, 
 
 def test_lim_05_once_mail_was_opened_all_may_be_that(authority: Authority) -> None:
     world = World(authority)
-    world.remember({"1@x"}, None, Replies.REQUIRE, AT)
+    world.remember({"1@x"}, None, ReplyRule.REQUIRE, AT)
     assert not world.engine.is_quick(transaction())
 
 

@@ -9,8 +9,8 @@ import pytest
 from gateway.engine.engine import Engine
 from gateway.engine.transaction import Direction, Outcome
 from gateway.pki.certificate import Certificate
-from gateway.pki.path import Path
-from gateway.pki.trust import Trust
+from gateway.pki.path import CertificatePath
+from gateway.pki.trust import TrustSnapshot
 from gateway.pki.validation import Revocation, Strictness
 from tests.authority import Authority, Issued
 from tests.engine.world import AT, HELPDESK, World
@@ -23,9 +23,9 @@ ALICE = "alice@customer.example"
 class Noted:
     """The port; remembers."""
 
-    paths: list[Path] = field(default_factory=list)
+    paths: list[CertificatePath] = field(default_factory=list)
 
-    def status(self, path: Path) -> None:
+    def status(self, path: CertificatePath) -> None:
         self.paths.append(path)
 
 
@@ -39,10 +39,10 @@ class Asking(World):
         self.known: list[Certificate] = []
         self.noted = Noted()
 
-    def trust(self, leaf: Certificate) -> Trust:
+    def trust(self, leaf: Certificate) -> TrustSnapshot:
         if not self.known:
             return super().trust(leaf)
-        return Trust([anchor.certificate for anchor in self.anchors], self.known)
+        return TrustSnapshot([anchor.certificate for anchor in self.anchors], self.known)
 
     @property
     def engine(self) -> Engine:

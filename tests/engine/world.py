@@ -20,12 +20,12 @@ from gateway.mail.envelope import Envelope, Recipient
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
 from gateway.pki.key import PrivateKey, SoftwareKey
-from gateway.pki.revocation import Evidence as RevocationEvidence
-from gateway.pki.trust import Trust
+from gateway.pki.revocation import RevocationEvidence
+from gateway.pki.trust import TrustSnapshot
 from gateway.pki.validation import Strictness
 from gateway.pki.verdicts import Verdicts
 from gateway.policy.entitlement import Entitlement
-from gateway.policy.rule import Group, Level, Replies, Rules, strictest_on_answers
+from gateway.policy.rule import Group, Level, ReplyRule, Rules, strictest_on_answers
 from tests.authority import Authority, Issued
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -70,7 +70,7 @@ class World:
         self.algorithms = Algorithms()
         self.of_groups: dict[str, Algorithms] = {}
         self.lookups = 0
-        self.opened_mail: list[tuple[frozenset[str], str | None, Replies]] = []
+        self.opened_mail: list[tuple[frozenset[str], str | None, ReplyRule]] = []
         self.plain_names: set[str] = set()
         self.anchors = [authority.root]
         self.inbound_rules = InboundRules()
@@ -120,15 +120,15 @@ class World:
     def empty(self) -> bool:
         return not self.opened_mail
 
-    def remember(self, names: Iterable[str], author: str | None, setting: Replies, at: datetime) -> None:
+    def remember(self, names: Iterable[str], author: str | None, setting: ReplyRule, at: datetime) -> None:
         self.opened_mail.append((frozenset(names), author, setting))
 
-    def answered(self, names: Iterable[str]) -> Replies | None:
+    def answered(self, names: Iterable[str]) -> ReplyRule | None:
         self.lookups += 1
         wanted = frozenset(names)
         return strictest_on_answers(setting for known, _, setting in self.opened_mail if known & wanted)
 
-    def sent_on(self, names: Iterable[str], author: str | None) -> Replies | None:
+    def sent_on(self, names: Iterable[str], author: str | None) -> ReplyRule | None:
         wanted = frozenset(names) - self.plain_names
         return strictest_on_answers(
             setting for known, by, setting in self.opened_mail if known & wanted and by == author
@@ -158,10 +158,10 @@ class World:
             identity: [holding for holding in held if identity.names(holding.certificate)] for identity in identities
         }
 
-    def trust(self, leaf: Certificate) -> Trust:
+    def trust(self, leaf: Certificate) -> TrustSnapshot:
         held = [holding for holdings in self.holdings.values() for holding in holdings]
         itself = [holding.certificate for holding in held if holding.trusted and holding.certificate == leaf]
-        return Trust(trusted=[*(anchor.certificate for anchor in self.anchors), *itself])
+        return TrustSnapshot(trusted=[*(anchor.certificate for anchor in self.anchors), *itself])
 
     def revocation(self, leaf: Certificate) -> RevocationEvidence:
         return RevocationEvidence()

@@ -16,8 +16,8 @@ from gateway.cms.enveloped import encrypt
 from gateway.cms.identity import issuer_and_serial
 from gateway.engine.transaction import Direction, Outcome
 from gateway.mail.header import read_header
-from gateway.pki.revocation import Evidence, RevocationList
-from gateway.pki.trust import Trust
+from gateway.pki.revocation import RevocationEvidence, RevocationList
+from gateway.pki.trust import TrustSnapshot
 from tests.authority import Authority, Issued
 from tests.engine.world import HELPDESK, World
 
@@ -43,13 +43,13 @@ class Desk(World):
         """The helpdesk's own."""
         return self.issued[HELPDESK]
 
-    def trust(self, leaf: Any) -> Trust:
-        return Trust(
+    def trust(self, leaf: Any) -> TrustSnapshot:
+        return TrustSnapshot(
             [anchor.certificate for anchor in self.anchors], [issued.certificate for issued in self.intermediates]
         )
 
-    def revocation(self, leaf: Any) -> Evidence:
-        return Evidence(self.lists)
+    def revocation(self, leaf: Any) -> RevocationEvidence:
+        return RevocationEvidence(self.lists)
 
     def receive(self, content: bytes, *recipients: str, **options: Any) -> Outcome:
         """Take a message in, for the helpdesk where nobody else is named."""

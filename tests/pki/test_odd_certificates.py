@@ -12,8 +12,8 @@ from gateway.pki.certificate import Certificate, read_certificate
 from gateway.pki.need import NeedKind, brings, by_serial
 from gateway.pki.outline import MAX_EXTENSIONS
 from gateway.pki.path import chain_for
-from gateway.pki.revocation import Evidence, read_revocation_list
-from gateway.pki.trust import Trust
+from gateway.pki.revocation import RevocationEvidence, read_revocation_list
+from gateway.pki.trust import TrustSnapshot
 from gateway.pki.validation import PathFinding, Revocation, Strictness, judge
 from gateway.reason import Reason
 from tests.authority import Authority, Issued, general_names
@@ -63,7 +63,7 @@ OTHERS = {
 
 def believed(authority: Authority, leaf: bytes, *carried: bytes, anchor: bytes | None = None) -> PathFinding:
     above = map(read_certificate, carried or (authority.intermediate.der,))
-    trust = Trust([read_certificate(anchor or authority.root.der)])
+    trust = TrustSnapshot([read_certificate(anchor or authority.root.der)])
     return judge(read_certificate(leaf), above, trust, AT)
 
 
@@ -142,11 +142,13 @@ def test_the_lists_of_such_an_authority(authority: Authority, spelt: bytes) -> N
     for revoked, expected in (((), ()), ((issued,), (Reason.REVOKED,))):
         made = authority.revocation_list(*revoked).public_bytes(Encoding.DER)
         theirs = read_revocation_list(signed_again(made, authority.intermediate, put(2, spelt)))
-        found = judge(leaf, [ca], Trust([authority.root.certificate]), AT, Evidence((above, theirs)), HARD)
+        found = judge(
+            leaf, [ca], TrustSnapshot([authority.root.certificate]), AT, RevocationEvidence((above, theirs)), HARD
+        )
         assert found.reasons == expected
         forged = signed_again(made, Authority().root, put(2, spelt))
-        evidence = Evidence((above, read_revocation_list(forged)))
-        assert judge(leaf, [ca], Trust([authority.root.certificate]), AT, evidence, HARD).reasons == (
+        evidence = RevocationEvidence((above, read_revocation_list(forged)))
+        assert judge(leaf, [ca], TrustSnapshot([authority.root.certificate]), AT, evidence, HARD).reasons == (
             Reason.REVOCATION_UNKNOWN,
         )
 
@@ -155,10 +157,10 @@ def test_another_authority_of_the_same_name_by_value_is_no_anchor(authority: Aut
     """A name makes a candidate; the signature decides."""
     impostor = Authority(name="test ").ca("TEST  ROOT", issuer=None)
     leaf = authority.leaf(ALICE, kind="p256", issuer=impostor, key_ids=False)
-    assert judge(leaf.certificate, [impostor.certificate], Trust([authority.root.certificate]), AT).reasons == (
+    assert judge(leaf.certificate, [impostor.certificate], TrustSnapshot([authority.root.certificate]), AT).reasons == (
         Reason.UNTRUSTED,
     )
-    assert judge(leaf.certificate, [], Trust([authority.root.certificate]), AT).reasons == (Reason.NO_PATH,)
+    assert judge(leaf.certificate, [], TrustSnapshot([authority.root.certificate]), AT).reasons == (Reason.NO_PATH,)
 
 
 def test_a_need_is_met_by_value(authority: Authority) -> None:

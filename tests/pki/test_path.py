@@ -8,7 +8,7 @@ import pytest
 from gateway.pki import path
 from gateway.pki.certificate import Certificate
 from gateway.pki.path import build_paths, chain_for
-from gateway.pki.trust import Trust
+from gateway.pki.trust import TrustSnapshot
 from tests.authority import Authority, Issued, make_key
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -135,7 +135,7 @@ def test_the_likeliest_issuer_is_tried_first(authority: Authority) -> None:
     anchor, stored, unnamed = shared(None), shared(), shared(key_ids=False, begin=2026)
     newest, older, expired = shared(begin=2026), shared(begin=2025), shared(begin=2025, end=2026)
     leaf = authority.leaf("a@example.com", issuer=stored)
-    trust = Trust(of(anchor, root), of(stored, unnamed))
+    trust = TrustSnapshot(of(anchor, root), of(stored, unnamed))
     for carried in permutations(of(older, expired, newest)):
         found = build_paths(leaf.certificate, carried, trust, AT).complete
         assert [list(way) for way in found] == [

@@ -16,8 +16,8 @@ from gateway.cms.signed import SignedData, read_signed, verify_signer
 from gateway.errors import Malformed
 from gateway.mail.entity import decoded_body, read_entity
 from gateway.pki.certificate import Certificate, read_certificate
-from gateway.pki.revocation import Evidence, read_revocation_list
-from gateway.pki.trust import Trust
+from gateway.pki.revocation import RevocationEvidence, read_revocation_list
+from gateway.pki.trust import TrustSnapshot
 from gateway.pki.validation import PathFinding, Revocation, Strictness, judge
 from gateway.reason import Reason
 
@@ -100,7 +100,9 @@ def found(name: str) -> PathFinding:
     signed = read_signed(data)
     lists = tuple(read_revocation_list(bytes(item)) for item in signed.revocation_lists)
     anchor = read_certificate((vectors() / "certs" / "TrustAnchorRootCertificate.crt").read_bytes())
-    return judge(leaf_of(signed), certificates(signed), Trust([anchor]), AT, Evidence(lists), STRICTNESS)
+    return judge(
+        leaf_of(signed), certificates(signed), TrustSnapshot([anchor]), AT, RevocationEvidence(lists), STRICTNESS
+    )
 
 
 def is_accepted(name: str) -> bool | None:

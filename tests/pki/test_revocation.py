@@ -19,14 +19,14 @@ from gateway.errors import LimitExceeded, Malformed
 from gateway.pki import revocation, status
 from gateway.pki.pkix import REFUSALS, finished
 from gateway.pki.revocation import (
-    Evidence,
+    RevocationEvidence,
     RevocationList,
     StatusResponse,
     read_revocation_list,
     read_status_response,
 )
 from gateway.pki.standin import STUMBLES, Originals
-from gateway.pki.trust import Trust
+from gateway.pki.trust import TrustSnapshot
 from gateway.pki.validation import REVOCATION_UNKNOWN, PathFinding, Revocation, Strictness, judge
 from gateway.pki.verdicts import Verdicts
 from gateway.reason import Reason
@@ -43,15 +43,15 @@ def crl(made: x509.CertificateRevocationList) -> RevocationList:
     return read_revocation_list(made.public_bytes(Encoding.DER))
 
 
-def evidence(*items: x509.CertificateRevocationList | bytes) -> Evidence:
+def evidence(*items: x509.CertificateRevocationList | bytes) -> RevocationEvidence:
     """CRLs, and OCSP responses as bytes."""
     lists = tuple(crl(item) for item in items if not isinstance(item, bytes))
-    return Evidence(lists, tuple(read_status_response(item) for item in items if isinstance(item, bytes)))
+    return RevocationEvidence(lists, tuple(read_status_response(item) for item in items if isinstance(item, bytes)))
 
 
 def asked(authority: Authority, leaf: Issued, *items: Any, carried: Iterable[Issued] = (), **facts: Any) -> PathFinding:
     certificates = [issued.certificate for issued in (authority.intermediate, *carried)]
-    trust = facts.pop("trust", None) or Trust([authority.root.certificate])
+    trust = facts.pop("trust", None) or TrustSnapshot([authority.root.certificate])
     facts = {"strictness": HARD} | facts
     return judge(leaf.certificate, certificates, trust, facts.pop("at", AT), evidence(*items), **facts)
 
@@ -168,7 +168,7 @@ def test_an_indirect_list_to_which_the_certificate_delegates(authority: Authorit
 
 
 def test_an_intermediate_that_is_an_anchor_speaks_too(authority: Authority, leaf: Issued) -> None:
-    trust = Trust([authority.intermediate.certificate])
+    trust = TrustSnapshot([authority.intermediate.certificate])
     assert asked(authority, leaf, authority.revocation_list(), trust=trust).reasons == GOOD
     assert asked(authority, leaf, authority.revocation_list(leaf), trust=trust).reasons == REVOKED
 
@@ -198,7 +198,7 @@ def test_delegated_signers_of_lists(authority: Authority, leaf: Issued, above: A
     assert asked(authority, plain, above, good, carried=[signer]).reasons == GOOD
     assert asked(authority, plain, above, revoking, carried=[signer]).reasons == REVOKED
     assert asked(authority, plain, above, revoking).reasons == UNKNOWN, "its certificate is nowhere"
-    stored = Trust([authority.root.certificate], [signer.certificate])
+    stored = TrustSnapshot([authority.root.certificate], [signer.certificate])
     assert asked(authority, plain, above, revoking, trust=stored).reasons == REVOKED
     forbidden = authority.ca(name, issuer=by, key_usage=("digitalSignature",), ca=False, key=signer.private_key)
     assert asked(authority, plain, above, good, carried=[forbidden]).reasons == UNKNOWN
@@ -267,13 +267,13 @@ def test_signatures_with_md5_prove_nothing_about_revocation(above: Any) -> None:
     algorithm = der.sequence(der.tlv(der.OID, pkcs1 + b"\x04"), der.tlv(der.NULL))
     item = read_revocation_list(der.sequence(weak, algorithm, der.tlv(der.BIT_STRING, b"\0" + signature)))
     assert not item.is_signed_by(authority.intermediate.certificate)
-    trust = Trust([authority.root.certificate])
-    found = judge(leaf.certificate, [authority.intermediate.certificate], trust, AT, Evidence((item,)), HARD)
+    trust = TrustSnapshot([authority.root.certificate])
+    found = judge(leaf.certificate, [authority.intermediate.certificate], trust, AT, RevocationEvidence((item,)), HARD)
     assert found.reasons == UNKNOWN
 
 
 def test_a_leaf_trusted_for_itself_can_be_revoked_by_its_issuer(authority: Authority, leaf: Issued) -> None:
-    trust = Trust([leaf.certificate])
+    trust = TrustSnapshot([leaf.certificate])
     assert asked(authority, leaf, trust=trust).reasons == GOOD
     assert asked(authority, leaf, authority.revocation_list(), trust=trust).reasons == GOOD
     assert asked(authority, leaf, authority.revocation_list(leaf), trust=trust).reasons == REVOKED
@@ -368,16 +368,16 @@ def test_who_says_revoked_outweighs_who_says_good(authority: Authority, leaf: Is
 
 
 def test_a_kept_verdict_ends_with_its_evidence(authority: Authority, leaf: Issued, above: Any) -> None:
-    verdicts, trust = Verdicts(), Trust([authority.root.certificate])
+    verdicts, trust = Verdicts(), TrustSnapshot([authority.root.certificate])
     made = evidence(above, authority.revocation_list(until=AT + DAY))
 
-    def ask(at: datetime, items: Evidence = made) -> tuple[Reason, ...]:
+    def ask(at: datetime, items: RevocationEvidence = made) -> tuple[Reason, ...]:
         return verdicts.judge(leaf.certificate, [authority.intermediate.certificate], trust, at, items, HARD).reasons
 
     assert ask(AT) == GOOD
     assert ask(AT + 2 * DAY) == UNKNOWN
     assert ask(AT) == GOOD
-    assert ask(AT, Evidence()) == UNKNOWN
+    assert ask(AT, RevocationEvidence()) == UNKNOWN
     assert ask(AT, evidence(above, authority.revocation_list(leaf))) == REVOKED
 
 
@@ -422,9 +422,9 @@ def test_an_abridged_list_proves_nothing_about_a_changed_one(authority: Authorit
     serial = other.x509.serial_number.to_bytes(20, "big").lstrip(b"\0")
     changed = data.replace(serial, bytes([serial[0]]) + bytes(len(serial) - 1))
     assert changed != data
-    items = Evidence((crl(above), read_revocation_list(changed)))
+    items = RevocationEvidence((crl(above), read_revocation_list(changed)))
     certificates = [authority.intermediate.certificate]
-    found = judge(leaf.certificate, certificates, Trust([authority.root.certificate]), AT, items, HARD)
+    found = judge(leaf.certificate, certificates, TrustSnapshot([authority.root.certificate]), AT, items, HARD)
     assert found.reasons == UNKNOWN
 
 
@@ -484,8 +484,8 @@ def test_changed_evidence_is_malformed_or_says_nothing_new(
             continue
     lists = tuple(item for item in read if isinstance(item, RevocationList))
     responses = tuple(item for item in read if isinstance(item, StatusResponse))
-    trust, certificates = Trust([authority.root.certificate]), [authority.intermediate.certificate]
-    found = judge(leaf.certificate, certificates, trust, AT, Evidence(lists, responses), HARD)
+    trust, certificates = TrustSnapshot([authority.root.certificate]), [authority.intermediate.certificate]
+    found = judge(leaf.certificate, certificates, trust, AT, RevocationEvidence(lists, responses), HARD)
     assert found.reasons in (UNKNOWN, (Reason.REVOKED, *UNKNOWN))
 
 

@@ -8,7 +8,7 @@ from cryptography import x509
 
 from gateway.pki.certificate import Certificate
 from gateway.pki.self_issued import Whose, as_person, is_in_question, read_as, whose
-from gateway.pki.trust import Trust
+from gateway.pki.trust import TrustSnapshot
 from gateway.pki.validation import PathFinding, judge
 from gateway.pki.verdicts import Verdicts
 from gateway.reason import Reason
@@ -86,11 +86,11 @@ def test_a_persons_is_read_as_a_leaf() -> None:
 # ── what it is good for ──
 
 
-def trusting(person: Issued, *others: Certificate) -> Trust:
-    return Trust([as_person(person.certificate), *others])
+def trusting(person: Issued, *others: Certificate) -> TrustSnapshot:
+    return TrustSnapshot([as_person(person.certificate), *others])
 
 
-def found(leaf: Issued, carried: list[Issued], trust: Trust) -> PathFinding:
+def found(leaf: Issued, carried: list[Issued], trust: TrustSnapshot) -> PathFinding:
     return judge(leaf.certificate, [item.certificate for item in carried], trust, AT)
 
 
@@ -99,7 +99,7 @@ def test_a_persons_is_trusted_for_itself() -> None:
     finding = found(person, [person], trusting(person))
     assert finding.reasons == () and finding.anchor == person.certificate
     assert finding.path == (person.certificate,) and not finding.path[0].is_ca
-    assert found(person, [person], Trust()).reasons == (Reason.UNTRUSTED, Reason.WRONG_USAGE)
+    assert found(person, [person], TrustSnapshot()).reasons == (Reason.UNTRUSTED, Reason.WRONG_USAGE)
 
 
 @pytest.mark.parametrize("shared_key", [False, True])
@@ -124,7 +124,7 @@ def test_a_kept_verdict_knows_how_a_certificate_is_read(authority: Authority) ->
     person = anna(ANNA)
     leaf = authority.leaf("chief@bank.example", issuer=person, kind="p256")
     verdicts = Verdicts()
-    as_authority = Trust([person.certificate])
+    as_authority = TrustSnapshot([person.certificate])
     assert verdicts.judge(leaf.certificate, [person.certificate], as_authority, AT).reasons == ()
     assert verdicts.judge(leaf.certificate, [person.certificate], trusting(person), AT).reasons == (Reason.NO_PATH,)
     assert as_authority.key != trusting(person).key

@@ -6,7 +6,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
-from gateway.pki.path import Path
+from gateway.pki.path import CertificatePath
 from gateway.pki.sources import MAX_OF_A_KIND, Kind, sources_of
 from tests.authority import Authority
 
@@ -27,7 +27,7 @@ def access(
     return x509.AuthorityInformationAccess([x509.AccessDescription(method, uri(url)) for url in urls])
 
 
-def path(authority: Authority, *extensions: x509.ExtensionType) -> Path:
+def path(authority: Authority, *extensions: x509.ExtensionType) -> CertificatePath:
     leaf = authority.leaf("a@example.com", kind="p256", extensions=[(each, False) for each in extensions])
     return leaf.certificate, authority.intermediate.certificate, authority.root.certificate
 

@@ -21,7 +21,7 @@ from gateway.pki import validation
 from gateway.pki.certificate import Certificate, read_certificate
 from gateway.pki.issuance import Issuances, identity
 from gateway.pki.path import MAX_SIGNATURE_CHECKS, build_paths
-from gateway.pki.trust import Trust
+from gateway.pki.trust import TrustSnapshot
 from gateway.pki.validation import NOT_FOR_MAIL, PathFinding, Revocation, Strictness, judge
 from gateway.pki.verdicts import MAX_SIZE, Verdicts
 from gateway.reason import Reason
@@ -46,11 +46,11 @@ def certificates(issued: Iterable[Issued]) -> list[Certificate]:
     return [item.certificate for item in issued]
 
 
-def trusting(*trusted: Issued, known: Iterable[Issued] = (), distrusted: Iterable[Issued] = ()) -> Trust:
-    return Trust(certificates(trusted), certificates(known), certificates(distrusted))
+def trusting(*trusted: Issued, known: Iterable[Issued] = (), distrusted: Iterable[Issued] = ()) -> TrustSnapshot:
+    return TrustSnapshot(certificates(trusted), certificates(known), certificates(distrusted))
 
 
-def finding(leaf: Issued, carried: Iterable[Issued], trust: Trust, **facts: Any) -> PathFinding:
+def finding(leaf: Issued, carried: Iterable[Issued], trust: TrustSnapshot, **facts: Any) -> PathFinding:
     return judge(leaf.certificate, certificates(carried), trust, facts.pop("at", AT), **facts)
 
 
@@ -183,12 +183,12 @@ def test_crt_08_the_systems_authorities_are_never_asked() -> None:
         "import sys, socket\n"
         "from datetime import UTC, datetime\n"
         "from tests.authority import Authority\n"
-        "from gateway.pki.trust import Trust\n"
+        "from gateway.pki.trust import TrustSnapshot\n"
         "from gateway.pki.validation import judge\n"
         "socket.socket = None\n"
         "a = Authority()\n"
         "found = judge(a.leaf('a@example.com').certificate, [a.intermediate.certificate],"
-        " Trust([a.root.certificate]), datetime(2026, 6, 1, tzinfo=UTC))\n"
+        " TrustSnapshot([a.root.certificate]), datetime(2026, 6, 1, tzinfo=UTC))\n"
         "print(found.reasons, sorted({'oscrypto', 'aiohttp', 'requests', 'certifi'} & set(sys.modules)))\n"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT)
@@ -584,7 +584,7 @@ def test_random_heaps_give_a_finding(soup: list[bytes], data: st.DataObject) -> 
         except Malformed:
             continue
     if heap:
-        trust = Trust(data.draw(st.lists(st.sampled_from(heap), max_size=3)), heap[:2])
+        trust = TrustSnapshot(data.draw(st.lists(st.sampled_from(heap), max_size=3)), heap[:2])
         at = data.draw(st.datetimes(timezones=st.just(UTC)))
         found = judge(heap[-1], heap, trust, at, strictness=Strictness(Revocation.HARD))
         assert found.path[0] == heap[-1]
@@ -599,7 +599,7 @@ def test_a_kept_verdict_changes_with_time_trust_and_settings(authority: Authorit
     leaf = authority.leaf("a@example.com", not_after=LATE)
     carried, trust, verdicts = [authority.intermediate.certificate], trusting(authority.root), Verdicts()
 
-    def ask(at: datetime = AT, trust: Trust = trust, **facts: Any) -> tuple[Reason, ...]:
+    def ask(at: datetime = AT, trust: TrustSnapshot = trust, **facts: Any) -> tuple[Reason, ...]:
         return verdicts.judge(leaf.certificate, carried, trust, at, **facts).reasons
 
     assert ask() == ()

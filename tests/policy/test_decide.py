@@ -8,7 +8,7 @@ from cryptography import x509
 
 from gateway.cms.parameter import capabilities
 from gateway.policy.question import Wishes
-from gateway.policy.rule import Group, Level, Replies, Submitters
+from gateway.policy.rule import Group, Level, ReplyRule, Submitters
 from gateway.reason import Reason
 from tests.policy.conftest import AT, DAY, Make, World
 
@@ -34,9 +34,9 @@ def test_an_exempt_type_is_left_alone_only_where_nothing_is_asked_or_required(wo
     assert (decision.sign_reason, decision.encrypt_reason) == (Reason.EXEMPT, Reason.EXEMPT)
     assert protection(world.ask(exempt=True, wishes=Wishes(encrypt=Level.IF_POSSIBLE))) == (False, True)
     assert protection(world.levels("required", "required").ask(exempt=True)) == (True, True)
-    group = replace(world.levels("never", "if-possible").rules.groups[0], replies=Replies.REQUIRE)
+    group = replace(world.levels("never", "if-possible").rules.groups[0], replies=ReplyRule.REQUIRE)
     world.rules = replace(world.rules, groups=(group,))
-    assert protection(world.ask(exempt=True, answers=Replies.IGNORE)) == (False, True)
+    assert protection(world.ask(exempt=True, answers=ReplyRule.IGNORE)) == (False, True)
 
 
 # --- levels ---------------------------------------------------------------------------------------------------------

@@ -5,31 +5,33 @@ from dataclasses import replace
 import pytest
 
 from gateway.policy.question import Wishes
-from gateway.policy.rule import Group, Level, Replies, Rules
+from gateway.policy.rule import Group, Level, ReplyRule, Rules
 from gateway.reason import Reason
 from tests.policy.conftest import World
 
 CUSTOMER = "carol@example.com"
 """Has no certificate; in no group."""
-SENT_ON = {"author": CUSTOMER, "recipients": ("third@example.net",), "answers": Replies.REQUIRE}
+SENT_ON = {"author": CUSTOMER, "recipients": ("third@example.net",), "answers": ReplyRule.REQUIRE}
 
 
-def under(world: World, setting: Replies, **changes: object) -> World:
+def under(world: World, setting: ReplyRule, **changes: object) -> World:
     group = replace(world.rules.groups[0], sign=Level.NEVER, encrypt=Level.NEVER, replies=setting, **changes)
     world.rules = replace(world.rules, groups=(group,))
     return world
 
 
-@pytest.mark.parametrize("own", list(Replies))
-@pytest.mark.parametrize("remembered", list(Replies))
-def test_the_stricter_of_what_is_remembered_and_the_groups_own(world: World, own: Replies, remembered: Replies) -> None:
+@pytest.mark.parametrize("own", list(ReplyRule))
+@pytest.mark.parametrize("remembered", list(ReplyRule))
+def test_the_stricter_of_what_is_remembered_and_the_groups_own(
+    world: World, own: ReplyRule, remembered: ReplyRule
+) -> None:
     under(world, own)
     decision = world.ask(recipients=(CUSTOMER,), answers=remembered)
-    if Replies.REQUIRE in (own, remembered):
+    if ReplyRule.REQUIRE in (own, remembered):
         assert str(decision.reply).startswith("550 5.7.3 reply-to-encrypted:")
         assert world.ask(answers=remembered).encrypted  # alice has a certificate
     else:
-        noted = Replies.WARN in (own, remembered)
+        noted = ReplyRule.WARN in (own, remembered)
         assert decision.reply is None
         assert decision.encrypt_reason is (Reason.REPLY_TO_ENCRYPTED if noted else Reason.POLICY_NEVER)
         assert decision.encrypt_cause is (Reason.POLICY_NEVER if noted else None)
@@ -37,19 +39,19 @@ def test_the_stricter_of_what_is_remembered_and_the_groups_own(world: World, own
 
 @pytest.mark.parametrize("changes", [{"wishes": Wishes(encrypt=Level.NEVER)}, {"report": True, "sender": ""}])
 def test_nothing_lifts_it(world: World, changes: dict[str, object]) -> None:
-    under(world, Replies.REQUIRE)
-    assert world.ask(recipients=(CUSTOMER,), answers=Replies.IGNORE, **changes).reply is not None
-    assert world.ask(answers=Replies.IGNORE, **changes).encrypted
+    under(world, ReplyRule.REQUIRE)
+    assert world.ask(recipients=(CUSTOMER,), answers=ReplyRule.IGNORE, **changes).reply is not None
+    assert world.ask(answers=ReplyRule.IGNORE, **changes).encrypted
 
 
 def test_what_answers_nothing_does_not_fall_under_it(world: World) -> None:
-    under(world, Replies.REQUIRE)
+    under(world, ReplyRule.REQUIRE)
     assert world.ask(recipients=(CUSTOMER,)).encrypt_reason is Reason.POLICY_NEVER
 
 
 def test_colleagues_may_read_it(world: World) -> None:
-    under(world, Replies.REQUIRE)
-    assert world.ask(recipients=("support@example.org",), answers=Replies.IGNORE).reply is None
+    under(world, ReplyRule.REQUIRE)
+    assert world.ask(recipients=("support@example.org",), answers=ReplyRule.IGNORE).reply is None
 
 
 # --- mail in no group -------------------------------------------------------------------------------------------------
@@ -66,7 +68,7 @@ def test_opened_mail_sent_on_is_refused(world: World) -> None:
     "changes",
     [
         {"answers": None},
-        {"answers": Replies.IGNORE},
+        {"answers": ReplyRule.IGNORE},
         {"encrypted": True},
         {"recipients": ("support@example.org",)},
         {"recipients": ("journal@example.org", "support+1@example.org")},
@@ -83,7 +85,7 @@ def test_one_stranger_among_colleagues_is_enough(world: World) -> None:
 
 
 def test_warn_says_so(world: World) -> None:
-    decision = world.ask(**{**SENT_ON, "answers": Replies.WARN})
+    decision = world.ask(**{**SENT_ON, "answers": ReplyRule.WARN})
     assert (decision.reply, decision.encrypt_reason) == (None, Reason.REPLY_TO_ENCRYPTED)
     assert decision.encrypt_cause is Reason.UNKNOWN_SENDER
 
@@ -111,10 +113,10 @@ def test_of_nobody_readable_too(world: World) -> None:
 def test_it_is_refused_only_where_it_comes_back_to_us(
     world: World, sender: str, withheld: bool, of_a_group: bool
 ) -> None:
-    under(world, Replies.REQUIRE)
+    under(world, ReplyRule.REQUIRE)
     world.rules = replace(world.rules, internal=("journal@example.net",), domains=("mail.example.org",))
     changes = {"recipients": (CUSTOMER,)} if of_a_group else {"author": CUSTOMER, "recipients": ("t@example.net",)}
-    decision = world.ask(sender=sender, answers=Replies.REQUIRE, **changes)
+    decision = world.ask(sender=sender, answers=ReplyRule.REQUIRE, **changes)
     assert decision.reply is not None
     assert decision.withheld is withheld
 
@@ -122,10 +124,10 @@ def test_it_is_refused_only_where_it_comes_back_to_us(
 def test_other_refusals_are_told_to_anybody(world: World) -> None:
     decision = world.levels("never", "required").ask(sender=CUSTOMER, recipients=(CUSTOMER,))
     assert (decision.reply is None, decision.withheld) == (False, False)
-    assert not world.ask(sender=CUSTOMER, recipients=(CUSTOMER,), answers=Replies.WARN).withheld
+    assert not world.ask(sender=CUSTOMER, recipients=(CUSTOMER,), answers=ReplyRule.WARN).withheld
 
 
-@pytest.mark.parametrize("setting", list(Replies))
+@pytest.mark.parametrize("setting", list(ReplyRule))
 @pytest.mark.parametrize(
     "changes",
     [
@@ -137,7 +139,7 @@ def test_other_refusals_are_told_to_anybody(world: World) -> None:
     ],
 )
 def test_what_holds_opened_text_is_returned_to_no_stranger_whyever_it_is_refused(
-    world: World, setting: Replies, changes: dict[str, object]
+    world: World, setting: ReplyRule, changes: dict[str, object]
 ) -> None:
     under(world, setting).levels("never", "required")
     world.rules = replace(world.rules, reject_unknown_sender=True)
@@ -148,27 +150,27 @@ def test_what_holds_opened_text_is_returned_to_no_stranger_whyever_it_is_refused
 
 
 def test_whatever_else_refuses_an_answer_is_not_told_to_a_stranger(world: World) -> None:
-    under(world.levels("never", "required"), Replies.REQUIRE)
-    assert world.ask(sender=CUSTOMER, recipients=(CUSTOMER,), answers=Replies.IGNORE).withheld
+    under(world.levels("never", "required"), ReplyRule.REQUIRE)
+    assert world.ask(sender=CUSTOMER, recipients=(CUSTOMER,), answers=ReplyRule.IGNORE).withheld
 
 
 # --- whose setting counts ---------------------------------------------------------------------------------------------
 
 
 def test_the_strictest_setting_of_the_groups_it_was_opened_for() -> None:
-    def group(name: str, setting: Replies, *recipients: str) -> Group:
+    def group(name: str, setting: ReplyRule, *recipients: str) -> Group:
         address = f"{name}@example.org"
         return Group(name, (address,), Level.NEVER, Level.NEVER, replies=setting, recipients=recipients)
 
     shared = "inbox@mail.example.org"
     rules = Rules(
         groups=(
-            group("a", Replies.IGNORE, shared),
-            group("b", Replies.WARN),
-            group("c", Replies.REQUIRE, shared),
+            group("a", ReplyRule.IGNORE, shared),
+            group("b", ReplyRule.WARN),
+            group("c", ReplyRule.REQUIRE, shared),
         )
     )
-    assert rules.on_answers(["a@example.org"]) is Replies.IGNORE
-    assert rules.on_answers(["a@example.org", "b+7@example.org"]) is Replies.WARN
-    assert rules.on_answers([shared]) is Replies.REQUIRE
-    assert rules.on_answers(["nobody@example.org"]) is Replies.IGNORE
+    assert rules.on_answers(["a@example.org"]) is ReplyRule.IGNORE
+    assert rules.on_answers(["a@example.org", "b+7@example.org"]) is ReplyRule.WARN
+    assert rules.on_answers([shared]) is ReplyRule.REQUIRE
+    assert rules.on_answers(["nobody@example.org"]) is ReplyRule.IGNORE

@@ -11,7 +11,7 @@ from gateway.errors import Fault
 from gateway.mail.envelope import Recipient
 from gateway.reply import Reply
 from gateway.smtp.door import Limits
-from gateway.smtp.page import digest
+from gateway.smtp.ledger_session import digest
 from tests.smtp.fakes import QUICK, DictLedger, Hop, Rule, relay, run, split, world
 
 MAIL = b"From: a@example.org\r\nSubject: x\r\n\r\nText\r\n"

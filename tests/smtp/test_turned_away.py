@@ -58,12 +58,12 @@ def test_one_client_too_many() -> None:
 
 
 def test_logins_that_are_missing_or_wrong() -> None:
-    users = {"desk": PasswordHasher(time_cost=1, memory_cost=64).hash("right")}
+    users = {"pipeline": PasswordHasher(time_cost=1, memory_cost=64).hash("right")}
 
     async def story() -> None:
         async with world(auth=Auth.FILE, users=users) as made:
             client = await made.client()
-            assert (await client.say("EHLO desk")).startswith("250")
+            assert (await client.say("EHLO pipeline")).startswith("250")
             assert (await client.say("MAIL FROM:<a@example.org>")).startswith("530")
             wrong = b64encode(b"\0desk\0wrong").decode()
             assert (await client.say(f"AUTH PLAIN {wrong}")).startswith("535")

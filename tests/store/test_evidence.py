@@ -14,7 +14,7 @@ from sqlalchemy import event, insert
 from gateway.cms.identity import Identity
 from gateway.engine import ports
 from gateway.pki.certificate import Certificate
-from gateway.pki.revocation import Evidence
+from gateway.pki.revocation import RevocationEvidence
 from gateway.pki.self_issued import read_as
 from gateway.pki.validation import judge
 from gateway.reason import Reason
@@ -85,9 +85,9 @@ def watched(options: StoreOptions, monkeypatch: pytest.MonkeyPatch) -> Watched:
 
 
 def test_it_is_what_the_engine_asks_for(store: Store, authority: Authority) -> None:
-    evidence: ports.Evidence = store.evidence
+    evidence: ports.RevocationEvidence = store.evidence
     assert evidence.named([]) == {}
-    assert evidence.revocation(authority.root.certificate) == Evidence()
+    assert evidence.revocation(authority.root.certificate) == RevocationEvidence()
 
 
 # certificates by name

@@ -11,7 +11,7 @@ from sqlalchemy import event, func, select
 from gateway.cms.identity import Identity
 from gateway.pki.holding import Holding
 from gateway.pki.need import NeedKind, by_serial
-from gateway.pki.path import Path
+from gateway.pki.path import CertificatePath
 from gateway.store import Store, StoreOptions, learned, open_store, schema
 from gateway.store.certificates import Trust
 from gateway.store.held_message import State
@@ -36,7 +36,7 @@ def teach(
     capabilities: Sequence[str] = (),
     at: datetime = AT,
     trusted: bool = False,
-    intermediates: Path = (),
+    intermediates: CertificatePath = (),
 ) -> Learning:
     return store.learned.learn(
         address, issued.certificate, capabilities, at, trusted=trusted, intermediates=intermediates

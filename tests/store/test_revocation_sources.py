@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID
 from sqlalchemy import select, text
 
-from gateway.pki.path import Path as CertificatePath
+from gateway.pki.path import CertificatePath
 from gateway.pki.revocation import RevocationList, read_revocation_list, read_status_response
 from gateway.pki.sources import Source, sources_of
 from gateway.store import Store, StoreOptions, migrate, open_store, revocation_sources, schema

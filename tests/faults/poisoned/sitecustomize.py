@@ -7,12 +7,13 @@ import os
 import time
 from typing import Any
 
-from gateway.daemon import alone, incumbent
 from gateway.engine.inbound import Inbound
 from gateway.engine.outbound import Outbound
+from gateway.mailflow import sandbox
+from gateway.processes import child_handle
 
-incumbent.HANG = 1.0
-alone.SECONDS = int(os.environ["POISON_SECONDS"])
+child_handle.HANG = 1.0
+sandbox.SECONDS = int(os.environ["POISON_SECONDS"])
 
 
 def poisoned(way: type[Inbound] | type[Outbound]) -> None:

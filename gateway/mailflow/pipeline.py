@@ -1,0 +1,183 @@
+"""One process's pipeline: its store, its engine and its journal. Every front end brings its messages here.
+
+All methods block where the store does; a front end with an event loop calls them in threads.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+
+from gateway.clock import now
+from gateway.config import Options
+from gateway.engine.engine import Engine, make_record
+from gateway.engine.outbound import QUICK
+from gateway.engine.record import Record
+from gateway.engine.transaction import Direction, Hold, Outcome, Receipt, Transaction
+from gateway.errors import Fault
+from gateway.log import log_record, logger
+from gateway.lookup import Fetch
+from gateway.mail.message_id import names
+from gateway.mailflow.hold import Keeper
+from gateway.mailflow.journal_writer import JournalWriter
+from gateway.mailflow.learn import Learner
+from gateway.mailflow.poison import PoisonWatch
+from gateway.mailflow.status_lookup import StatusLookup, fetches
+from gateway.metrics import ERRORS, STAGES, Kind, Stage, count_record
+from gateway.pki.need import LEGACY
+from gateway.reply import Reply
+from gateway.store import Store, open_store
+from gateway.store.replies import Sighting
+from gateway.wiring import build_engine, store_options
+
+NAMES = 20
+"""Names of one plain mail that are noted."""
+
+
+class Pipeline:
+    """What a message passes over, whichever way it came."""
+
+    def __init__(self, options: Options, poison: PoisonWatch | None = None) -> None:
+        """Open the store. Without ``poison`` the engine runs without.
+
+        Raises ``Fault``, ``Misconfigured``, ``NotPermitted``.
+        """
+        self._poison = poison
+        self.store: Store = open_store(store_options(options), durable=False)
+        self._fetching = StatusLookup(self.store, Fetch())
+        self.renew(options)
+        self._journal = JournalWriter(self._write_down, self._not_written)
+
+    def renew(self, options: Options) -> None:
+        """Put a new engine in the place of the old; a message under way keeps the one it began with.
+
+        Raises what keeps the new one from being built.
+        """
+        wants = self._fetching.wants if fetches(options) else None
+        engine = build_engine(options, self.store, remember=True, wants=wants)
+        self.engine: Engine = engine
+        self._options = options
+        self._fetching.renew(options)
+        if options.algorithms.accept_legacy:
+            self.store.held.wake(LEGACY)
+        self._keeper = Keeper(options, self.store)
+        self._learner = Learner(options, self.store)
+
+    def is_quick(self, transaction: Transaction) -> bool:
+        """Whether ``process`` may run on an event loop."""
+        return self.engine.is_quick(transaction) and not (self._poison and self._poison.suspected(transaction))
+
+    def process(self, transaction: Transaction) -> Outcome:
+        """Run the engine over one message. Raises ``Fault``; what else it raises is a bug, and defers the message."""
+        try:
+            with STAGES[Stage.PROCESS].time():
+                return self._process(transaction)
+        except Exception as error:
+            ERRORS[Kind.STORE if isinstance(error, Fault) else Kind.INTERNAL].inc()
+            raise
+
+    def _process(self, transaction: Transaction) -> Outcome:
+        if transaction.direction is Direction.OUTBOUND:
+            outcome = self.judge(transaction)
+            return self._withheld(transaction, outcome) if outcome.withheld else outcome
+        generation = self.store.generation.current()
+        outcome = self.judge(transaction)
+        if outcome.hold is None:
+            return outcome
+        return replace(outcome, hold=replace(outcome.hold, judged_under=generation))
+
+    def _withheld(self, transaction: Transaction, outcome: Outcome) -> Outcome:
+        """Keep a message that is taken and does not leave, before anybody is told so. Raises ``Fault``."""
+        held = self._keeper.withhold(transaction, outcome)
+        ERRORS[Kind.WITHHELD].inc()
+        logger.warning("%s: not sent, kept as held message %s: %s", transaction.id, held[:16], outcome.reply)
+        return replace(outcome, hold=None, facts={**outcome.facts, "held": held})
+
+    def judge(self, transaction: Transaction) -> Outcome:
+        """Run the engine with all poison, and nothing else. Raises as ``process`` does."""
+        if self._poison is None:
+            return self.engine.process(transaction)
+        return self._poison.process(transaction, self.engine, self._options)
+
+    def report(
+        self, transaction: Transaction, outcome: Outcome, receipts: Sequence[Receipt], reply: Reply, seconds: float
+    ) -> None:
+        """Hold a message that may be tried again; make its record, log it and have it written down; learn from it.
+
+        None of it undoes a delivery where it fails. Blocks only where ``report_blocks`` says so.
+        """
+        record = make_record(transaction, outcome, receipts, reply, seconds)
+        if outcome.hold is not None and reply.positive:
+            record = replace(record, held=self._keep(transaction, outcome.hold, record.message_id))
+        self.write(record)
+        if reply.positive:
+            self.learn(transaction, outcome)
+
+    def report_blocks(self, transaction: Transaction, outcome: Outcome) -> bool:
+        """Whether ``report`` has to ask the store before it returns, or takes long: it digests the message."""
+        if outcome.hold is not None or len(transaction.content) > QUICK:
+            return True
+        return self._learner.has_news(transaction, outcome.learn)
+
+    def learn(self, transaction: Transaction, outcome: Outcome) -> None:
+        """Take down what a delivered message taught, if that is news. Blocks where it is."""
+        if outcome.learn is None or not self._learner.has_news(transaction, outcome.learn):
+            return
+        try:
+            self._learner.learn(transaction, outcome.learn)
+        except Fault as error:  # the next mail of its author teaches the same
+            ERRORS[Kind.STORE].inc()
+            logger.error("%s: certificate not learned: %s", transaction.id, error)
+
+    def write(self, record: Record) -> None:
+        """Log a record, have it written into the journal, and count it."""
+        log_record(record)
+        self._journal.put(record)
+        count_record(record)
+
+    def close(self) -> None:
+        """Write down what waits, and close the store."""
+        self._fetching.close()
+        self._journal.close()
+        self.store.close()
+
+    def _keep(self, transaction: Transaction, hold: Hold, message_id: str | None) -> str | None:
+        try:
+            with STAGES[Stage.HOLD].time():
+                return self._keeper.keep(transaction, hold, message_id)
+        except Fault as error:  # it was delivered as it came: only the second chance is lost
+            ERRORS[Kind.HOLD].inc()
+            logger.error("%s: not held: %s", transaction.id, error)
+            return None
+
+    def _write_down(self, records: Sequence[Record]) -> None:
+        """Write records, and which Message-IDs plain mail had: mail with one of them is not taken for opened mail."""
+        with STAGES[Stage.JOURNAL].time():
+            self.store.journal.write(records)
+        if plain := [_sighting(record) for record in records if _came_in_plain(record)]:
+            self.store.replies.write(plain)
+
+    def _not_written(self, count: int) -> None:
+        ERRORS[Kind.JOURNAL].inc(count)
+
+
+def _came_in_plain(record: Record) -> bool:
+    """Whether a mail was not encrypted; one that we sealed comes again, perhaps opened by us."""
+    sealed = record.pass_of is not None or "seal: expired" in record.notes
+    return record.direction == Direction.INBOUND and record.encryption.get("status") == "none" and not sealed
+
+
+def _sighting(record: Record) -> Sighting:
+    value = (record.message_id or "")[:1000].encode("utf-8", "surrogatepass")
+    return Sighting(frozenset(islice(names([value]), NAMES)), record.received_at)
+
+
+def prune(store: Store, options: Options) -> None:
+    """Remove what is past its retention. Raises ``Fault``."""
+    moment, retention = now(), options.retention
+    store.journal.prune(moment - retention.log)
+    store.ledger.prune(moment - retention.ledger)
+    store.replies.prune(moment - retention.replies)
+    store.content_keys.prune(moment - retention.replies)
+    store.failures.prune(moment)
+    store.held.prune(moment - options.inbound.hold.retention)
+    store.learned.prune(moment)

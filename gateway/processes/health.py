@@ -1,0 +1,221 @@
+"""What is known only by asking: the store's numbers, the next hops, whether mail can be taken.
+
+One look serves everybody who asks within ``FRESH`` seconds, so that no number of questions costs more. A next hop is
+asked as a session would: connection, EHLO, TLS and login as configured, QUIT; its log shows that. The store is opened
+when it is first needed and asked in a thread: where it fails, its numbers are missing and everything else is told.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from prometheus_client.core import GaugeMetricFamily
+
+from gateway import __version__
+from gateway.clock import now
+from gateway.config import Options
+from gateway.errors import Fault, GatewayError
+from gateway.log import logger
+from gateway.metrics import ERRORS, PREFIX, Kind, Role, processes
+from gateway.pki.holding import Holding
+from gateway.policy.rule import Rules
+from gateway.policy.signing import signing_groups, signs_until
+from gateway.policy.state import State, Status, findable_by
+from gateway.smtp.door import Timeouts
+from gateway.smtp.next_hop import Pool
+from gateway.store import Store, open_store
+from gateway.store.census import Share, count_certificates
+from gateway.store.consequences import own_certificates
+from gateway.wiring import build_doors, build_rules, store_options
+
+FRESH = 10.0
+"""Seconds for which a look is believed."""
+STORE_WAIT = 2.0
+PROBE = Timeouts(connect=3, reply=3)
+HORIZONS = {"7d": timedelta(days=7), "30d": timedelta(days=30)}
+OWN = "own"
+OWNERS = (OWN, "other", "authority")
+"""Certificates with a private key here, those of others, and those of authorities."""
+STATES = tuple(state for state in State if state is not State.WAITING)
+"""All are told of our own certificates; of the others only what their rows say: pending, expired, distrusted."""
+Counts = Mapping[tuple[str, ...], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen. ``held`` and ``certificates`` are None where the store could not be asked."""
+
+    hops: Mapping[str, bool]
+    keys: bool
+    held: int | None = None
+    certificates: Counts | None = None
+    expiring: Counts | None = None
+    groups: Mapping[str, float] | None = None
+    """Until when each group can sign, in seconds since 1970; 0: it cannot now."""
+
+    @property
+    def signs(self) -> bool:
+        """Whether, of our own certificates, at least one is current; true where there are none."""
+        if self.certificates is None:
+            return False
+        own = [self.certificates["own", state] for state in STATES]
+        return not any(own) or self.certificates["own", State.CURRENT] > 0
+
+
+class Health:
+    """Asks, and remembers for a moment. For one event loop."""
+
+    def __init__(self, options: Options, instance: str) -> None:
+        """``instance``: our own greeting, which no next hop may have. Raises ``OSError`` for files of the doors."""
+        self._options = options
+        self._rules = build_rules(options)
+        self._store: Store | None = None
+        self._pools = {
+            door.name: Pool(door.next_hop, PROBE, options.hostname, instance) for door in build_doors(options)
+        }
+        self._asking = asyncio.Lock()
+        self._look: Look | None = None
+        self._until = 0.0
+
+    def alive(self) -> bool:
+        """Whether any process takes mail."""
+        return any(processes().values())
+
+    async def asked(self) -> list[GaugeMetricFamily]:
+        """Return the metrics that could be had; doors are those of the configuration."""
+        look = await self._fresh()
+        up: Counts = {(door,): up for door, up in look.hops.items()}
+        told = [
+            _gauge("build_info", "The version that runs; always 1.", ["version"], {(__version__,): 1}),
+            _gauge("next_hop_up", "Whether a door's next hop takes mail.", ["door"], up),
+        ]
+        if None not in (look.held, look.certificates, look.expiring, look.groups):
+            assert look.held is not None and look.certificates and look.expiring and look.groups is not None
+            soon = "Certificates in use that expire within that time, and own ones that have, without a successor."
+            now_or_not: Counts = {(group,): until > 0 for group, until in look.groups.items()}
+            ends: Counts = {(group,): until for group, until in look.groups.items()}
+            told += [
+                _gauge("held_messages", "Messages kept for another attempt.", [], {(): look.held}),
+                _gauge("certificates", "Stored certificates.", ["kind", "state"], look.certificates),
+                _gauge("certificates_expiring", soon, ["kind", "within"], look.expiring),
+                _gauge("group_signing", "Whether a group can sign now under all its addresses.", ["group"], now_or_not),
+                _gauge("group_signing_until_timestamp_seconds", "Until when; 0 where it cannot.", ["group"], ends),
+            ]
+        return told
+
+    async def checks(self) -> dict[str, bool]:
+        """Return what must hold for mail to be taken, by name."""
+        look, taking = await self._fresh(), processes()
+        wanted = {Role.WORKER: self._options.listeners, Role.MILTER: self._options.milters}
+        return {
+            "doors": all(taking[role] for role, doors in wanted.items() if doors),
+            "store": look.held is not None,
+            "keys": look.keys,
+            "certificates": look.signs,
+            "next_hops": all(look.hops.values()),
+        }
+
+    async def _fresh(self) -> Look:
+        async with self._asking:
+            loop = asyncio.get_running_loop()
+            if self._look is None or loop.time() >= self._until:
+                stored, hops = await asyncio.gather(asyncio.to_thread(self._ask_store), self._ask_hops())
+                self._look = replace(stored, hops=hops)
+                self._until = loop.time() + FRESH
+            return self._look
+
+    async def _ask_hops(self) -> dict[str, bool]:
+        answers = await asyncio.gather(*map(_takes_mail, self._pools.values()))
+        return dict(zip(self._pools, answers, strict=True))
+
+    def _ask_store(self) -> Look:
+        look = Look({}, keys=False)
+        try:
+            store = self._opened()
+            look = _seen(store, self._rules)
+            store.wrapping.verify()
+        except GatewayError as error:
+            logger.warning("metrics: %s", error)
+            ERRORS[Kind.STORE].inc()
+            return look
+        return replace(look, keys=True)
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            self._store = open_store(replace(store_options(self._options), wait=STORE_WAIT), durable=False)
+        return self._store
+
+
+async def _takes_mail(pool: Pool) -> bool:
+    with suppress(Fault):
+        (await pool.open()).quit()
+        return True
+    return False
+
+
+def _gauge(name: str, text: str, labels: Sequence[str], values: Counts) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(PREFIX + name, text, labels=labels)
+    for series, value in values.items():
+        family.add_metric(series, value)
+    return family
+
+
+def _seen(store: Store, rules: Rules) -> Look:
+    moment = now()
+    shares = count_certificates(store.database, [moment, *(moment + ahead for ahead in HORIZONS.values())])
+    mine = own_certificates(store.database)
+    statuses = list(zip(mine, store.certificates.statuses(mine, moment), strict=True))
+    held, _ = store.held.totals()
+    return Look(
+        {},
+        keys=False,
+        held=held,
+        certificates=_states(shares, statuses),
+        expiring=_expiring(shares, statuses, moment),
+        groups=_groups(store, rules, mine, moment),
+    )
+
+
+def _states(shares: list[Share], mine: Sequence[tuple[Holding, Status]]) -> Counts:
+    counts: dict[tuple[str, ...], float] = {(owner, state): 0 for owner in OWNERS for state in STATES}
+    for share in shares:
+        if _owner(share) != OWN:
+            counts[_owner(share), _state(share)] += share.count
+    for _, status in mine:
+        counts[OWN, status.state] += 1
+    return counts
+
+
+def _state(share: Share) -> State:
+    if share.distrusted:
+        return State.DISTRUSTED
+    if share.pending:
+        return State.PENDING
+    return State.EXPIRED if share.band == 0 else State.CURRENT
+
+
+def _expiring(shares: list[Share], mine: Sequence[tuple[Holding, Status]], at: datetime) -> Counts:
+    """Count, for every horizon, the certificates in use that do not outlive it."""
+    counts: dict[tuple[str, ...], float] = {(owner, within): 0 for owner in OWNERS for within in HORIZONS}
+    for band, (within, ahead) in enumerate(HORIZONS.items(), start=1):
+        for share in shares:
+            if _owner(share) != OWN and _state(share) is State.CURRENT and share.band <= band:
+                counts[_owner(share), within] += share.count
+        counts[OWN, within] = sum(status.ends and item.certificate.not_after < at + ahead for item, status in mine)
+    return counts
+
+
+def _groups(store: Store, rules: Rules, mine: Sequence[Holding], at: datetime) -> dict[str, float]:
+    sign = (item for item in mine if item.certificate.may_sign and not item.distrusted)
+    groups = signing_groups(rules, (name for item in sign for name in findable_by(item)))
+    holdings = store.certificates.find(frozenset().union(*groups.values()), at)
+    ends = {name: signs_until(addresses, holdings, at) for name, addresses in groups.items()}
+    return {name: 0 if end is None else end.timestamp() for name, end in ends.items()}
+
+
+def _owner(share: Share) -> str:
+    if share.is_ca:
+        return "authority"
+    return OWN if share.has_key else "other"
