@@ -23,7 +23,7 @@ from gateway.store.journal import record_names
 from gateway.store.journal.record_names import Name
 
 Document = dict[str, Any]
-"""A record as the contract's JSON object."""
+"""A record as a JSON object (docs/interface.md §6)."""
 
 POLL_EVERY = 0.5
 OVERLAP = 1000
