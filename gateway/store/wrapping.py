@@ -15,6 +15,7 @@ import base64
 import binascii
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -194,8 +195,7 @@ def _derived(secret: bytes, purpose: str) -> bytes:
 def _credential(name: str) -> KeyEncryptionKey | None:
     if Path(name).name != name:
         raise Misconfigured(f"key_encryption_key: {name!r} is no name of a credential")
-    own = os.environ.get("CREDENTIALS_DIRECTORY")
-    for folder in ([Path(own)] if own else []) + [UNIT_CREDENTIALS]:
+    for folder in credential_folders():
         try:
             return KeyEncryptionKey.decode((folder / name).read_bytes(), f"credential {name}")
         except FileNotFoundError:
@@ -203,6 +203,17 @@ def _credential(name: str) -> KeyEncryptionKey | None:
         except OSError as error:
             raise NotPermitted(f"credential {name} cannot be read: {error.strerror}") from error
     return None
+
+
+def credential_folders() -> Iterator[Path]:
+    """Where credentials may be: those of this unit, and for a command those of the running service.
+
+    From a unit that has none systemd hides the folder above them all.
+    """
+    if own := os.environ.get("CREDENTIALS_DIRECTORY"):
+        yield Path(own)
+    if os.access(UNIT_CREDENTIALS.parent, os.X_OK, effective_ids=True):
+        yield UNIT_CREDENTIALS
 
 
 def _absent(name: str) -> NoReturn:

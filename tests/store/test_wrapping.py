@@ -191,3 +191,18 @@ def test_a_secret_that_is_damaged_is_a_fault(options: StoreOptions) -> None:
         connection.execute(update(schema.condition).values(secret=b"x" * 60))
     with pytest.raises(Fault, match="damaged"):
         open_store(options, durable=True).wrapping.mac_key("seal")
+
+
+def test_what_systemd_hides_holds_no_credential(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder above all units' credentials cannot be entered from a unit without (systemd.exec(5))."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir(mode=0)
+    monkeypatch.setattr(wrapping, "UNIT_CREDENTIALS", hidden / "smime-gateway.service")
+    before = os.geteuid()
+    os.seteuid(before or 65534)
+    try:
+        assert list(wrapping.credential_folders()) == []
+    finally:
+        os.seteuid(before)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert next(iter(wrapping.credential_folders())) == tmp_path
