@@ -4,8 +4,8 @@ from functools import cached_property
 from pathlib import Path
 
 from gateway.config import Listener, Options, load
-from gateway.config.options import Algorithms as GeneralAlgorithms
-from gateway.config.options import GroupAlgorithms
+from gateway.config.algorithms import Algorithms as GeneralAlgorithms
+from gateway.config.algorithms import GroupAlgorithms
 from gateway.engine.engine import Engine
 from gateway.engine.inbound import Inbound, InboundRules
 from gateway.engine.judging import Judge
