@@ -10,7 +10,8 @@ Imports go down only; ``tests/test_floors.py`` keeps it so.
 floor  rooms                                             what they are
 =====  ================================================  =====================================================
 4      ``config`` ``log`` ``clock`` ``metrics``          the house: options, the time, what is counted and
-       ``wiring`` ``mailflow`` ``processes`` ``cli``     built, one process's mail, processes, commands
+       ``wiring`` ``admin`` ``mailflow`` ``processes``   built, what people do, one process's mail, processes,
+       ``cli``                                           commands
 3      ``smtp`` ``milter`` ``store`` ``lookup``          edges: sockets and SQL; they never see each other
 2      ``policy`` ``engine``                             judgement: what happens to a message, and why
 1      ``asn1`` ``mail`` ``pki`` -> ``cms`` -> ``smime``  formats: bytes and values, pure

@@ -33,6 +33,6 @@ def support(authority: Authority) -> Issued:
 @pytest.fixture
 def stocked(wiring: Wiring, authority: Authority, support: Issued) -> Wiring:
     """A gateway with the anchor, the intermediate below it, and the group's certificate and key."""
-    for data in (authority.root.pem(), authority.intermediate.pem(), support.pem() + support.key_pem()):
+    for data in (authority.root.pem(), authority.intermediate.pem() + support.pem() + support.key_pem()):
         import_file(wiring.store, data, [], ImportOptions())
     return wiring
