@@ -12,7 +12,7 @@ from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
 from gateway.policy.state import State, Status
 from gateway.store import Store
-from gateway.store.keys import StoredKey
+from gateway.store.keys.private_keys import StoredKey
 
 
 class CertificateKind(StrEnum):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gateway.admin.actor import Actor
 from gateway.admin.certificate_view import NamedCertificate, named
 from gateway.admin.changes import Effect, Kind, Verb, changing
-from gateway.store.consequences import loss
+from gateway.store.certificates.consequences import loss
 from gateway.wiring import Wiring
 
 

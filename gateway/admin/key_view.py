@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.store.keys import StoredKey
+from gateway.store.keys.private_keys import StoredKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from gateway.admin.actor import Actor
 from gateway.admin.certificate_view import CertificateView, NamedCertificate, named, trust_word, views
 from gateway.admin.changes import Effect, Kind, Verb, changing
 from gateway.clock import now
-from gateway.store.certificates import Trust
-from gateway.store.consequences import below
+from gateway.store.certificates.consequences import below
+from gateway.store.certificates.stored import Trust
 from gateway.wiring import Wiring, build_rules
 
 

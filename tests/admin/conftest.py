@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.admin.actor import Actor, ActorKind
-from gateway.store.importing import ImportOptions, import_file
+from gateway.store.imports.importing import ImportOptions, import_file
 from gateway.wiring import Wiring
 from tests.authority import Authority, Issued
 

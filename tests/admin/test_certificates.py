@@ -10,7 +10,7 @@ from gateway.admin.deletion import BrokenChain, doomed
 from gateway.admin.trust import falls
 from gateway.errors import Refused
 from gateway.policy.state import State
-from gateway.store.importing import ImportOptions, import_file
+from gateway.store.imports.importing import ImportOptions, import_file
 from gateway.wiring import Wiring
 from tests.authority import Authority, Issued
 
