@@ -1,4 +1,4 @@
-"""Stores of this version for tests that are not about how one is made: the migrations run once, then files are copied."""
+"""Stores for tests that are not about how one is made: the migrations run once, then the file is copied."""
 
 from functools import cache
 from pathlib import Path
@@ -9,11 +9,12 @@ from gateway.store.migrate import bring_up_to_date
 
 
 def ready(state: Path) -> Path:
-    """Make the state directory of an empty SQLite store whose schema is current, and return it."""
-    state.mkdir(mode=0o700)
-    database = state / SQLITE_NAME
-    database.touch(mode=0o600)
-    database.write_bytes(_empty())
+    """Make the state directory of an empty SQLite store whose schema is current, unless it is there; return it."""
+    if not state.exists():
+        state.mkdir(mode=0o700)
+        database = state / SQLITE_NAME
+        database.touch(mode=0o600)
+        database.write_bytes(_empty())
     return state
 
 
