@@ -37,7 +37,7 @@ One message, from the world to the helpdesk:
    (``pki.validation``), and whether it is the one author that every reader sees (``mail.author``);
 5. ``smime.content`` puts what was inside in its place, nothing lost;
 6. ``engine.results`` writes the verdict on top, ``engine.mark`` seals it, ``smtp.relay`` hands it on, then 250. Where a
-   key was used, nothing that goes back depends on what it produced (``smtp.copy``, ``mailflow.pace``).
+   key was used, nothing that goes back depends on what it produced (``smtp.copy``, ``engine.pace``).
 
 Never losing: what cannot be opened or judged, or breaks a limit, is delivered as it came, tagged with the reason; a
 fault of our own surroundings defers (4xx), so the client keeps the message. ``milter`` is the other door: the same

@@ -79,7 +79,6 @@ def reply(code: int, enhanced: EnhancedCode, text: str) -> Reply:
     return Reply(code, (f"{code // 100}.{enhanced} {text}",))
 
 
-BARE = reply(550, EnhancedCode.INVALID_CONTENT, "Bare CR or LF in the message; lines end in CR LF")
 TROUBLE_TEXT = "Temporary trouble in the gateway, please try again"
 
 

@@ -175,7 +175,7 @@ class MailSession(Session):
         content = await self.content(limit, self.service.room)
         self.finishing = True
         try:
-            await self._finish(content, limit, hop)
+            await self._finish(content, hop)
         finally:
             content.release()
             self.finishing = False
@@ -185,10 +185,10 @@ class MailSession(Session):
             # Client and gateway may disagree about where this message ended (row SMT-01).
             raise Goodbye
 
-    async def _finish(self, content: Content, limit: int, hop: HopTransaction) -> None:
+    async def _finish(self, content: Content, hop: HopTransaction) -> None:
         """Bring the message to its end, whatever becomes of the client."""
         envelope = Envelope(self._sender.address, tuple(self._recipients), self._sender.parameters)
-        handover = await self.service.finish(self.client, envelope, content, limit, self.pool, hop)
+        handover = await self.service.finish(self.client, envelope, content, self.pool, hop)
         delivered = accepted(handover.reply)
         if not delivered:
             # Before the reply: the client's next attempt, perhaps at once, must find what this one left.
