@@ -1,12 +1,8 @@
 """smime-gateway: an S/MIME gateway between a helpdesk and its mail server.
 
-The map. Mail goes in, a decision is made, mail goes out, one record stays::
+The map of the rooms, the way of one message through them and a glossary are in docs/architecture.md.
+Imports go down only::
 
-    bytes -> events -> Transaction -> Outcome -> receipts -> Record
-
-Imports go down only; ``tests/test_floors.py`` keeps it so.
-
-=====  ================================================  =====================================================
 floor  rooms                                             what they are
 =====  ================================================  =====================================================
 4      ``config`` ``log`` ``clock`` ``metrics``          the house: options, the time, what is counted and
@@ -46,6 +42,12 @@ engine, and what it decides becomes edits of a message that stays where it is.
 Afterwards, with no client waiting (``mailflow``): ``hold`` keeps mail that lacks a key and ``retry`` delivers it again
 when an import brings it; ``learn`` takes down what a good signature teaches; ``status_lookup`` looks up revocation for
 the next message. The ``supervisor`` keeps the processes alive and hands them a configuration that ``reload`` checked.
+=======
+    4  cli processes mailflow wiring config log metrics clock        commands, processes, options
+    3  smtp milter store lookup                                      sockets and SQL; they never see each other
+    2  policy engine                                                 what happens to a message, and why
+    1  asn1 mail pki -> cms -> smime                                 octets and values, pure
+    0  errors reply reason backoff                                   words
 """
 
 __version__ = "0.1.0"

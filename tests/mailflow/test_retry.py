@@ -28,10 +28,10 @@ from gateway.reason import Reason
 from gateway.reply import Reply
 from gateway.smtp.door import NextHop
 from gateway.smtp.next_hop import Pool
-from gateway.store.held import AFTER_THE_ORIGINAL
-from gateway.store.held_message import HeldMessage, State, redelivery_message_id
-from gateway.store.importing import ImportOptions, import_file
-from gateway.store.journal import Query
+from gateway.store.held.entries import AFTER_THE_ORIGINAL
+from gateway.store.held.message import HeldMessage, State, redelivery_message_id
+from gateway.store.imports.importing import ImportOptions, import_file
+from gateway.store.journal.records import Query
 from gateway.wiring import build_doors
 from tests.authority import Authority, Issued
 from tests.cms import foreign
@@ -486,7 +486,7 @@ def test_an_envelope_within_an_envelope_waits_for_its_own_key(tmp_path: Path, su
 def test_what_a_milter_could_not_part_is_delivered_again_to_those_entitled(
     tmp_path: Path, authority: Authority, support: Issued
 ) -> None:
-    """CONTRACT 9: opened for its addressee only; nobody else gets it twice, and nothing is tried for ever."""
+    """DEC-12: opened for its addressee only; nobody else gets it twice, and nothing is tried for ever."""
 
     async def story() -> None:
         async with rig(tmp_path) as it:
