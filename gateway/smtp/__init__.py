@@ -13,7 +13,6 @@ A message's life: ``server`` (the dialogue) -> ``content`` (DATA) -> the engine 
 ``relay`` ``page``           an outcome handed on, one reply found; its page in the ledger
 ``copy``                     one copy on its way, and what may be told of it
 ``next_hop`` ``connection``  kept connections, and a transaction on one; bytes out, replies in
-``sending``                  one copy that no client waits for
 ``budget`` ``deadline``      things in use at once; a timeout that is cheap to move
 ===========================  =================================================================
 """
