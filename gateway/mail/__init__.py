@@ -5,7 +5,7 @@
 ``envelope``      who sends to whom, with the parameters of MAIL and RCPT
 ``arrival``       what a message must be to be taken in: line ends, size, no loop
 ``header``        the header block as an index of offsets, and ``edit``, the only way to write it
-``lexical``       folding and comments, which structured values share
+``lexical``       quoted strings and comments, which structured values share
 ``mailbox``       the addresses in a field, read strictly and read broadly
 ``author``        the one mailbox in From that every reader finds
 ``content_type``  the Content-Type field, parameters included
