@@ -8,10 +8,11 @@ import logging
 import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
+from gateway.engine.finding import not_judged, not_made
 from gateway.engine.finish import Steps, finish
 from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Receipt, Transaction, Verdict
 from gateway.errors import Fault
@@ -94,11 +95,8 @@ class Service:
             _logger.warning("door %s: %d more clients were turned away, without a record each", self.door.name, silent)
         outbound = self.door.direction is Direction.OUTBOUND
         reason = Reason.LIMIT if answer.temporary else Reason.NOT_AUTHORISED
-        facts = {
-            "rule": key if "." in key else f"listeners {self.door.name}: {key}",
-            "signature": {"status": "not-signed" if outbound else "none", "reason": reason},
-            "encryption": {"status": "not-encrypted" if outbound else "none", "reason": reason},
-        }
+        rule = key if "." in key else f"listeners {self.door.name}: {key}"
+        finding = replace(not_made(reason) if outbound else not_judged(reason), rule=rule)
         verdict = Verdict.DEFER if answer.temporary else Verdict.REJECT
         transaction = Transaction(
             id=self.new_id(),
@@ -111,7 +109,7 @@ class Service:
             received_at=at,
             size=0,
         )
-        outcome = Outcome(verdict, answer, facts=facts)
+        outcome = Outcome(verdict, answer, finding=finding)
         told = asyncio.create_task(finish(transaction, outcome, self._steps, self._answer))
         self._telling.add(told)
         told.add_done_callback(self._telling.discard)
