@@ -10,7 +10,7 @@ import pytest
 
 from gateway import log
 from gateway.errors import Fault
-from tests.store.records import record
+from tests.store.journal.records import record
 
 SECRET = "the-secret-canary"
 

@@ -17,8 +17,8 @@ from gateway.clock import now
 from gateway.config.values import duration
 from gateway.pki.certificate import Certificate
 from gateway.policy.state import State, Status
-from gateway.store.certificates import Deleted, Trust
-from gateway.store.consequences import Loss, below, loss
+from gateway.store.certificates.consequences import Loss, below, loss
+from gateway.store.certificates.stored import Deleted, Trust
 from gateway.wiring import Wiring, build_rules
 
 STATES = [state.value for state in State]

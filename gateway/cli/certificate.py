@@ -10,7 +10,7 @@ from gateway.cli.printing import SHORT, day, moment
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
 from gateway.policy.state import State, Status
-from gateway.store.keys import StoredKey
+from gateway.store.keys.private_keys import StoredKey
 from gateway.wiring import Wiring
 
 COLUMNS = ("id", "for", "key", "use", "trust", "state", "expires", "note")

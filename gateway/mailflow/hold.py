@@ -11,8 +11,8 @@ from gateway.engine.transaction import Hold, Outcome, Transaction
 from gateway.errors import Fault
 from gateway.log import logger
 from gateway.store import Store
-from gateway.store.held import HoldLimits
-from gateway.store.held_message import State, to_hold
+from gateway.store.held.entries import HoldLimits
+from gateway.store.held.message import State, to_hold
 
 
 class Keeper:

@@ -26,7 +26,7 @@ from gateway.metrics import ERRORS, STAGES, Kind, Stage, count_record
 from gateway.pki.need import LEGACY
 from gateway.reply import Reply
 from gateway.store import Store, open_store
-from gateway.store.replies import Sighting
+from gateway.store.opened.replies import Sighting
 from gateway.wiring import build_engine, store_options
 
 NAMES = 20

@@ -31,8 +31,8 @@ from gateway.smtp.copy import accepted, unavailable
 from gateway.smtp.door import Door, NextHop
 from gateway.smtp.next_hop import Pool
 from gateway.smtp.sending import send
-from gateway.store.held import HoldLimits
-from gateway.store.held_message import HeldMessage, redelivery_message_id, to_hold
+from gateway.store.held.entries import HoldLimits
+from gateway.store.held.message import HeldMessage, redelivery_message_id, to_hold
 from gateway.wiring import build_redelivery_rules
 
 LOOK_EVERY = 1.0

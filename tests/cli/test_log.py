@@ -12,7 +12,7 @@ import pytest
 
 from gateway.store import StoreOptions, open_store
 from tests.cli.running import Command
-from tests.store.records import record
+from tests.store.journal.records import record
 
 
 @pytest.fixture

@@ -26,8 +26,8 @@ from gateway.reason import Reason
 from gateway.reply import Reply
 from gateway.smime.finding import EncryptionFinding, SignatureFinding
 from gateway.store import StoreOptions, open_store
-from gateway.store.held import ENTRY_COST
-from gateway.store.held_message import State
+from gateway.store.held.entries import ENTRY_COST
+from gateway.store.held.message import State
 from tests.mailflow.test_learn import options
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)

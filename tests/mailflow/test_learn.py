@@ -22,9 +22,9 @@ from gateway.mailflow.retry import Retry
 from gateway.pki.holding import Holding
 from gateway.reason import Reason
 from gateway.reply import Reply
-from gateway.store import learned
-from gateway.store.certificates import Trust
-from gateway.store.importing import ImportOptions, import_file
+from gateway.store.certificates import learned
+from gateway.store.certificates.stored import Trust
+from gateway.store.imports.importing import ImportOptions, import_file
 from tests.authority import Authority, Issued
 from tests.inbound import made
 from tests.letters import ENTITY, encrypted, head, signed

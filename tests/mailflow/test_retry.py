@@ -28,10 +28,10 @@ from gateway.reason import Reason
 from gateway.reply import Reply
 from gateway.smtp.door import NextHop
 from gateway.smtp.next_hop import Pool
-from gateway.store.held import AFTER_THE_ORIGINAL
-from gateway.store.held_message import HeldMessage, State, redelivery_message_id
-from gateway.store.importing import ImportOptions, import_file
-from gateway.store.journal import Query
+from gateway.store.held.entries import AFTER_THE_ORIGINAL
+from gateway.store.held.message import HeldMessage, State, redelivery_message_id
+from gateway.store.imports.importing import ImportOptions, import_file
+from gateway.store.journal.records import Query
 from gateway.wiring import build_doors
 from tests.authority import Authority, Issued
 from tests.cms import foreign

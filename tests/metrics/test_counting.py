@@ -24,7 +24,7 @@ from gateway.metrics import (
 from gateway.smime.finding import Encryption, Status
 from tests.interface import METRICS
 from tests.metrics.parsing import Growth, page
-from tests.store.records import record
+from tests.store.journal.records import record
 
 ASKED = {
     "held_messages",
