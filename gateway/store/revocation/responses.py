@@ -8,6 +8,7 @@ from gateway.pki.certificate import Certificate
 from gateway.pki.revocation import StatusResponse, read_status_response
 from gateway.pki.status import UNDATED
 from gateway.store import schema
+from gateway.store.changes import REVOCATION, tell, tell_of_key
 from gateway.store.generation import withdraw
 
 _TABLE = schema.status_responses
@@ -23,6 +24,8 @@ def put(connection: Connection, certificate: Certificate, response: StatusRespon
     connection.execute(delete(_TABLE).where(or_(_TABLE.c.certificate == certificate.fingerprint, _TABLE.c.until < at)))
     row = {"is_ca": certificate.is_ca, "until": until, "der": response.der}
     connection.execute(_TABLE.insert().values(certificate=certificate.fingerprint, **row))
+    tell(connection, REVOCATION if certificate.is_ca else certificate.fingerprint)
+    tell_of_key(connection, certificate.public_key_id)
     if any(answer.revoked_at is not None for answer in response.answers):
         withdraw(connection)
 
