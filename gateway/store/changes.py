@@ -31,7 +31,7 @@ _TABLE = schema.changes
 def tell(connection: Connection, *names: str) -> None:
     """Tell, in the transaction of a change, what it concerns; all of it has to be told."""
     number = connection.scalar(select(schema.condition.c.generation)) or 0
-    insert_new(connection, _TABLE, [{"number": number, "name": name} for name in sorted(names)])
+    insert_new(connection, _TABLE, [{"number": number, "name": name} for name in sorted(set(names))])
     connection.execute(delete(_TABLE).where(_TABLE.c.number <= number - KEPT))
 
 
