@@ -4,6 +4,37 @@ A reply of the next hop is passed on exactly as it came; our own are made by ``r
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class EnhancedCode(StrEnum):
+    """Subject and detail of an enhanced status code, as IANA registers them (RFC 3463 §3, RFC 5248).
+
+    Their class is the first digit of the reply they stand in (RFC 2034 §4).
+    """
+
+    OTHER = "0.0"
+    BAD_RECIPIENT_SYNTAX = "1.3"
+    BAD_SENDER_SYNTAX = "1.7"
+    OTHER_SYSTEM = "3.0"
+    NOT_ACCEPTING = "3.2"
+    TOO_BIG = "3.4"
+    NO_ANSWER = "4.1"
+    BAD_CONNECTION = "4.2"
+    ROUTING_LOOP = "4.6"
+    OTHER_PROTOCOL = "5.0"
+    INVALID_COMMAND = "5.1"
+    SYNTAX_ERROR = "5.2"
+    TOO_MANY_RECIPIENTS = "5.3"
+    INVALID_ARGUMENTS = "5.4"
+    OTHER_MEDIA = "6.0"
+    NON_ASCII_ADDRESS = "6.7"
+    INVALID_CONTENT = "6.11"
+    OTHER_SECURITY = "7.0"
+    NOT_AUTHORIZED = "7.1"
+    NO_CONVERSION = "7.3"
+    BAD_CREDENTIALS = "7.8"
+    ENCRYPTION_NEEDED = "7.11"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +74,15 @@ class Reply:
         return f"{self.code} {' / '.join(self.lines)}".encode("utf-8", "replace").decode()
 
 
-def reply(code: int, enhanced: str, text: str) -> Reply:
-    """Make a one-line reply of our own, such as ``reply(550, "5.7.3", "...")``."""
-    return Reply(code, (f"{enhanced} {text}",))
+def reply(code: int, enhanced: EnhancedCode, text: str) -> Reply:
+    """Make a one-line reply of our own: 250 and ``EnhancedCode.OTHER`` give ``250 2.0.0`` and the text."""
+    return Reply(code, (f"{code // 100}.{enhanced} {text}",))
 
 
-BARE = reply(550, "5.6.11", "Bare CR or LF in the message; lines end in CR LF")
+BARE = reply(550, EnhancedCode.INVALID_CONTENT, "Bare CR or LF in the message; lines end in CR LF")
 TROUBLE_TEXT = "Temporary trouble in the gateway, please try again"
 
 
 def trouble(record_id: str) -> Reply:
     """Return the one reply for any fault or bug of our own: no details, never 5xx."""
-    return reply(451, "4.3.0", f"{TROUBLE_TEXT} (record {record_id})")
+    return reply(451, EnhancedCode.OTHER_SYSTEM, f"{TROUBLE_TEXT} (record {record_id})")

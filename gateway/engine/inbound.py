@@ -31,7 +31,7 @@ from gateway.mail.header import Header, edit, read_header
 from gateway.mail.message_id import plain_id, under
 from gateway.mail.transport import seven_bit
 from gateway.reason import Reason
-from gateway.reply import reply
+from gateway.reply import EnhancedCode, reply
 from gateway.smime.content import left_in_place, put_in_place
 from gateway.smime.finding import Encryption, SignatureFinding, Status, status_of
 from gateway.smime.open import without_fields
@@ -169,7 +169,7 @@ class Inbound:
         made = partial(self._tagged, transaction, header, head, stamp)
         refused = self._refusal(opened)
         if refused is not None:
-            return Outcome(Verdict.REJECT, reply(550, "5.7.1", refused), facts=facts)
+            return Outcome(Verdict.REJECT, reply(550, EnhancedCode.NOT_AUTHORIZED, refused), facts=facts)
         hold = Hold(Reason.NOT_ADDRESSED, frozenset(), unreadable=True) if opened.withheld else hold_of(opened)
         deliveries = self._copies(transaction, opened, partial(self._open, transaction, header, author, at), made)
         if len(deliveries) > 1 and hold is not None and not hold.unreadable:

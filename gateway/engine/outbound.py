@@ -26,7 +26,7 @@ from gateway.policy.decide import Copy, Decision, addresses_needed, decide
 from gateway.policy.question import Question
 from gateway.policy.rule import Rules
 from gateway.reason import Reason
-from gateway.reply import reply
+from gateway.reply import EnhancedCode, reply
 from gateway.smime import seal
 from gateway.smime.layer import Layer
 from gateway.smime.open import root_layer
@@ -84,7 +84,7 @@ class Outbound:
             text = f"{Reason.MALFORMED}: the message's header block cannot be read: {error}"
             finding = {"status": "not-signed", "reason": Reason.MALFORMED}
             facts = {"signature": finding, "encryption": {**finding, "status": "not-encrypted"}}
-            return Outcome(Verdict.REJECT, reply(550, "5.6.0", text), facts=facts)
+            return Outcome(Verdict.REJECT, reply(550, EnhancedCode.OTHER_MEDIA, text), facts=facts)
         decision = self._decide(submission, at)
         algorithms = self.of_groups.get(decision.group or "", self.algorithms)
         facts = _facts(submission, decision, algorithms)
@@ -100,7 +100,7 @@ class Outbound:
         finding = {"status": "not-signed", "reason": Reason.INTERNAL}
         facts = {"signature": finding, "encryption": {**finding, "status": "not-encrypted"}}
         text = f"{Reason.INTERNAL}: the gateway cannot process this message; ask its administrator"
-        return Outcome(Verdict.REJECT, reply(554, "5.3.0", text), facts=facts)
+        return Outcome(Verdict.REJECT, reply(554, EnhancedCode.OTHER_SYSTEM, text), facts=facts)
 
     def _decide(self, submission: Submission, at: datetime) -> Decision:
         question = self._question(submission)
@@ -172,7 +172,7 @@ def _withheld(transaction: Transaction, facts: dict[str, Any]) -> Outcome:
     """Take a message that may not leave, for the mail server would return it to a sender who is not ours."""
     text = f"{Reason.REPLY_TO_ENCRYPTED}: kept and not sent (record {transaction.id})"
     hold = Hold(Reason.REPLY_TO_ENCRYPTED, frozenset(), unreadable=False)
-    return Outcome(Verdict.RELAY, reply(250, "2.0.0", text), hold=hold, facts=facts)
+    return Outcome(Verdict.RELAY, reply(250, EnhancedCode.OTHER, text), hold=hold, facts=facts)
 
 
 def _around(

@@ -22,7 +22,7 @@ class DeliveryRecord:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One message, as the contract lists its fields. ``received_at`` is aware (UTC); ``size`` is in bytes.
+    """One message, as docs/interface.md §6 lists its fields. ``received_at`` is aware (UTC); ``size`` is in bytes.
 
     ``layers`` are outermost first. ``signature`` and ``encryption`` hold ``status``, ``reason`` and, as they apply,
     ``signers``, ``recipients``, ``missing``. ``verdict``: relay, reject or defer. ``rule`` names the rule that won.
@@ -97,7 +97,7 @@ _LISTS = ("recipients", "layers", "lookups", "protected", "notes")
 
 
 def as_json(record: Record) -> dict[str, Any]:
-    """Return the record as the contract's JSON object: its names and order, times in RFC 3339 (UTC)."""
+    """Return the record as a JSON object (docs/interface.md §6): its names and order, times in RFC 3339 (UTC)."""
     document = {name.rstrip("_"): getattr(record, name) for name in _ORDER}
     document["received_at"] = record.received_at.isoformat().replace("+00:00", "Z")
     document["deliveries"] = [asdict(delivery) for delivery in record.deliveries]

@@ -25,7 +25,7 @@ from gateway.errors import Fault
 from gateway.mail.recoding import BARE_RETURN
 from gateway.milter.edits import Edits, edits
 from gateway.milter.message import Message
-from gateway.reply import BARE, Reply, reply, trouble
+from gateway.reply import BARE, EnhancedCode, Reply, reply, trouble
 
 Process = Callable[[Transaction], Outcome]
 """The engine: what is to become of a message."""
@@ -34,8 +34,8 @@ Report = Callable[[Transaction, Outcome, Sequence[Receipt], Reply, float], None]
 Carry = Callable[[Edits, Delivery], None]
 """Hands edits over to the mail server, with the delivery they make; raises where that fails."""
 
-LEFT = reply(250, "2.0.0", "Ok: left to the mail server")
-KEPT = reply(250, "2.0.0", "Ok: kept and not sent")
+LEFT = reply(250, EnhancedCode.OTHER, "Ok: left to the mail server")
+KEPT = reply(250, EnhancedCode.OTHER, "Ok: kept and not sent")
 """The mail server is to drop the message."""
 _logger = logging.getLogger(__name__)
 
@@ -122,5 +122,7 @@ def _suited(delivery: Delivery, transaction: Transaction) -> Delivery:
 
 def _refusal(message: Message, content: bytes) -> Reply | None:
     if message.too_large:
-        return reply(552, "5.3.4", f"Message too large: {message.size} bytes; the limit is {message.limit}")
+        return reply(
+            552, EnhancedCode.TOO_BIG, f"Message too large: {message.size} bytes; the limit is {message.limit}"
+        )
     return BARE if BARE_RETURN.search(content) else None

@@ -13,7 +13,7 @@ from gateway.policy.assess import Assessment, Holdings, RecipientAnswer, address
 from gateway.policy.question import Question
 from gateway.policy.rule import Group, Level, ReplyRule, Rules, strictest_on_answers
 from gateway.reason import Reason
-from gateway.reply import Reply, reply
+from gateway.reply import EnhancedCode, Reply, reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,27 +152,29 @@ def _early(question: Question, rules: Rules, group: Group | None) -> Decision | 
     wishes = question.wishes
     if wishes.unknown is not None:
         text = f"{wishes.unknown} takes never, if-possible or required"
-        return _refuse("request field", "5.7.3", Reason.OVERRIDE, text)
+        return _refuse("request field", Reason.OVERRIDE, text)
     if not rules.enabled:
         if wishes.required:
-            return _refuse("enabled: false", "5.7.3", Reason.NOT_ENABLED, "the gateway is switched off")
+            return _refuse("enabled: false", Reason.NOT_ENABLED, "the gateway is switched off")
         return _relay(question, Reason.NOT_ENABLED, "enabled: false")
     if question.author is None and any(rules.group_of(address) for address in question.claimed):
-        return _refuse("no usable From", "5.7.3", Reason.FROM_AMBIGUOUS, question.fault or "no author")
+        return _refuse("no usable From", Reason.FROM_AMBIGUOUS, question.fault or "no author")
     if group is None:
         return _unknown_sender(question, rules)
     if not question.local and not group.submitters.admit(question.client, question.login):
         text = f"this client may not send as group {group.name}"
-        return _refuse(f"group {group.name}: submitters", "5.7.1", Reason.NOT_AUTHORISED, text, group)
+        rule = f"group {group.name}: submitters"
+        return _refuse(rule, Reason.NOT_AUTHORISED, text, group, enhanced=EnhancedCode.NOT_AUTHORIZED)
     return None
 
 
 def _unknown_sender(question: Question, rules: Rules) -> Decision | None:
     if question.wishes.required:
         text = "the message asks for protection and its From is in no group"
-        return _refuse("request field", "5.7.3", Reason.UNKNOWN_SENDER, text)
+        return _refuse("request field", Reason.UNKNOWN_SENDER, text)
     if rules.reject_unknown_sender and question.sender:
-        return _refuse("unknown_sender: reject", "5.7.1", Reason.UNKNOWN_SENDER, "the From is in no group")
+        rule, text = "unknown_sender: reject", "the From is in no group"
+        return _refuse(rule, Reason.UNKNOWN_SENDER, text, enhanced=EnhancedCode.NOT_AUTHORIZED)
     return None
 
 
@@ -184,13 +186,13 @@ def _sent_on(question: Question, rules: Rules) -> Decision:
     if question.answers is ReplyRule.WARN:
         return _answering(_relay(question, Reason.UNKNOWN_SENDER, "opened mail sent on: warn"))
     text = "it was encrypted when it came, and mail whose From is in no group is never encrypted"
-    return _refuse("opened mail sent on: require", "5.7.3", Reason.REPLY_TO_ENCRYPTED, text)
+    return _refuse("opened mail sent on: require", Reason.REPLY_TO_ENCRYPTED, text)
 
 
 def _already_encrypted(question: Question, group: Group, sign: Demand, rule: str) -> Decision:
     if sign.level is Level.REQUIRED:
         text = "signing is required and the message is already encrypted"
-        return _refuse(rule, "5.7.3", Reason.ALREADY_PROTECTED, text, group)
+        return _refuse(rule, Reason.ALREADY_PROTECTED, text, group)
     return Decision(
         rule=rule,
         copies=(Copy(question.recipients),),
@@ -207,12 +209,12 @@ def _protect(
     signer, sign_reason = _signer(question, sign, assessment)
     if sign.level is Level.REQUIRED and signer is None and not question.signed:
         text = f"signing is required and not possible: {question.author} ({sign_reason})"
-        return _refuse(rule, "5.7.3", sign_reason, text, group)
+        return _refuse(rule, sign_reason, text, group)
     copies, encrypt_reason = _copies(question, encrypt, assessment)
     missing = assessment.missing if encrypt.level is not Level.NEVER else ()
     if encrypt.level is Level.REQUIRED and copies is None and encrypt_reason is not Reason.INTERNAL_RECIPIENT:
         text = _impossible(missing, encrypt_reason)
-        refused = _refuse(rule, "5.7.3", encrypt.reason or encrypt_reason, text, group, missing)
+        refused = _refuse(rule, encrypt.reason or encrypt_reason, text, group, missing)
         return replace(refused, sign_reason=None, encrypt_cause=encrypt_reason if encrypt.reason else None)
     return Decision(
         rule=rule,
@@ -276,11 +278,12 @@ def _relay(question: Question, reason: Reason, rule: str) -> Decision:
 
 def _refuse(
     rule: str,
-    enhanced: str,
     reason: Reason | None,
     text: str,
     group: Group | None = None,
     missing: tuple[RecipientAnswer, ...] = (),
+    *,
+    enhanced: EnhancedCode = EnhancedCode.NO_CONVERSION,
 ) -> Decision:
     return Decision(
         rule=rule,

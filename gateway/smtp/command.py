@@ -12,7 +12,7 @@ from gateway.engine.transaction import Client
 from gateway.errors import GatewayError, Malformed
 from gateway.mail.address import parse_path
 from gateway.mail.envelope import Recipient
-from gateway.reply import Reply, reply
+from gateway.reply import EnhancedCode, Reply, reply
 from gateway.smtp.capability import XFORWARD, Capabilities
 from gateway.smtp.door import client_address
 
@@ -59,7 +59,7 @@ def read_mail(argument: str | None, next_hop: Capabilities, *, extended: bool, a
     _check_parameters(path, known, next_hop, extended=extended)
     body = path.value("BODY")
     if body is not None and body.upper() not in _BODIES:
-        raise Rejection(reply(555, "5.5.4", f"BODY={body} is not supported"))
+        raise Rejection(reply(555, EnhancedCode.INVALID_ARGUMENTS, f"BODY={body} is not supported"))
     return path
 
 
@@ -69,7 +69,9 @@ def read_rcpt(argument: str | None, next_hop: Capabilities, *, extended: bool) -
     _check_parameters(path, RCPT_PARAMETERS, next_hop, extended=extended)
     notify = path.value("NOTIFY")
     if notify is not None and not _NOTIFY.fullmatch(notify):
-        raise Rejection(reply(501, "5.5.4", "NOTIFY is NEVER, or some of SUCCESS, FAILURE, DELAY"))
+        raise Rejection(
+            reply(501, EnhancedCode.INVALID_ARGUMENTS, "NOTIFY is NEVER, or some of SUCCESS, FAILURE, DELAY")
+        )
     return path
 
 
@@ -79,14 +81,14 @@ def declared_size(path: SmtpPath) -> int:
     if value is None:
         return 0
     if not re.fullmatch(r"[0-9]{1,20}", value):
-        raise Rejection(reply(501, "5.5.4", "SIZE needs a number of bytes"))
+        raise Rejection(reply(501, EnhancedCode.INVALID_ARGUMENTS, "SIZE needs a number of bytes"))
     return int(value)
 
 
 def check_characters(address: str, *, utf8: bool) -> None:
     """Refuse an address beyond ASCII in a transaction without SMTPUTF8 (RFC 6531 §3.4)."""
     if not utf8 and not address.isascii():
-        raise Rejection(reply(550, "5.6.7", "An address beyond ASCII needs SMTPUTF8"))
+        raise Rejection(reply(550, EnhancedCode.NON_ASCII_ADDRESS, "An address beyond ASCII needs SMTPUTF8"))
 
 
 def path_line(verb: str, address: str, parameters: Iterable[str]) -> bytes:
@@ -112,23 +114,26 @@ def _read(keyword: str, argument: str | None, *, null: bool = False, postmaster:
     path = _PATH.match(argument[len(keyword) :].lstrip(" "))
     rest = path.string[path.end() :] if path is not None else ""
     if path is None or argument[: len(keyword)].upper() != keyword or (rest and not rest.startswith(" ")):
-        raise Rejection(reply(501, "5.5.4", f"Syntax: {keyword}<address>"))
+        raise Rejection(reply(501, EnhancedCode.INVALID_ARGUMENTS, f"Syntax: {keyword}<address>"))
     try:
         return SmtpPath(parse_path(path.group(), null=null, postmaster=postmaster), tuple(rest.split()))
     except Malformed as error:
-        raise Rejection(reply(501, "5.1.7" if null else "5.1.3", str(error).removeprefix("address: "))) from error
+        enhanced = EnhancedCode.BAD_SENDER_SYNTAX if null else EnhancedCode.BAD_RECIPIENT_SYNTAX
+        raise Rejection(reply(501, enhanced, str(error).removeprefix("address: "))) from error
 
 
 def _check_parameters(path: SmtpPath, known: dict[str, str], next_hop: Capabilities, *, extended: bool) -> None:
     for parameter in path.parameters:
         match = _PARAMETER.fullmatch(parameter)
         if match is None or not extended:
-            raise Rejection(reply(501, "5.5.4", "Malformed parameter"))
+            raise Rejection(reply(501, EnhancedCode.INVALID_ARGUMENTS, "Malformed parameter"))
         name = match[1].upper()
         if name == "SMTPUTF8" and name not in next_hop:
-            raise Rejection(reply(550, "5.6.7", "The next hop does not take internationalised mail"))
+            raise Rejection(
+                reply(550, EnhancedCode.NON_ASCII_ADDRESS, "The next hop does not take internationalised mail")
+            )
         if name not in known or (name not in _OURS and known[name] not in next_hop):
-            raise Rejection(reply(555, "5.5.4", f"Parameter {name} is not supported"))
+            raise Rejection(reply(555, EnhancedCode.INVALID_ARGUMENTS, f"Parameter {name} is not supported"))
 
 
 def read_xforward(argument: str | None) -> tuple[tuple[str, str], ...]:
@@ -136,7 +141,7 @@ def read_xforward(argument: str | None) -> tuple[tuple[str, str], ...]:
     matches = [_ATTRIBUTE.fullmatch(word) for word in (argument or "").split()]
     pairs = tuple((match[1].upper(), match[2]) for match in matches if match is not None)
     if not pairs or len(pairs) != len(matches) or any(name not in XFORWARD for name, _ in pairs):
-        raise Rejection(reply(501, "5.5.4", "Syntax: XFORWARD attribute=value..."))
+        raise Rejection(reply(501, EnhancedCode.INVALID_ARGUMENTS, "Syntax: XFORWARD attribute=value..."))
     return pairs
 
 

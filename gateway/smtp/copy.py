@@ -13,13 +13,13 @@ from dataclasses import replace
 from gateway.engine.transaction import Delivery, Receipt, Transaction
 from gateway.errors import Fault
 from gateway.mail.envelope import Recipient
-from gateway.reply import Reply, reply, trouble
+from gateway.reply import EnhancedCode, Reply, reply, trouble
 from gateway.smtp.capability import Capabilities
 from gateway.smtp.command import forwarded, path_line, rcpt_line, xforward_lines
 from gateway.smtp.connection import HopFault, HopLoop
 from gateway.smtp.next_hop import HopTransaction, Pool, begin
 
-LOOP = reply(554, "5.4.6", "Mail loop: the next hop is this gateway")
+LOOP = reply(554, EnhancedCode.ROUTING_LOOP, "Mail loop: the next hop is this gateway")
 
 
 def accepted(answer: Reply) -> bool:
@@ -32,7 +32,7 @@ def unavailable(fault: Fault, record_id: str) -> Reply:
     if isinstance(fault, HopLoop):
         return LOOP
     if isinstance(fault, HopFault):
-        return reply(451, "4.4.1", f"The next hop is not available (record {record_id})")
+        return reply(451, EnhancedCode.NO_ANSWER, f"The next hop is not available (record {record_id})")
     return trouble(record_id)
 
 
@@ -191,7 +191,7 @@ class Copy:
         if limit is None or size <= limit:
             return None
         text = f"Message of {len(self._transaction.content)} bytes became {size} bytes; the next hop takes {limit}"
-        return reply(552, "5.3.4", text)
+        return reply(552, EnhancedCode.TOO_BIG, text)
 
 
 async def suited(delivery: Delivery, offers: Capabilities) -> Delivery:

@@ -13,7 +13,7 @@ from functools import cache
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from gateway.reply import reply
+from gateway.reply import EnhancedCode, reply
 from gateway.smtp.command import Rejection
 from gateway.smtp.door import Credentials
 
@@ -59,22 +59,22 @@ async def read_credentials(argument: str | None, challenge: Challenge) -> Creden
     if mechanism.upper() == "PLAIN":
         parts = _decoded(initial or await _ask(challenge, b"")).split("\0")
         if len(parts) != 3 or parts[0] not in ("", parts[1]):
-            raise Rejection(reply(501, "5.5.2", "Malformed credentials"))
+            raise Rejection(reply(501, EnhancedCode.SYNTAX_ERROR, "Malformed credentials"))
         return Credentials(parts[1], parts[2])
     if mechanism.upper() == "LOGIN":
         user = _decoded(initial or await _ask(challenge, b"Username:"))
         password = _decoded(await _ask(challenge, b"Password:"))
         if "\0" in user + password:
             # The next hop gets both in PLAIN, where NUL parts them.
-            raise Rejection(reply(501, "5.5.2", "Malformed credentials"))
+            raise Rejection(reply(501, EnhancedCode.SYNTAX_ERROR, "Malformed credentials"))
         return Credentials(user, password)
-    raise Rejection(reply(504, "5.5.4", "Mechanism not supported"))
+    raise Rejection(reply(504, EnhancedCode.INVALID_ARGUMENTS, "Mechanism not supported"))
 
 
 async def _ask(challenge: Challenge, text: bytes) -> str:
     line = (await challenge(b64encode(text))).rstrip(b"\r\n").decode("ascii", "replace")
     if line == "*":
-        raise Rejection(reply(501, "5.7.0", "Authentication aborted"))
+        raise Rejection(reply(501, EnhancedCode.OTHER_SECURITY, "Authentication aborted"))
     return line
 
 
@@ -82,4 +82,4 @@ def _decoded(text: str) -> str:
     try:
         return "" if text == "=" else b64decode(text, validate=True).decode()
     except (binascii.Error, ValueError) as error:
-        raise Rejection(reply(501, "5.5.2", "Malformed base64")) from error
+        raise Rejection(reply(501, EnhancedCode.SYNTAX_ERROR, "Malformed base64")) from error

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP
 
-from gateway.reply import Reply, reply
+from gateway.reply import TROUBLE_TEXT, EnhancedCode, Reply, reply
 from gateway.smtp.command import Rejection
 from gateway.smtp.content import Content, Room
 from gateway.smtp.deadline import Deadline
@@ -25,7 +25,7 @@ LINE_LIMIT = 12288
 """Longest line at all: an AUTH response (RFC 4954 §4)."""
 BACKLOG = 65536
 CLOSING_TIME = 10.0
-CLOSING = reply(421, "4.3.2", "Service is closing down")
+CLOSING = reply(421, EnhancedCode.NOT_ACCEPTING, "Service is closing down")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _logger = logging.getLogger(__name__)
 
@@ -196,7 +196,7 @@ class Dialogue(SMTP):
         if self._eof:
             raise Goodbye
         if len(self._buffer) > LINE_LIMIT:
-            raise Goodbye(reply(500, "5.5.2", "Line too long"))
+            raise Goodbye(reply(500, EnhancedCode.SYNTAX_ERROR, "Line too long"))
         self.flush()
         await self._wait()
 
@@ -213,7 +213,7 @@ class Dialogue(SMTP):
 
     def _expired(self) -> None:
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(Goodbye(reply(421, "4.4.2", "Timeout")))
+            self._waiter.set_exception(Goodbye(reply(421, EnhancedCode.BAD_CONNECTION, "Timeout")))
 
     # -- the session --------------------------------------------------------------------------------------------
 
@@ -242,17 +242,19 @@ class Dialogue(SMTP):
 
     async def _execute(self, line: bytes) -> None:
         if not line.endswith(b"\r\n") or _CONTROL.search(line, 0, len(line) - 2):
-            raise Rejection(reply(500, "5.5.2", "Commands end in CR LF and hold no control characters"))
+            raise Rejection(
+                reply(500, EnhancedCode.SYNTAX_ERROR, "Commands end in CR LF and hold no control characters")
+            )
         if len(line) > COMMAND_LIMIT and not line[:5].upper() == b"AUTH ":
-            raise Rejection(reply(500, "5.5.2", "Line too long"))
+            raise Rejection(reply(500, EnhancedCode.SYNTAX_ERROR, "Line too long"))
         try:
             verb, _, argument = line[:-2].decode().partition(" ")
         except UnicodeDecodeError as error:
-            raise Rejection(reply(500, "5.5.2", "Commands are ASCII or UTF-8")) from error
+            raise Rejection(reply(500, EnhancedCode.SYNTAX_ERROR, "Commands are ASCII or UTF-8")) from error
         method = self._smtp_methods.get(verb.upper())
         self.count(verb.upper())
         if method is None:
-            raise Rejection(reply(500, "5.5.2", "Command not recognised"))
+            raise Rejection(reply(500, EnhancedCode.SYNTAX_ERROR, "Command not recognised"))
         await method(argument.strip() or None)
 
     def count(self, verb: str) -> None:
@@ -261,7 +263,7 @@ class Dialogue(SMTP):
     async def handle_exception(self, error: Exception) -> str:
         """Log a bug with its traceback and say nothing of it to the client."""
         _logger.error("bug in an SMTP session", exc_info=error)
-        return "451 4.3.0 Temporary trouble in the gateway, please try again"
+        return str(reply(451, EnhancedCode.OTHER_SYSTEM, TROUBLE_TEXT))
 
     def drain(self) -> None:
         """End the session as soon as no mail transaction is open in it."""

@@ -23,14 +23,14 @@ from dataclasses import dataclass, replace
 
 from gateway.engine.transaction import Delivery, Outcome, Receipt, Transaction
 from gateway.errors import Fault
-from gateway.reply import Reply, reply
+from gateway.reply import EnhancedCode, Reply, reply
 from gateway.smtp.budget import Budget
 from gateway.smtp.copy import Copy, accepted, addresses
 from gateway.smtp.ledger_session import LedgerAccess, LedgerSession
 from gateway.smtp.next_hop import HopTransaction, Pool
 
 TEXT_LIMIT = 480
-EARLIER = reply(250, "2.0.0", "Ok: taken in an earlier attempt")
+EARLIER = reply(250, EnhancedCode.OTHER, "Ok: taken in an earlier attempt")
 
 
 def passed_on(answer: Reply) -> Reply:
@@ -152,7 +152,7 @@ def _verdict(transaction: Transaction, outcome: Outcome, copies: Sequence[Copy])
     if not any(copy.committed for copy in copies):
         return passed_on(temporary or answers[0])
     if temporary is not None:
-        return reply(451, "4.3.0", f"Delivered in part, please try again (record {transaction.id})")
+        return reply(451, EnhancedCode.OTHER_SYSTEM, f"Delivered in part, please try again (record {transaction.id})")
     refused = ", ".join(to for copy, _ in failures for to in addresses(copy.delivery.recipients))
     *lines, last = answers[0].lines
     return Reply(answers[0].code, (*lines, f"{last} (refused for: {refused})"))
@@ -160,12 +160,12 @@ def _verdict(transaction: Transaction, outcome: Outcome, copies: Sequence[Copy])
 
 def _success(transaction: Transaction, outcome: Outcome, copies: Sequence[Copy]) -> Reply:
     if any(delivery.key_used for delivery in outcome.deliveries):
-        return reply(250, "2.0.0", f"Ok {transaction.id}")
+        return reply(250, EnhancedCode.OTHER, f"Ok {transaction.id}")
     answers = [copy.answer for copy in copies if copy.answer is not None]
     if len(answers) == 1:
         return answers[0]
     texts = "; ".join(" ".join(answer.lines) for answer in answers)
-    return reply(250, "2.0.0", f"Ok: {len(answers)} copies taken: {texts}"[:TEXT_LIMIT])
+    return reply(250, EnhancedCode.OTHER, f"Ok: {len(answers)} copies taken: {texts}"[:TEXT_LIMIT])
 
 
 async def _all(jobs: Iterable[Coroutine[None, None, None]]) -> None:

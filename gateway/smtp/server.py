@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from gateway.engine.transaction import Direction
 from gateway.errors import Fault
 from gateway.mail.envelope import FAILURE, Envelope, Recipient
-from gateway.reply import Reply, reply
+from gateway.reply import EnhancedCode, Reply, reply
 from gateway.smtp.capability import accepted_size
 from gateway.smtp.command import (
     Rejection,
@@ -35,8 +35,8 @@ from gateway.smtp.relay import passed_on
 from gateway.smtp.service import Service
 from gateway.smtp.session import Session
 
-NO_MAIL = reply(503, "5.5.1", "MAIL first")
-TOO_MANY = reply(452, "4.5.3", "Too many recipients")
+NO_MAIL = reply(503, EnhancedCode.INVALID_COMMAND, "MAIL first")
+TOO_MANY = reply(452, EnhancedCode.TOO_MANY_RECIPIENTS, "Too many recipients")
 GROUP = 50
 """RCPT commands that go to the next hop in one piece."""
 _RCPT_LINE = re.compile(rb"RCPT [^\x00-\x1f\x7f]{1,4000}\r\n", re.IGNORECASE)
@@ -60,7 +60,7 @@ class MailSession(Session):
     async def smtp_MAIL(self, argument: str | None) -> None:
         self.needs_login()
         if self.hop is not None:
-            raise Rejection(reply(503, "5.5.1", "A transaction is open; RSET first"))
+            raise Rejection(reply(503, EnhancedCode.INVALID_COMMAND, "A transaction is open; RSET first"))
         try:
             hop = self.hop = await begin(self.pool)
         except Fault as fault:
@@ -78,7 +78,7 @@ class MailSession(Session):
         path = read_mail(argument, offers, extended=self.extended, auth=service.door.auth is not Auth.NONE)
         limit = accepted_size(service.door.direction, service.limits, offers)
         if declared_size(path) > limit:
-            raise Rejection(reply(552, "5.3.4", f"Message too large; the limit is {limit} bytes"))
+            raise Rejection(reply(552, EnhancedCode.TOO_BIG, f"Message too large; the limit is {limit} bytes"))
         check_characters(path.address, utf8=path.value("SMTPUTF8") is not None)
         return path
 
@@ -162,11 +162,11 @@ class MailSession(Session):
         self.needs_login()
         hop = self.hop
         if argument:
-            raise Rejection(reply(501, "5.5.4", "DATA takes no argument"))
+            raise Rejection(reply(501, EnhancedCode.INVALID_ARGUMENTS, "DATA takes no argument"))
         if hop is None:
             raise Rejection(NO_MAIL)
         if not self._recipients:
-            raise Rejection(reply(554, "5.5.1", "No valid recipients"))
+            raise Rejection(reply(554, EnhancedCode.INVALID_COMMAND, "No valid recipients"))
         if hop.over:
             await self.reset()
             raise Rejection(self.service.unavailable(HopFault("the next hop broke off before DATA")))

@@ -16,7 +16,7 @@ from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Rec
 from gateway.errors import Fault
 from gateway.mail.envelope import Envelope
 from gateway.reason import Reason
-from gateway.reply import BARE, Reply, reply, trouble
+from gateway.reply import BARE, EnhancedCode, Reply, reply, trouble
 from gateway.smtp.budget import Budget
 from gateway.smtp.content import Content, Room, looping
 from gateway.smtp.copy import unavailable
@@ -33,7 +33,7 @@ Process = Callable[[Transaction], Awaitable[Outcome]]
 Report = Callable[[Transaction, Outcome, tuple[Receipt, ...], Reply, float], Awaitable[None]]
 """The record: called before the client's reply leaves, with that reply and the seconds since the final dot."""
 
-LOOP = reply(554, "5.4.6", "Mail loop: too many Received fields")
+LOOP = reply(554, EnhancedCode.ROUTING_LOOP, "Mail loop: too many Received fields")
 _logger = logging.getLogger(__name__)
 
 
@@ -65,14 +65,16 @@ class Service:
         """Let a client in, or return the reply that turns it away (rows SMT-05, SMT-07)."""
         client = Client(str(address))
         if not self.door.serves(address):
-            return self.turned_away(client, address, "clients", reply(554, "5.7.1", "Client not welcome"))
+            return self.turned_away(
+                client, address, "clients", reply(554, EnhancedCode.NOT_AUTHORIZED, "Client not welcome")
+            )
         if self.closing:
             return CLOSING
         if len(self.sessions) >= self.limits.connections:
-            full = reply(421, "4.7.0", "Too many connections")
+            full = reply(421, EnhancedCode.OTHER_SECURITY, "Too many connections")
             return self.turned_away(client, address, "limits.connections", full)
         if not address.is_loopback and self.clients[address] >= self.limits.connections_per_client:
-            full = reply(421, "4.7.0", "Too many connections from your address")
+            full = reply(421, EnhancedCode.OTHER_SECURITY, "Too many connections from your address")
             return self.turned_away(client, address, "limits.connections_per_client", full)
         self.sessions.add(session)
         self.clients[address] += 1
@@ -191,5 +193,5 @@ def _refusal(content: Content, limit: int) -> Reply | None:
     if content.bare:
         return BARE
     if content.too_large:
-        return reply(552, "5.3.4", f"Message too large: {content.size} bytes; the limit is {limit}")
+        return reply(552, EnhancedCode.TOO_BIG, f"Message too large: {content.size} bytes; the limit is {limit}")
     return None

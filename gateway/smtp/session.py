@@ -6,7 +6,7 @@ What is offered is what the next hop offers and the gateway carries, so EHLO may
 
 from gateway.engine.transaction import Client
 from gateway.errors import Fault
-from gateway.reply import Reply, reply
+from gateway.reply import EnhancedCode, Reply, reply
 from gateway.smtp.capability import offered
 from gateway.smtp.command import Rejection, read_xforward
 from gateway.smtp.connection import HopLoginRefused
@@ -17,7 +17,7 @@ from gateway.smtp.next_hop import HopTransaction, Pool
 from gateway.smtp.relay import passed_on
 from gateway.smtp.service import Service
 
-OK = reply(250, "2.0.0", "Ok")
+OK = reply(250, EnhancedCode.OTHER, "Ok")
 
 
 class Session(Dialogue):
@@ -61,7 +61,7 @@ class Session(Dialogue):
         """End a session that spends commands without bringing mail (row SMT-07)."""
         self.spent += 1
         if self.spent > self.service.limits.commands:
-            raise Goodbye(reply(421, "4.7.0", "Too many commands without mail"))
+            raise Goodbye(reply(421, EnhancedCode.OTHER_SECURITY, "Too many commands without mail"))
 
     @property
     def client(self) -> Client:
@@ -106,23 +106,23 @@ class Session(Dialogue):
 
     def _greeted(self, argument: str | None, *, extended: bool) -> None:
         if not argument or len(argument) > 255:
-            raise Rejection(reply(501, "5.5.4", "A host name is needed"))
+            raise Rejection(reply(501, EnhancedCode.INVALID_ARGUMENTS, "A host name is needed"))
         self._helo, self.extended = argument, extended
 
     async def smtp_NOOP(self, argument: str | None) -> None:
         self.answer(OK)
 
     async def smtp_VRFY(self, argument: str | None) -> None:
-        self.answer(reply(252, "2.5.0", "Cannot verify, but will take mail for it"))
+        self.answer(reply(252, EnhancedCode.OTHER_PROTOCOL, "Cannot verify, but will take mail for it"))
 
     async def smtp_EXPN(self, argument: str | None) -> None:
-        raise Rejection(reply(502, "5.5.1", "Not implemented"))
+        raise Rejection(reply(502, EnhancedCode.INVALID_COMMAND, "Not implemented"))
 
     async def smtp_HELP(self, argument: str | None) -> None:
-        self.answer(reply(214, "2.0.0", "RFC 5321"))
+        self.answer(reply(214, EnhancedCode.OTHER, "RFC 5321"))
 
     async def smtp_QUIT(self, argument: str | None) -> None:
-        raise Goodbye(reply(221, "2.0.0", "Bye"))
+        raise Goodbye(reply(221, EnhancedCode.OTHER, "Bye"))
 
     async def smtp_RSET(self, argument: str | None) -> None:
         await self.reset()
@@ -132,19 +132,19 @@ class Session(Dialogue):
         """Note whom the client speaks for. It is passed on and recorded; it grants nothing."""
         self.needs_login()
         if self.hop is not None:
-            raise Rejection(reply(503, "5.5.1", "Not within a mail transaction"))
+            raise Rejection(reply(503, EnhancedCode.INVALID_COMMAND, "Not within a mail transaction"))
         self._xforward |= dict(read_xforward(argument))
         self.answer(OK)
 
     async def smtp_STARTTLS(self, argument: str | None) -> None:
         """Start TLS; what was sent ahead of it in the clear ends the session (row SMT-03)."""
         if self.service.tls is None or self.service.door.tls is not TlsMode.STARTTLS or self.private:
-            raise Rejection(reply(502, "5.5.1", "STARTTLS is not available"))
+            raise Rejection(reply(502, EnhancedCode.INVALID_COMMAND, "STARTTLS is not available"))
         if argument:
-            raise Rejection(reply(501, "5.5.4", "STARTTLS takes no argument"))
+            raise Rejection(reply(501, EnhancedCode.INVALID_ARGUMENTS, "STARTTLS takes no argument"))
         if self.unread:
-            raise Goodbye(reply(554, "5.5.1", "Nothing may be sent ahead of TLS"))
-        self.answer(reply(220, "2.0.0", "Ready to start TLS"))
+            raise Goodbye(reply(554, EnhancedCode.INVALID_COMMAND, "Nothing may be sent ahead of TLS"))
+        self.answer(reply(220, EnhancedCode.OTHER, "Ready to start TLS"))
         self._abandon()
         self._helo, self._login, self._xforward = None, None, {}
         await self.start_tls(self.service.tls)
@@ -158,18 +158,19 @@ class Session(Dialogue):
 
     async def smtp_AUTH(self, argument: str | None) -> None:
         if self.service.door.auth is Auth.NONE:
-            raise Rejection(reply(502, "5.5.1", "AUTH is not available"))
+            raise Rejection(reply(502, EnhancedCode.INVALID_COMMAND, "AUTH is not available"))
         if self._helo is None or self._login is not None or self.hop is not None:
-            raise Rejection(reply(503, "5.5.1", "AUTH is not possible now"))
+            raise Rejection(reply(503, EnhancedCode.INVALID_COMMAND, "AUTH is not possible now"))
         if not self._may_log_in:
-            raise Rejection(self._turned_away("tls", reply(538, "5.7.11", "AUTH needs TLS")))
+            raise Rejection(self._turned_away("tls", reply(538, EnhancedCode.ENCRYPTION_NEEDED, "AUTH needs TLS")))
         credentials = await read_credentials(argument, self._challenge)
         if self.service.door.auth is Auth.NEXT_HOP:
             await self._log_in_at_next_hop(credentials)
         elif not await self.service.logins.holds(credentials):
-            raise Rejection(self._turned_away("auth, the file of logins", reply(535, "5.7.8", "Authentication failed")))
+            failed = reply(535, EnhancedCode.BAD_CREDENTIALS, "Authentication failed")
+            raise Rejection(self._turned_away("auth, the file of logins", failed))
         self._login = credentials.user
-        self.answer(reply(235, "2.7.0", "Authentication successful"))
+        self.answer(reply(235, EnhancedCode.OTHER_SECURITY, "Authentication successful"))
 
     async def _challenge(self, text: bytes) -> bytes:
         self.answer(Reply(334, (text.decode(),)))
@@ -191,9 +192,10 @@ class Session(Dialogue):
     def needs_login(self) -> None:
         """Raise ``Rejection`` for a client that has not said EHLO, or must log in first."""
         if self._helo is None:
-            raise Rejection(reply(503, "5.5.1", "EHLO first"))
+            raise Rejection(reply(503, EnhancedCode.INVALID_COMMAND, "EHLO first"))
         if self.service.door.auth is not Auth.NONE and self._login is None:
-            raise Rejection(self._turned_away("auth", reply(530, "5.7.0", "Authentication required")))
+            required = reply(530, EnhancedCode.OTHER_SECURITY, "Authentication required")
+            raise Rejection(self._turned_away("auth", required))
 
     def _turned_away(self, key: str, answer: Reply) -> Reply:
         return self.service.turned_away(self.client, self._address, key, answer)

@@ -22,7 +22,7 @@ from gateway.store.database import Database
 from gateway.store.record_names import Name
 
 Document = dict[str, Any]
-"""A record as the contract's JSON object."""
+"""A record as a JSON object (docs/interface.md §6)."""
 
 POLL_EVERY = 0.5
 OVERLAP = 1000

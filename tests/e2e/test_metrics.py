@@ -21,9 +21,9 @@ from tests.e2e.client import letter, submit
 from tests.e2e.conftest import ALICE, People
 from tests.e2e.daemon import PLAIN, STRICT, SUPPORT, Daemon, poll
 from tests.e2e.sink import Sink
+from tests.interface import METRICS
 from tests.letters import encrypted, head
 from tests.metrics.parsing import Metric, parse
-from tests.metrics.test_counting import COUNTED
 
 MONITORING = Path(__file__).parents[2] / "config" / "monitoring"
 PREFIX = "smime_gateway_"
@@ -93,20 +93,9 @@ def test_what_is_asked_for_at_a_scrape(gateway: Daemon, people: People) -> None:
     assert found["processes"].value(role="worker") == 2
 
 
-ASKED = {
-    "held_messages": set(),
-    "certificates": {"kind", "state"},
-    "certificates_expiring": {"kind", "within"},
-    "group_signing": {"group"},
-    "group_signing_until_timestamp_seconds": {"group"},
-    "next_hop_up": {"door"},
-    "build_info": {"version"},
-}
-
-
-def test_the_contracts_names_and_labels(gateway: Daemon) -> None:
+def test_the_public_names_and_labels(gateway: Daemon) -> None:
     found = {name: set(metric.labels()) for name, metric in metrics(gateway).items()}
-    assert found == COUNTED | ASKED
+    assert found == METRICS
 
 
 def test_numbers_are_kept_in_a_folder_of_this_run(sink: Sink) -> None:

@@ -486,7 +486,7 @@ def test_an_envelope_within_an_envelope_waits_for_its_own_key(tmp_path: Path, su
 def test_what_a_milter_could_not_part_is_delivered_again_to_those_entitled(
     tmp_path: Path, authority: Authority, support: Issued
 ) -> None:
-    """CONTRACT 9: opened for its addressee only; nobody else gets it twice, and nothing is tried for ever."""
+    """DEC-12: opened for its addressee only; nobody else gets it twice, and nothing is tried for ever."""
 
     async def story() -> None:
         async with rig(tmp_path) as it:

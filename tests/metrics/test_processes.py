@@ -211,7 +211,10 @@ def test_no_folder_is_said_at_the_start(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
 
 
-LOADED = "import sys, gateway.cli; print([name for name in sys.modules if 'prometheus' in name or '.daemon' in name])"
+LOADED = (
+    "import sys, gateway.cli.command;"
+    " print([name for name in sys.modules if 'prometheus' in name or '.processes' in name])"
+)
 
 
 def test_commands_need_no_folder(tmp_path: Path) -> None:

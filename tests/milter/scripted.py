@@ -21,7 +21,7 @@ from gateway.milter.endpoint import unix_socket
 from gateway.milter.server import Server
 from gateway.milter.service import Service
 from gateway.milter.session import Session
-from gateway.reply import Reply, reply
+from gateway.reply import EnhancedCode, Reply, reply
 
 
 def process(transaction: Transaction) -> Outcome:
@@ -48,11 +48,14 @@ def process(transaction: Transaction) -> Outcome:
         case "bug":
             raise RuntimeError("secret text")
         case "reject":
-            return Outcome(Verdict.REJECT, reply(550, "5.7.3", "no-certificate: 100% of <x%y@example.org> grüßt"))
+            return Outcome(
+                Verdict.REJECT,
+                reply(550, EnhancedCode.NO_CONVERSION, "no-certificate: 100% of <x%y@example.org> grüßt"),
+            )
         case "withheld":
-            return Outcome(Verdict.RELAY, reply(250, "2.0.0", "kept"))
+            return Outcome(Verdict.RELAY, reply(250, EnhancedCode.OTHER, "kept"))
         case "long":
-            return Outcome(Verdict.REJECT, reply(550, "5.7.3", "long " * 400))
+            return Outcome(Verdict.REJECT, reply(550, EnhancedCode.NO_CONVERSION, "long " * 400))
         case "split":
             return Outcome(Verdict.RELAY, deliveries=tuple(Delivery((each,), content) for each in to))
         case "fewer":

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.engine.transaction import Direction, Outcome, Transaction, Verdict
-from gateway.reply import reply
+from gateway.reply import EnhancedCode, reply
 from gateway.smtp.door import Limits
 from tests.smtp.fakes import INSTANCE, KEYWORDS, QUICK, Hop, Rule, relay, run, world
 
@@ -375,7 +375,7 @@ def test_a_bug_in_a_command_defers(monkeypatch: pytest.MonkeyPatch, caplog: pyte
 @pytest.mark.parametrize("verdict", [Verdict.REJECT, Verdict.DEFER])
 def test_refusals_of_the_engine(verdict: Verdict) -> None:
     async def refuse(transaction: Transaction) -> Outcome:
-        return Outcome(verdict, reply(550, "5.7.3", "no certificate for b@example.net"))
+        return Outcome(verdict, reply(550, EnhancedCode.NO_CONVERSION, "no certificate for b@example.net"))
 
     async def story() -> None:
         async with world(process=refuse) as w:

@@ -17,6 +17,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from gateway.errors import Fault
+from gateway.reply import EnhancedCode, reply
 
 HELPDESK = "support@example.org"
 CUSTOMER = "alice@example.com"
@@ -96,7 +97,7 @@ class Mailbox:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Keep one message."""
         self.received.append(bytes(envelope.original_content or b""))
-        return f"250 2.0.0 Ok: queued as DEMO{len(self.received)}"
+        return str(reply(250, EnhancedCode.OTHER, f"Ok: queued as DEMO{len(self.received)}"))
 
 
 class Daemon:
