@@ -14,7 +14,7 @@ floor  rooms                                             what they are
 3      ``smtp`` ``milter`` ``store`` ``lookup``          edges: sockets and SQL; they never see each other
 2      ``policy`` ``engine``                             judgement: what happens to a message, and why
 1      ``asn1`` ``mail`` ``pki`` -> ``cms`` -> ``smime``  formats: bytes and values, pure
-0      ``errors`` ``reply`` ``reason``                   words
+0      ``errors`` ``reply`` ``reason`` ``backoff``       words
 =====  ================================================  =====================================================
 
 One message, from the helpdesk to the next hop:

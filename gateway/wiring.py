@@ -4,8 +4,8 @@ from functools import cached_property
 from pathlib import Path
 
 from gateway.config import Listener, Options, load
-from gateway.config.options import Algorithms as GeneralAlgorithms
-from gateway.config.options import GroupAlgorithms
+from gateway.config.algorithms import Algorithms as GeneralAlgorithms
+from gateway.config.algorithms import GroupAlgorithms
 from gateway.engine.engine import Engine
 from gateway.engine.inbound import Inbound, InboundRules
 from gateway.engine.judging import Judge
@@ -19,7 +19,8 @@ from gateway.mail.address import folded
 from gateway.pki.validation import Revocation, Strictness
 from gateway.pki.verdicts import Verdicts
 from gateway.policy.entitlement import Entitlement
-from gateway.policy.rule import Group, Level, ReplyRule, Rules, Submitters, Tags
+from gateway.policy.redelivery import Redeliver, RedeliveryRules
+from gateway.policy.rule import Addresses, Group, Level, ReplyRule, Rules, Submitters, Tags
 from gateway.smtp.door import Auth, Credentials, Door, HopTls, Limits, NextHop, TlsMode
 from gateway.store import Store, StoreOptions, open_store
 
@@ -179,6 +180,17 @@ def build_rules(options: Options) -> Rules:
         exempt=frozenset(options.overrides.exempt),
         fold=options.addresses.local_part_case == "fold",
         delimiter=options.addresses.recipient_delimiter,
+    )
+
+
+def build_redelivery_rules(options: Options) -> RedeliveryRules:
+    """Return which held mail is delivered again by itself."""
+    general, addresses = Redeliver(options.inbound.hold.redeliver), options.addresses
+    mailboxes = [(*group.addresses, *group.recipients) for group in options.groups]
+    return RedeliveryRules(
+        Addresses.of(mailboxes, addresses.local_part_case == "fold", addresses.recipient_delimiter),
+        tuple(Redeliver(group.redeliver or general) for group in options.groups),
+        general,
     )
 
 

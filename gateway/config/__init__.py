@@ -1,7 +1,7 @@
 """The configuration: one YAML file, typed, checked in full, every problem named at once.
 
-============  ==================================================================================
-``options``   every key: kind, default, meaning
+============  =======================================================================================
+``options``   every key: kind, default, meaning; large sections in ``doors``, ``algorithms``, ``partners``
 ``values``    how sizes, durations, networks, addresses … are written
 ``document``  YAML to plain values, with line numbers
 ``checks``    what must hold between keys
@@ -9,13 +9,14 @@
 ``planned``   keys that this version accepts only at their default
 ``advice``    warnings
 ``reading``   all of it in order: ``load``
-============  ==================================================================================
+============  =======================================================================================
 
-Only ``daemon``, ``cli`` and ``web`` see options; all other rooms take the plain values they declare.
+Only floor 4 sees options; all other rooms take the plain values they declare.
 """
 
 from gateway.config.advice import warnings
-from gateway.config.options import Group, Listener, Options
+from gateway.config.doors import Listener, Milter
+from gateway.config.options import Group, Options
 from gateway.config.problem import ConfigError, Problem
 from gateway.config.reading import load, locate, parse
 from gateway.config.shown import effective, schema
@@ -26,6 +27,7 @@ __all__ = [
     "Endpoint",
     "Group",
     "Listener",
+    "Milter",
     "Options",
     "Problem",
     "Reference",

@@ -6,7 +6,8 @@ from itertools import product
 from pathlib import Path
 
 from gateway.config.checks import pattern_key, sockets
-from gateway.config.options import Listener, Milter, Options
+from gateway.config.doors import Listener, Milter
+from gateway.config.options import Options
 from gateway.config.problem import KeyPath, Problem, spelled
 from gateway.config.values import Endpoint
 from gateway.engine.transaction import Direction

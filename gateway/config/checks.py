@@ -6,7 +6,8 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from itertools import combinations
 from pathlib import Path
 
-from gateway.config.options import Listener, Options
+from gateway.config.doors import Listener
+from gateway.config.options import Options
 from gateway.config.problem import KeyPath, Problem
 from gateway.config.values import Endpoint, Network
 from gateway.engine.transaction import Direction

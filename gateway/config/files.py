@@ -7,7 +7,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.config.options import Listener, Options, Tls
+from gateway.config.doors import Listener, Tls
+from gateway.config.options import Options
 from gateway.config.problem import KeyPath, Problem
 
 OPEN = 0o037

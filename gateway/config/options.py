@@ -1,23 +1,23 @@
 """The options: every key of the configuration file with its kind, default and meaning, as frozen types.
 
-This is the reference; ``config schema`` prints it, ``docs/configuration.md`` explains it. Defaults are written as an
-operator would write them and pass the same checks as the file. What needs more than one key to judge is in ``checks``;
-keys whose feature does not exist yet are named in ``planned``.
+This is the reference; ``config schema`` prints it, ``docs/configuration.md`` explains it. The larger sections stand in
+``doors``, ``algorithms`` and ``partners``. What needs more than one key to judge is in ``checks``; keys whose feature
+does not exist yet are named in ``planned``.
 """
 
 import socket
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import ValidationInfo, field_validator
 
+from gateway.config.algorithms import Algorithms, GroupAlgorithms
+from gateway.config.doors import DOORS, Listener, Milter
 from gateway.config.kinds import (
-    Authentication,
     Client,
     Count,
     Database,
     Delimiter,
     Duration,
-    FileMode,
     FilePath,
     Fingerprint,
     ForeignId,
@@ -25,8 +25,6 @@ from gateway.config.kinds import (
     KeySource,
     Listen,
     MediaType,
-    MilterSocket,
-    Name,
     OwnId,
     OwnName,
     Pattern,
@@ -34,73 +32,10 @@ from gateway.config.kinds import (
     Words,
     Workers,
 )
+from gateway.config.partners import Discovery, Partner
+from gateway.config.section import Section, default, required
 from gateway.config.values import host_name
-from gateway.engine.transaction import Direction
 from gateway.policy.rule import Level
-
-LOOPBACK = ["127.0.0.0/8", "::1/128"]
-DOORS = [
-    {"name": "outbound", "direction": "outbound", "listen": "127.0.0.1:10025", "next_hop": "127.0.0.1:10026"},
-    {"name": "inbound", "direction": "inbound", "listen": "127.0.0.1:10024", "next_hop": "127.0.0.1:10027"},
-]
-
-
-def default(value: Any, meaning: str, **limits: Any) -> Any:
-    """One key: its default as written in a file, and what it means."""
-    return Field(value, description=meaning, validate_default=True, **limits)
-
-
-def required(meaning: str, **limits: Any) -> Any:
-    """One key without a default."""
-    return Field(description=meaning, **limits)
-
-
-class Section(BaseModel):
-    """A mapping of the file: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
-
-
-class Tls(Section):
-    """TLS towards the clients of a listener."""
-
-    mode: Literal["none", "starttls", "implicit"] = default(
-        "none", "none, starttls, or implicit (TLS from the first byte)"
-    )
-    certificate: FilePath | None = default(None, "PEM file: the server's certificate, then its chain")
-    key: FilePath | None = default(None, "PEM file: the private key, without a passphrase, not readable by others")
-
-
-class NextHopAuth(Section):
-    """The gateway's own login at a next hop."""
-
-    user: Words = required("login name")
-    password_file: FilePath = required("file with the password in its first line, not readable by others")
-
-
-class Listener(Section):
-    """One SMTP door. Its direction is the direction of all mail that comes through it."""
-
-    name: Name = required("name of the door in records, logs and metrics")
-    direction: Direction = required("outbound: sign and encrypt; inbound: open and judge")
-    listen: Listen = required("address and port to listen on")
-    next_hop: Listen = required("mail server that takes the mail, address and port")
-    clients: tuple[Client, ...] = default(LOOPBACK, "networks that may connect", min_length=1)
-    tls: Tls = default({}, "TLS towards the clients")
-    auth: Authentication = default("none", "who checks logins: none, next-hop, or file:PATH (argon2 hashes)")
-    next_hop_tls: Literal["none", "may", "verify"] = default(
-        "none", "TLS to the next hop: none, may (where offered, unverified), verify (or the mail is deferred)"
-    )
-    next_hop_auth: NextHopAuth | None = default(None, "the gateway's own login at the next hop")
-
-
-class Milter(Section):
-    """One milter door."""
-
-    name: Name = required("name of the door in records, logs and metrics")
-    direction: Direction = required("outbound: sign and encrypt; inbound: open and judge")
-    listen: MilterSocket = required("unix:PATH of the socket (inet:HOST:PORT on loopback is possible, and slow)")
-    mode: FileMode = default("0660", "permissions of the socket, octal")
 
 
 class Submitters(Section):
@@ -108,61 +43,6 @@ class Submitters(Section):
 
     clients: tuple[Client, ...] = default([], "networks")
     users: tuple[Words, ...] = default([], "logins")
-
-
-Digest = Literal["sha256", "sha384", "sha512"]
-SignatureRsa = Literal["pkcs1v15", "pss"]
-Form = Literal["clear", "opaque"]
-Cipher = Literal["aes-256-cbc", "aes-256-gcm", "aes-128-gcm", "aes-128-cbc"]
-TransportRsa = Literal["pkcs1v15", "oaep"]
-
-
-class Signing(Section):
-    """How signatures are made."""
-
-    digest: Digest = default("sha256", "digest algorithm")
-    rsa: SignatureRsa = default("pkcs1v15", "padding with RSA keys")
-    form: Form = default("clear", "clear: readable everywhere; opaque: nothing on the way can alter it")
-
-
-class Encryption(Section):
-    """How mail is encrypted."""
-
-    cipher: Cipher = default("aes-256-cbc", "content encryption; a recipient's announced capabilities may raise it")
-    rsa: TransportRsa = default("pkcs1v15", "key transport to RSA keys")
-
-
-class Algorithms(Section):
-    """Cryptographic algorithms."""
-
-    sign: Signing = default({}, "signatures")
-    encrypt: Encryption = default({}, "encryption")
-    accept_legacy: bool | Literal["open"] = default(
-        False,
-        "SHA-1, RSA-1024, DSA, 3DES and RC2-128 inbound: true: accepted; open: envelopes are opened; false: neither",
-    )
-
-
-class GroupSigning(Section):
-    """How one group's signatures are made; null: as in general."""
-
-    digest: Digest | None = default(None, "digest algorithm")
-    rsa: SignatureRsa | None = default(None, "padding with RSA keys")
-    form: Form | None = default(None, "clear or opaque")
-
-
-class GroupEncryption(Section):
-    """How one group's mail is encrypted; null: as in general."""
-
-    cipher: Cipher | None = default(None, "content encryption")
-    rsa: TransportRsa | None = default(None, "key transport to RSA keys")
-
-
-class GroupAlgorithms(Section):
-    """Algorithms of one group's outbound mail, or of mail to one partner."""
-
-    sign: GroupSigning = default({}, "signatures")
-    encrypt: GroupEncryption = default({}, "encryption")
 
 
 class Invitation(Section):
@@ -292,57 +172,6 @@ class AdminTls(Section):
 
     certificate: FilePath = required("PEM file: the server's certificate, then its chain")
     key: FilePath = required("PEM file: the private key, without a passphrase, not readable by others")
-
-
-class Source(Section):
-    """One place where certificates are looked for."""
-
-    name: Name = required("name of the source in records and metrics")
-    kind: Literal["ldap", "smimea", "http"] = required("ldap, smimea or http")
-    domains: tuple[Words, ...] = required('domains whose addresses it is asked for; "*": every domain', min_length=1)
-    url: Words | None = default(None, "where it is; http: a template")
-    ca: FilePath | None = default(None, "PEM file: the authorities for its TLS")
-    minimum: Literal["chain", "dnssec", "pending"] = default("chain", "what a certificate needs to be used by itself")
-    base: Words | None = default(None, "ldap: where to search")
-    filter: Words | None = default(None, "ldap: what to search for")
-    attributes: tuple[Words, ...] = default([], "ldap: attributes that hold certificates")
-    bind_dn: Words | None = default(None, "ldap: who we are; null: nobody")
-    password_file: FilePath | None = default(None, "ldap: file with the password in its first line")
-    starttls: bool = default(False, "ldap: start TLS on a plain connection")
-    resolver: Words | None = default(None, "smimea: a validating resolver on loopback")
-
-
-class Discovery(Section):
-    """How customers' certificates are found."""
-
-    sources: tuple[Source, ...] = default([], "who is asked; nobody by default")
-    on_arrival: bool = default(True, "search for authors when their mail arrives")
-    timeout: Duration = default("3s", "how long a message waits for all sources together")
-    negative: Duration = default("1d", "how long an answer that there is none is kept")
-    refresh: Duration = default("7d", "after this time a source is asked again")
-
-
-class PartnerInbound(Section):
-    """What a partner's mail must have."""
-
-    sign: Literal["required"] | None = default(None, "required: unsigned mail is marked")
-    encrypt: Literal["required"] | None = default(None, "required: plain mail is marked")
-
-
-class Partner(Section):
-    """Domains with rules of their own."""
-
-    name: Words = required("name of the partner in records", max_length=64)
-    domains: tuple[HostName, ...] = required("its domains", min_length=1)
-    sign: Level | None = default(None, "only strengthens the group's level")
-    encrypt: Level | None = default(None, "only strengthens the group's level")
-    algorithms: GroupAlgorithms | None = default(None, "how mail to it is made")
-    certificate: Fingerprint | None = default(
-        None, "fingerprint of the certificate that stands for every address there"
-    )
-    authorities: tuple[Fingerprint, ...] = default([], "fingerprints: the only anchors for these domains")
-    inbound: PartnerInbound = default({}, "what its mail must have")
-    signs: Literal["person", "domain"] = default("person", "domain: its certificate signs for every address there")
 
 
 class Admin(Section):

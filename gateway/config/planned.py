@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from gateway.config.options import Options, Section
+from gateway.config.options import Options
 from gateway.config.problem import KeyPath, Problem
+from gateway.config.section import Section
 
 PLANNED: tuple[tuple[str, ...], ...] = (
     ("admin",),

@@ -14,16 +14,9 @@ from enum import StrEnum
 from gateway.engine.transaction import Outcome, Verdict
 from gateway.mail.header import Field, edit, read_header
 from gateway.mail.message_id import cited_ids, thread
+from gateway.policy.redelivery import Redeliver
 from gateway.reason import Reason
 from gateway.smime.finding import Encryption
-
-
-class Redeliver(StrEnum):
-    """What is delivered again by itself."""
-
-    MANUAL = "manual"
-    UNREADABLE = "unreadable"
-    ALL = "all"
 
 
 class Step(StrEnum):

@@ -14,18 +14,18 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from gateway import backoff
 from gateway.clock import new_id, now
 from gateway.config import Options
 from gateway.engine.engine import make_record
 from gateway.engine.record import Record
-from gateway.engine.redelivery import Redeliver, Step, as_answer, goes_again, next_step
+from gateway.engine.redelivery import Step, as_answer, goes_again, next_step
 from gateway.engine.transaction import Delivery, Direction, FrontEnd, Hold, Outcome, Receipt, Transaction, Verdict
 from gateway.errors import Fault
 from gateway.log import logger
-from gateway.mail.envelope import Envelope, Recipient
+from gateway.mail.envelope import Envelope
 from gateway.mailflow.pipeline import Pipeline
 from gateway.metrics import ERRORS, Kind
-from gateway.policy.rule import Addresses
 from gateway.reason import Reason
 from gateway.smtp.copy import accepted, unavailable
 from gateway.smtp.door import Door, NextHop
@@ -33,6 +33,7 @@ from gateway.smtp.next_hop import Pool
 from gateway.smtp.sending import send
 from gateway.store.held import HoldLimits
 from gateway.store.held_message import HeldMessage, redelivery_message_id, to_hold
+from gateway.wiring import build_redelivery_rules
 
 LOOK_EVERY = 1.0
 """Seconds between two looks for work where there is none."""
@@ -51,7 +52,6 @@ UNDELIVERED = {
     Step.GIVE_UP: "held: given up",
 }
 """The ``rule`` of an attempt that delivered nothing."""
-_STRICTEST = (Redeliver.MANUAL, Redeliver.UNREADABLE, Redeliver.ALL)
 
 T = TypeVar("T")
 
@@ -83,14 +83,14 @@ class Retry:
         self._enabled = options.enabled
         self._options = options.inbound.hold
         self._domain = options.hostname
-        self._redeliver = _RedeliverRule(options)
+        self._redeliver = build_redelivery_rules(options)
         self._pipeline = pipeline
         self._store = pipeline.store
         self._doors = [door for door in doors if door.direction is Direction.INBOUND]
         self._threads = threads
         self._pool = pool
         self._pools: dict[NextHop, Pool] = {}
-        self._patience = AFTER_A_FAULT[0]
+        self._faults = 0
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Try what is ready until told to stop; an attempt under way is brought to its end.
@@ -116,12 +116,12 @@ class Retry:
             pause = self._after_a_fault()
             logger.exception("held mail: an attempt failed")
         else:
-            self._patience = AFTER_A_FAULT[0]
+            self._faults = 0
         return pause
 
     def _after_a_fault(self) -> float:
-        pause, self._patience = self._patience, min(AFTER_A_FAULT[1], self._patience * 2)
-        return pause
+        self._faults += 1
+        return backoff.pause(self._faults, *AFTER_A_FAULT)
 
     async def once(self) -> bool:
         """Make the next attempt that is due; return whether there was one. Raises ``Fault``."""
@@ -172,7 +172,7 @@ class Retry:
             asked=named,
         )
         outcome = self._pipeline.judge(transaction)
-        rule = self._redeliver.of(message.envelope)
+        rule = self._redeliver.of(message.envelope.addresses)
         step = next_step(outcome, rule, unreadable=message.unreadable, asked=message.asked)
         again = goes_again(outcome, step, rule, unreadable=message.unreadable, asked=message.asked)
         return _Result(transaction, outcome, step, again, generation)
@@ -261,26 +261,6 @@ class Retry:
 
     async def _thread(self, function: Callable[..., T], *values: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *values)
-
-
-class _RedeliverRule:
-    """``redeliver`` of the recipients' groups, else ``inbound.hold.redeliver``."""
-
-    def __init__(self, options: Options) -> None:
-        fold, delimiter = options.addresses.local_part_case == "fold", options.addresses.recipient_delimiter
-        mailboxes = [(*group.addresses, *group.recipients) for group in options.groups]
-        self._groups = Addresses.of(mailboxes, fold, delimiter)
-        self._default = Redeliver(options.inbound.hold.redeliver)
-        self._rules = [Redeliver(group.redeliver or self._default) for group in options.groups]
-
-    def of(self, envelope: Envelope) -> Redeliver:
-        """Return the rule for a message: of several recipients, the strictest counts, so that nobody is left out."""
-        rules = {self._of(to) for to in envelope.recipients}
-        return next(rule for rule in _STRICTEST if rule in rules)
-
-    def _of(self, recipient: Recipient) -> Redeliver:
-        index = self._groups.owner(recipient.address)
-        return self._default if index is None else self._rules[index]
 
 
 def _record(message: HeldMessage, result: _Result, receipt: Receipt | None, seconds: float) -> Record:

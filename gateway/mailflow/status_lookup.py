@@ -15,9 +15,9 @@ from gateway.errors import Fault, Malformed
 from gateway.log import logger
 from gateway.lookup import Fetch, NotFetched, look_up
 from gateway.pki.path import CertificatePath
-from gateway.pki.sources import Kind, Source
-from gateway.pki.status import Status, statuses
-from gateway.pki.validation import judge
+from gateway.pki.sources import Source
+from gateway.pki.status import is_unknown
+from gateway.pki.validation import leads_to_anchor
 from gateway.store import Store
 
 MAX_WANTS = 1000
@@ -111,21 +111,16 @@ class StatusLookup:
         return True
 
     def _want(self, path: CertificatePath) -> None:
-        if self._is_unknown(path) and not self._store.revocation_sources.want(path, self._now()):
+        if not is_unknown(path, self._store.evidence.revocation(path[0]), self._now()):
+            return
+        if not self._store.revocation_sources.want(path, self._now()):
             logger.warning("revocation: too many addresses of CRLs and OCSP responders; a further one is not asked")
 
     def _holds(self, source: Source) -> bool:
-        """Whether the path leads to an anchor as trust is now; it may have changed since the message came.
-
-        A list speaks for all certificates of its issuer: what became of the one that named it first does not count.
-        """
-        path = source.path[1:] if source.kind is Kind.LIST else source.path
+        """Whether the path leads to an anchor as trust is now; it may have changed since the message came."""
+        path = source.speaking_for
         self._store.generation.expire()
-        return judge(path[0], path[1:], self._store.evidence.trust(path[0]), self._now()).anchor is not None
-
-    def _is_unknown(self, path: CertificatePath) -> bool:
-        evidence = self._store.evidence.revocation(path[0])
-        return statuses(path[:2], (), evidence, self._now()) == (Status.UNKNOWN,)
+        return leads_to_anchor(path, self._store.evidence.trust(path[0]), self._now())
 
     def _fetch_from(self, source: Source) -> None:
         try:

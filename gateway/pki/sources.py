@@ -48,6 +48,14 @@ class Source:
         parts = (self.kind, self.url, issuer.subject_der.hex(), issuer.public_key_id, whom)
         return sha256("\n".join(parts).encode()).hexdigest()
 
+    @property
+    def speaking_for(self) -> CertificatePath:
+        """The path that must hold for the source to be asked.
+
+        A list speaks for all certificates of its issuer: what became of the one that named it first does not count.
+        """
+        return self.path[1:] if self.kind is Kind.LIST else self.path
+
 
 def sources_of(path: CertificatePath) -> tuple[Source, ...]:
     """Return the sources that the first certificate of ``path`` (two or more, an anchor last) names, best first."""

@@ -71,6 +71,11 @@ def statuses(
     return tuple(_status(path[n:], carried, evidence, at) for n in range(len(path) - 1))
 
 
+def is_unknown(path: CertificatePath, evidence: RevocationEvidence, at: datetime) -> bool:
+    """Return whether nothing is known at ``at`` of the first certificate of ``path``."""
+    return statuses(path[:2], (), evidence, at) == (Status.UNKNOWN,)
+
+
 def moments(certificates: Iterable[Certificate], evidence: RevocationEvidence) -> Iterator[datetime]:
     """Yield every time, give or take ``SKEW``, at which ``evidence`` starts or ends saying something of them."""
     at_hand = list(certificates)

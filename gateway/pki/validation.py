@@ -100,6 +100,11 @@ def judge(
     return _Case(leaf, at_hand, trust, at, evidence, strictness or Strictness()).finding()
 
 
+def leads_to_anchor(path: CertificatePath, trust: TrustSnapshot, at: datetime) -> bool:
+    """Return whether the first certificate of ``path`` has, by way of the others, a path to an anchor that holds."""
+    return judge(path[0], path[1:], trust, at).anchor is not None
+
+
 class _Case:
     """One judgement."""
 

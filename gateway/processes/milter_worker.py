@@ -16,8 +16,7 @@ from functools import partial
 from threading import BoundedSemaphore
 
 from gateway.clock import new_id, now
-from gateway.config import Endpoint, Options
-from gateway.config.options import Milter
+from gateway.config import Endpoint, Milter, Options
 from gateway.engine.transaction import FrontEnd, Outcome, Receipt, Transaction, Verdict
 from gateway.errors import Fault
 from gateway.log import start_logging

@@ -13,8 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import gateway
-from gateway.config import ConfigError, Options
-from gateway.config.options import Listener, Milter
+from gateway.config import ConfigError, Listener, Milter, Options
 from gateway.errors import Fault
 from gateway.log import logger, start_logging
 from gateway.mailflow.poison import Suspects

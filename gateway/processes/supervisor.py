@@ -11,6 +11,7 @@ import selectors
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -19,6 +20,7 @@ from typing import NoReturn, Protocol
 
 from prometheus_client.multiprocess import mark_process_dead
 
+from gateway import backoff
 from gateway.config import Options
 from gateway.errors import Fault, GatewayError
 from gateway.log import logger
@@ -80,7 +82,7 @@ class Supervisor:
         self._suspects = suspects
         self._margin = margin
         self._handles: dict[int, ChildHandle] = {}
-        self._delays: dict[str, float] = {}
+        self._early_ends: Counter[str] = Counter()
         self._predecessors: dict[str, int] = {}
         self._ready = False
         self._stops = 0
@@ -221,10 +223,10 @@ class Supervisor:
         for message in under_way:
             self._suspects.strike(message)
         ERRORS[Kind.WATCHDOG if gone.stuck else Kind.CHILD].inc()
-        least, most = RESPAWN_DELAYS
+        name = gone.post.name
         young = time.monotonic() - gone.since < YOUNG
-        delay = min(most, self._delays.get(gone.post.name, least / 2) * 2) if young else least
-        self._delays[gone.post.name] = delay
+        self._early_ends[name] = self._early_ends[name] + 1 if young else 1
+        delay = backoff.pause(self._early_ends[name], *RESPAWN_DELAYS)
         self._vacant.append((time.monotonic() + delay, gone.post))
         logger.error("%s ended with %d; it is replaced in %g s", gone, code, delay)
         if under_way:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from gateway.config import Options, effective, schema
-from gateway.config import options as module
+from gateway.config import Milter, Options, effective, schema
+from gateway.config.section import Section
 from tests.config.texts import door, group, options, problems
 
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
@@ -108,7 +108,7 @@ def test_a_group_has_defaults() -> None:
 
 
 def test_a_milter_has_a_default_mode() -> None:
-    milter = module.Milter.model_validate({"name": "m", "direction": "inbound", "listen": "unix:/run/m"})
+    milter = Milter.model_validate({"name": "m", "direction": "inbound", "listen": "unix:/run/m"})
     assert milter.model_dump(mode="json") == {
         "name": "m",
         "direction": "inbound",
@@ -194,7 +194,7 @@ def test_an_unknown_key_anywhere_is_an_error_that_names_it(path: tuple[str | int
 
 
 def test_no_section_was_forgotten() -> None:
-    assert {model for _, model in sections()} == set(module.Section.__subclasses__())
+    assert {model for _, model in sections()} == set(Section.__subclasses__())
 
 
 def test_an_unknown_key_gets_the_nearest_known_one() -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from gateway.engine.redelivery import Redeliver, Step, as_answer, goes_again, next_step
+from gateway.engine.redelivery import Step, as_answer, goes_again, next_step
 from gateway.engine.transaction import Delivery, Hold, Outcome, Verdict
 from gateway.mail.header import read_header
 from gateway.mail.message_id import REFERENCES_LIMIT
+from gateway.policy.redelivery import Redeliver
 from gateway.reason import Reason
 
 NEW = "<held.1@gw.example.org>"

@@ -67,6 +67,15 @@ def leaf(authority: Authority) -> Issued:
     return authority.leaf("a@example.com")
 
 
+def test_a_status_is_unknown_until_evidence_says_something(authority: Authority, leaf: Issued, above: Any) -> None:
+    path = tuple(issued.certificate for issued in (leaf, *leaf.issuers))
+    assert status.is_unknown(path, evidence(), AT)
+    assert status.is_unknown(path, evidence(above), AT)
+    for known in (authority.revocation_list(), authority.revocation_list(leaf), authority.status_response(leaf)):
+        assert not status.is_unknown(path, evidence(known), AT)
+    assert not status.is_unknown(path[1:], evidence(above), AT)
+
+
 # ── CRLs ──
 
 

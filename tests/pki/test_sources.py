@@ -86,3 +86,10 @@ def test_one_list_for_all_of_an_issuer_a_response_for_each(authority: Authority)
 def test_an_extension_that_does_not_parse(authority: Authority) -> None:
     odd = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.31"), b"\x30\x80")
     assert found(authority, odd, access("http://o")) == []
+
+
+def test_a_list_speaks_for_its_issuer_a_response_for_one_certificate(authority: Authority) -> None:
+    way = path(authority, points("http://a/1"), access("http://o"))
+    list_, response = sources_of(way)
+    assert list_.speaking_for == way[1:]
+    assert response.speaking_for == way

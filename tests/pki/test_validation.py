@@ -22,7 +22,7 @@ from gateway.pki.certificate import Certificate, read_certificate
 from gateway.pki.issuance import Issuances, identity
 from gateway.pki.path import MAX_SIGNATURE_CHECKS, build_paths
 from gateway.pki.trust import TrustSnapshot
-from gateway.pki.validation import NOT_FOR_MAIL, PathFinding, Revocation, Strictness, judge
+from gateway.pki.validation import NOT_FOR_MAIL, PathFinding, Revocation, Strictness, judge, leads_to_anchor
 from gateway.pki.verdicts import MAX_SIZE, Verdicts
 from gateway.reason import Reason
 from tests.authority import (
@@ -533,6 +533,15 @@ def test_a_heap_does_not_hide_the_way_to_an_anchor(authority: Authority) -> None
     true = authority.ca("Cross 0", issuer=authority.root, key=heap[0].private_key, key_ids=False)
     leaf = authority.leaf("a@example.com", issuer=true, key_ids=False)
     assert finding(leaf, [*heap, true], trusting(authority.root)).reasons == ()
+
+
+def test_a_path_leads_to_an_anchor_while_its_end_is_trusted(authority: Authority) -> None:
+    leaf = authority.leaf("a@example.com", kind="p256")
+    path = tuple(certificates([leaf, *leaf.issuers]))
+    assert leads_to_anchor(path, trusting(authority.root), AT)
+    assert not leads_to_anchor(path, trusting(known=[authority.root]), AT)
+    assert not leads_to_anchor(path, trusting(authority.root, distrusted=[authority.intermediate]), AT)
+    assert leads_to_anchor(path[1:], trusting(authority.root, distrusted=[leaf]), AT)
 
 
 def test_no_path_is_longer_than_ten(authority: Authority) -> None:
