@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.machine import Done, Machine
+from tests.e2e.machine import PATIENCE, Done, Machine
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")))
@@ -43,9 +43,9 @@ class Telling:
     def __init__(self, machine: Machine, lines: list[str]) -> None:
         self.machine, self.left = machine, lines
 
-    def next(self, beginning: str, instead: Mapping[str, str] | None = None, *, code: int = 0, given: str = "") -> Done:
-        """Run the next line, which begins so, with words of the story ``instead`` of the page's; it must end so."""
-        return self.machine.run(self.line(beginning, instead), code=code, given=given)
+    def next(self, beginning: str, instead: Mapping[str, str] | None = None, *, patience: float = PATIENCE) -> Done:
+        """Run the next line, which begins so, with words of the story ``instead`` of the page's; it must end well."""
+        return self.machine.run(self.line(beginning, instead), code=0, patience=patience)
 
     def line(self, beginning: str, instead: Mapping[str, str] | None = None) -> str:
         """Take the next line, for what is not simply run to its end."""

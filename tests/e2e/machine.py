@@ -6,15 +6,16 @@ their interpreter are mounted read-only where every user may read them.
 """
 
 import ctypes
-import itertools
 import os
+import select
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from tests.e2e.daemon import poll
 ROOT = Path(__file__).parents[2]
 CHECKOUT, PACKAGES, INTERPRETER = "/srv/checkout", "/srv/packages", "/srv/python"
 """Where a machine has the files of this checkout, the packages of the tests and, where need be, their Python."""
-PATIENCE = 60.0
+PATIENCE = 120.0
 _PATH = f"/usr/local/sbin:/usr/local/bin:{INTERPRETER}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ENVIRONMENT = ("HOME=/root", "LANG=C.UTF-8", "TERM=dumb", "PIP_CONFIG_FILE=/dev/null", "PIP_NO_INDEX=1")
 _NAMESPACES = ("unshare", "-m", "-n", "-p", "-f", "-u", "-i", "-C", "--kill-child")
@@ -36,7 +37,10 @@ eval "$3"
 code=$?
 {{ pwd; umask; }} >{_STATE}
 exit $code"""
-_numbers = itertools.count(1)
+_WITHOUT_US = f"""mkdir -p /run/packages/upper /run/packages/work
+mount -t overlay -o lowerdir={PACKAGES},upperdir=/run/packages/upper,workdir=/run/packages/work packages {PACKAGES}
+rm -rf {PACKAGES}/*smime_gateway*"""
+"""pip takes the gateway that is to be tested for the one that is installed, if it is among the packages."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,23 @@ class Done:
     def lines(self) -> list[str]:
         """The lines of standard output."""
         return self.out.splitlines()
+
+
+class Following:
+    """What a command prints that goes on."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._shown = ""
+
+    def line(self, *words: str) -> str:
+        """Wait for a line with all these words."""
+        return poll(lambda: self._line(words), PATIENCE, f"no line with {words}")
+
+    def _line(self, words: tuple[str, ...]) -> str:
+        if select.select([self._descriptor], [], [], 0)[0]:
+            self._shown += os.read(self._descriptor, 65536).decode(errors="replace")
+        return next((line for line in self._shown.splitlines() if all(word in line for word in words)), "")
 
 
 def hierarchy() -> Path | None:
@@ -92,6 +113,7 @@ class Machine:
         self._process = subprocess.Popen(["sh", "-c", joined, str(self._group), *command])
         self._first = poll(self._systemd, message="systemd did not start")
         poll(lambda: self.run("systemctl is-system-running").out.strip() in ("running", "degraded"), PATIENCE)
+        self.run(_WITHOUT_US, code=0)
         if INTERPRETER in self._shown():
             self.run(f"echo {INTERPRETER}/lib >/etc/ld.so.conf.d/00-python.conf && ldconfig", code=0)
         return self
@@ -139,25 +161,43 @@ class Machine:
             self._folder_inside, self._umask = state.read_text().splitlines()
         return done
 
+    def dialogue(self, line: str, prompt: str, answer: str) -> str:
+        """Run a line on a terminal that asks once; what stands on the terminal at the end."""
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            self.shell(f"script -qec {shlex.quote(line)} /dev/null"), stdin=pipe, stdout=pipe
+        ) as asking:
+            assert asking.stdin is not None
+            assert asking.stdout is not None
+            shown = b""
+            while prompt.encode() not in shown:
+                piece = os.read(asking.stdout.fileno(), 4096)
+                assert piece, shown
+                shown += piece
+            asking.stdin.write(f"{answer}\n".encode())
+            asking.stdin.flush()
+            shown += asking.stdout.read()
+        assert asking.returncode == 0, shown
+        return shown.decode()
+
     def _journal(self) -> str:
         """The last words of the service, for what went wrong."""
         command = self.command("journalctl", "-u", "smime-gateway", "-n", "10", "--no-pager")
         return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False).stdout
 
     @contextmanager
-    def following(self, line: str) -> Iterator[Iterable[str]]:
-        """Run a line that goes on until it is ended (TERM), and read what it prints meanwhile; it must end well."""
+    def following(self, line: str) -> Iterator["Following"]:
+        """Run a line that goes on until it is ended (TERM), and read what it prints meanwhile."""
         # The shell's own process id is that of the last command, for the whole line is "exec …".
         process = subprocess.Popen(
             self.shell(f"exec {line.removeprefix('exec ')}"),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
         )
         assert process.stdout is not None
         try:
-            yield iter(process.stdout)
+            yield Following(process.stdout.fileno())
         finally:
             os.kill(_children(process.pid)[0], signal.SIGTERM)
             process.wait(PATIENCE)

@@ -1,8 +1,11 @@
 """What the stories' machines have: where the source comes from, the gateway as the documentation installs it, mail."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+import pytest
 
 from tests.authority import Issued
 from tests.e2e.client import Answer, submit
@@ -10,6 +13,7 @@ from tests.e2e.documents import block, sections
 from tests.e2e.machine import CHECKOUT, PACKAGES, Machine
 from tests.e2e.sink import Sink
 
+long = pytest.mark.skipif(not os.environ.get("CI"), reason="takes long: .ci/run does it, or CI=1")
 SUPPORT, CUSTOMER = "support@example.org", "customer@example.net"
 CONFIGURATION = "/etc/smime-gateway/gateway.yaml"
 STATE = "/var/lib/smime-gateway"
@@ -33,9 +37,9 @@ def repository(machine: Machine, source: str = CHECKOUT, target: str = "/srv/rep
     return target
 
 
-def offer_packages(machine: Machine) -> None:
-    """Let the new environment in /opt find what pip would fetch: the tests' own packages, which the locks name."""
-    (libraries,) = machine.path("/opt/smime-gateway/lib").glob("python3*/site-packages")
+def offer_packages(machine: Machine, environment: str = "/opt/smime-gateway") -> None:
+    """Let a new environment find what pip would fetch: the tests' own packages, which the locks name."""
+    (libraries,) = machine.path(f"{environment}/lib").glob("python3*/site-packages")
     (libraries / "packages.pth").write_text(f"import sys; sys.path.insert(0, {PACKAGES!r})\n")
 
 
