@@ -49,7 +49,7 @@ def sealed(ground: Ground, content: bytes, cipher: str | None) -> bytes:
 
 def expect(outcome: Outcome, status: str, encryption: str) -> None:
     """Make sure that the engine found what is measured. Raises ``NotMeasured``."""
-    found = outcome.facts["signature"]["status"], outcome.facts["encryption"]["status"]
+    found = outcome.finding.signature.status, outcome.finding.encryption.status
     if outcome.verdict is not Verdict.RELAY or found != (status, encryption):
         raise NotMeasured(f"the engine found {' and '.join(map(str, found))}, not {status} and {encryption}")
 

@@ -7,7 +7,7 @@ import click
 from gateway.cli.deletion import agree, doomed_argument, on_terminal, print_results, yes_option
 from gateway.cli.printing import SHORT, json_option, moment, print_json, print_table, visible
 from gateway.pki.need import Need, NeedKind
-from gateway.store.held_message import HeldMessage
+from gateway.store.held.message import HeldMessage
 from gateway.wiring import Wiring
 
 NEEDED = {

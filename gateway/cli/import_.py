@@ -17,7 +17,7 @@ from gateway.pki.self_issued import Whose
 from gateway.policy.state import State
 from gateway.reason import Reason
 from gateway.store import Store
-from gateway.store.importing import Imported, ImportOptions, import_file
+from gateway.store.imports.importing import Imported, ImportOptions, import_file
 from gateway.wiring import Wiring
 
 BAD_INPUT = 65

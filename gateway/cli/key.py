@@ -11,7 +11,7 @@ from gateway.cli.passphrase import asked, passphrase_option, read_passphrases
 from gateway.cli.printing import SHORT, counted, json_option, print_json, print_table
 from gateway.cli.standard_input import shown
 from gateway.errors import Refused
-from gateway.store.keys import StoredKey
+from gateway.store.keys.private_keys import StoredKey
 from gateway.wiring import Wiring
 
 name_argument = click.argument("name", metavar="ID")

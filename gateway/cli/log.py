@@ -17,7 +17,7 @@ from gateway.errors import Malformed
 from gateway.log import line
 from gateway.mail.address import parse_path
 from gateway.smime.finding import Encryption, Status
-from gateway.store.journal import Document, Query
+from gateway.store.journal.records import Document, Query
 from gateway.wiring import Wiring
 
 STATUSES = tuple(

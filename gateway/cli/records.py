@@ -6,7 +6,7 @@ from typing import Any
 from gateway.cli.printing import SHORT
 from gateway.engine.record import Record
 from gateway.log import outcome, status
-from gateway.store.journal import Document
+from gateway.store.journal.records import Document
 
 COLUMNS = ("time (UTC)", "id", "way", "result", "from -> to")
 SHOWN = 3

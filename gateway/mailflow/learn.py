@@ -7,7 +7,7 @@ from gateway.config import Options
 from gateway.engine.transaction import Lesson, Transaction
 from gateway.log import logger
 from gateway.store import Store
-from gateway.store.learned import FULL, Learning
+from gateway.store.certificates.learned import FULL, Learning
 
 REMEMBERED = 10_000
 """Lessons of this day that need not be asked of the store again, the latest."""

@@ -22,7 +22,7 @@ from gateway.engine.record import Record
 from gateway.engine.redelivery import Step, as_answer, goes_again, next_step
 from gateway.engine.transaction import Delivery, Direction, FrontEnd, Hold, Outcome, Receipt, Transaction, Verdict
 from gateway.errors import Fault
-from gateway.log import logger
+from gateway.log import logger, status
 from gateway.mail.envelope import Envelope
 from gateway.mailflow.pipeline import Pipeline
 from gateway.metrics import ERRORS, Kind
@@ -31,8 +31,8 @@ from gateway.smtp.copy import accepted, unavailable
 from gateway.smtp.door import Door, NextHop
 from gateway.smtp.next_hop import Pool
 from gateway.smtp.sending import send
-from gateway.store.held import HoldLimits
-from gateway.store.held_message import HeldMessage, redelivery_message_id, to_hold
+from gateway.store.held.entries import HoldLimits
+from gateway.store.held.message import HeldMessage, redelivery_message_id, to_hold
 from gateway.wiring import build_redelivery_rules
 
 LOOK_EVERY = 1.0
@@ -268,7 +268,7 @@ def _record(message: HeldMessage, result: _Result, receipt: Receipt | None, seco
     if receipt is not None:
         record = make_record(result.transaction, result.outcome, (receipt,), receipt.reply, seconds)
         return replace(record, held=message.id)
-    outcome = Outcome(_verdict(result), facts=result.outcome.facts)
+    outcome = Outcome(_verdict(result), finding=result.outcome.finding)
     record = make_record(result.transaction, outcome, (), result.outcome.reply, seconds)
     return replace(record, held=message.id, message_id=message.message_id, rule=UNDELIVERED[result.step])
 
@@ -282,9 +282,5 @@ def _verdict(result: _Result) -> Verdict:
 
 def _status(outcome: Outcome) -> str:
     """Return the two statuses of a message in words."""
-    found = [(name, outcome.facts.get(name, {})) for name in ("encryption", "signature")]
-    return ", ".join(f"{name} {fact.get('status')}" + _why(fact.get("reason")) for name, fact in found)
-
-
-def _why(reason: str | None) -> str:
-    return f" ({reason})" if reason else ""
+    found = (("encryption", outcome.finding.encryption), ("signature", outcome.finding.signature))
+    return ", ".join(f"{name} {(status(finding) or 'unknown').replace('(', ' (')}" for name, finding in found)

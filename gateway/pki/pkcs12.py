@@ -1,6 +1,6 @@
 """PKCS#12 files, read for everything in them: all keys, certificates and CRLs (RFC 7292), DER or BER.
 
-Own because ``cryptography`` returns one key of a file, no CRLs, refuses X25519 keys and bounds no rounds.
+Own because ``cryptography`` returns one key of a file and no CRLs, and bounds no rounds (docs/dependencies.md).
 
 Password integrity (PKCS#12's own MAC, or PBMAC1 of RFC 9579) or none; password privacy or none. Sizes and the rounds
 of key derivation are bounded. Not here: public-key integrity and privacy modes, secret bags, friendly names.

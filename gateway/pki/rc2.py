@@ -1,7 +1,7 @@
 """RC2 decryption in CBC mode (RFC 2268), only to open the old PKCS#12 files whose certificates are under RC2-40.
 
-Own because most PKCS#12 files made before 2022 are of that kind, and ``cryptography`` offers RC2 with 128 effective
-bits only. It keeps no secret: nothing is ever encrypted with it.
+Own because most PKCS#12 files made before 2022 are of that kind, and ``cryptography`` offers the cipher with 128
+effective bits only. It keeps no secret: nothing is ever encrypted with it.
 """
 
 _PI = bytes.fromhex(

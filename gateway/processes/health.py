@@ -26,8 +26,8 @@ from gateway.policy.state import State, Status, findable_by
 from gateway.smtp.door import Timeouts
 from gateway.smtp.next_hop import Pool
 from gateway.store import Store, open_store
-from gateway.store.census import Share, count_certificates
-from gateway.store.consequences import own_certificates
+from gateway.store.certificates.census import Share, count_certificates
+from gateway.store.certificates.consequences import own_certificates
 from gateway.wiring import build_doors, build_rules, store_options
 
 FRESH = 10.0

@@ -9,9 +9,10 @@ import logging
 import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from gateway.engine.finding import not_judged, not_made
 from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Receipt, Transaction, Verdict
 from gateway.errors import Fault
 from gateway.mail.envelope import Envelope
@@ -93,11 +94,8 @@ class Service:
             _logger.warning("door %s: %d more clients were turned away, without a record each", self.door.name, silent)
         outbound = self.door.direction is Direction.OUTBOUND
         reason = Reason.LIMIT if answer.temporary else Reason.NOT_AUTHORISED
-        facts = {
-            "rule": key if "." in key else f"listeners {self.door.name}: {key}",
-            "signature": {"status": "not-signed" if outbound else "none", "reason": reason},
-            "encryption": {"status": "not-encrypted" if outbound else "none", "reason": reason},
-        }
+        rule = key if "." in key else f"listeners {self.door.name}: {key}"
+        finding = replace(not_made(reason) if outbound else not_judged(reason), rule=rule)
         verdict = Verdict.DEFER if answer.temporary else Verdict.REJECT
         transaction = Transaction(
             id=self.new_id(),
@@ -110,7 +108,9 @@ class Service:
             received_at=at,
             size=0,
         )
-        told = asyncio.create_task(self._report(transaction, Outcome(verdict, answer, facts=facts), (), answer, 0.0))
+        told = asyncio.create_task(
+            self._report(transaction, Outcome(verdict, answer, finding=finding), (), answer, 0.0)
+        )
         self._telling.add(told)
         told.add_done_callback(self._telling.discard)
         return answer
@@ -184,7 +184,7 @@ class Service:
                 return outcome, await Relay(pool, self.books, self.copies).hand_over(transaction, outcome, hop)
             except Exception:
                 _logger.exception("%s: handing over failed", transaction.id)
-                outcome = Outcome(Verdict.DEFER, trouble(transaction.id), facts=outcome.facts)
+                outcome = Outcome(Verdict.DEFER, trouble(transaction.id), finding=outcome.finding)
         await hop.reset()
         return outcome, Handover((), outcome.reply or trouble(transaction.id), LedgerSession(self.books, transaction))
 

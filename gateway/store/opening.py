@@ -6,25 +6,25 @@ from pathlib import Path
 
 from gateway.errors import GatewayError
 from gateway.store import files
-from gateway.store.certificates import StoredCertificates
-from gateway.store.content_keys import StoredContentKeys
+from gateway.store.certificates.evidence import StoredEvidence
+from gateway.store.certificates.learned import StoredLearned
+from gateway.store.certificates.standing import Standings
+from gateway.store.certificates.stored import StoredCertificates
 from gateway.store.database import SQLITE_NAME, Damaged, Database, open_database
-from gateway.store.evidence import StoredEvidence
-from gateway.store.failed_decryptions import StoredFailures
 from gateway.store.generation import Clock, Generation
-from gateway.store.held import StoredHeld
-from gateway.store.journal import Journal
-from gateway.store.keys import StoredKeys
-from gateway.store.learned import StoredLearned
-from gateway.store.ledger import StoredLedger
+from gateway.store.held.entries import StoredHeld
+from gateway.store.journal.records import Journal
+from gateway.store.keys.failed_decryptions import StoredFailures
+from gateway.store.keys.private_keys import StoredKeys
+from gateway.store.keys.wrapping import Wrapping
+from gateway.store.ledger.copies import StoredLedger
+from gateway.store.ledger.owner import this_owner
 from gateway.store.migrate import bring_up_to_date
-from gateway.store.owner import this_owner
+from gateway.store.opened.content_keys import StoredContentKeys
+from gateway.store.opened.replies import StoredReplies
 from gateway.store.refusal import Misconfigured
-from gateway.store.replies import StoredReplies
-from gateway.store.revocation_lists import StoredRevocationLists
-from gateway.store.revocation_sources import StoredSources
-from gateway.store.standing import Standings
-from gateway.store.wrapping import Wrapping
+from gateway.store.revocation.lists import StoredRevocationLists
+from gateway.store.revocation.sources import StoredSources
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificate
 
 from gateway.store import StoreOptions, open_store
-from gateway.store.learned import Learning
+from gateway.store.certificates.learned import Learning
 from tests.authority import NOT_AFTER, Authority, Issued
 from tests.cli.running import Command
 

@@ -8,7 +8,7 @@ import pytest
 from gateway.pki.need import NeedKind, by_key_id
 from gateway.store import Store, StoreOptions, open_store
 from tests.cli.running import Command
-from tests.store.messages import AT, LEASE, held
+from tests.store.held.messages import AT, LEASE, held
 
 NEED = by_key_id(NeedKind.RECIPIENT, b"k", "issuer=CN=\x1b[31mred serial=1f")
 

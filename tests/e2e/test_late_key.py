@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.store.held_message import redelivery_message_id
+from gateway.store.held.message import redelivery_message_id
 from tests.e2e.client import submit
 from tests.e2e.conftest import People
 from tests.e2e.daemon import SUPPORT, Daemon, poll

@@ -26,7 +26,7 @@ from gateway.policy.entitlement import Entitlement
 from gateway.policy.rule import Rules
 from gateway.smime.open import AnyLayer, SignedLayer
 from gateway.store import Store, StoreOptions, open_store
-from gateway.store.importing import ImportOptions, import_file
+from gateway.store.imports.importing import ImportOptions, import_file
 
 CORPORA = Path(__file__).parents[3] / "shared" / "corpora"
 AUTHSERV_ID = "smime.gw.example.org"

@@ -22,8 +22,8 @@ from gateway.mailflow import pipeline, status_lookup
 from gateway.mailflow.pipeline import Pipeline
 from gateway.mailflow.status_lookup import StatusLookup, WantedStatuses
 from gateway.store import Store, open_store
-from gateway.store.certificates import Trust
-from gateway.store.importing import ImportOptions, import_file
+from gateway.store.certificates.stored import Trust
+from gateway.store.imports.importing import ImportOptions, import_file
 from gateway.wiring import Wiring, build_engine, store_options
 from tests.authority import Authority, Issued
 from tests.letters import head, signed
@@ -77,8 +77,8 @@ def transaction(content: bytes, at: datetime) -> Transaction:
 
 def said(engine: Engine, signer: Issued, at: datetime) -> tuple[str, str | None]:
     """What the engine says of a signed message."""
-    signature = engine.process(transaction(head() + signed(signer), at)).facts["signature"]
-    return signature["status"], signature["reason"]
+    signature = engine.process(transaction(head() + signed(signer), at)).finding.signature
+    return signature.status, signature.reason
 
 
 class Gateway:

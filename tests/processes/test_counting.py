@@ -26,7 +26,7 @@ from gateway.processes.child_handle import ChildHandle
 from gateway.reason import Reason
 from gateway.reply import Reply
 from tests.metrics.parsing import Growth
-from tests.store.records import AT, record
+from tests.store.journal.records import AT, record
 
 CONTENT = b"From: support@example.org\r\n\r\nhello\r\n"
 

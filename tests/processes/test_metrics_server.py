@@ -16,7 +16,7 @@ from gateway.processes import health, metrics_server
 from gateway.processes.health import Health
 from gateway.processes.metrics_server import CONNECTIONS, REQUEST_SIZE, MetricsServer
 from gateway.store import open_store
-from gateway.store.importing import ImportOptions, import_file
+from gateway.store.imports.importing import ImportOptions, import_file
 from gateway.wiring import store_options
 from tests.authority import NOT_AFTER, Authority
 from tests.e2e.daemon import free_port

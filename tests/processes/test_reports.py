@@ -9,7 +9,7 @@ from gateway.config import parse
 from gateway.engine.transaction import Client, Direction, FrontEnd, Transaction
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.mailflow.pipeline import Pipeline
-from gateway.store.importing import ImportOptions, import_file
+from gateway.store.imports.importing import ImportOptions, import_file
 from tests.authority import Authority
 from tests.engine.world import AT, HELPDESK
 from tests.letters import encrypted, head

@@ -4,12 +4,12 @@ import pytest
 
 from gateway.pki.revocation import read_status_response
 from gateway.store import Store, StoreOptions, open_store
-from gateway.store.certificates import Trust
+from gateway.store.certificates.stored import Trust
 from gateway.store.generation import LOOK_EVERY
-from gateway.store.importing import ImportOptions, import_file
+from gateway.store.imports.importing import ImportOptions, import_file
 from tests.authority import Authority
-from tests.store.test_revocation_lists import LATER, crl, take
-from tests.store.test_revocation_sources import AT, DAY, claimed, naming, path
+from tests.store.revocation.test_lists import LATER, crl, take
+from tests.store.revocation.test_sources import AT, DAY, claimed, naming, path
 
 
 def count(store: Store) -> int:

@@ -22,8 +22,8 @@ from gateway.engine.record import as_json
 from gateway.errors import Fault
 from gateway.store import Misconfigured, NotPermitted, Store, StoreOptions, migrate, open_store, schema
 from gateway.store.database import open_database
-from gateway.store.journal import Query
-from tests.store.records import AT, record
+from gateway.store.journal.records import Query
+from tests.store.journal.records import AT, record
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make files of another user")
 

@@ -5,7 +5,7 @@ from alembic import op
 
 from gateway.errors import Malformed
 from gateway.pki.certificate import read_certificate
-from gateway.store.identities import index_values
+from gateway.store.certificates.identities import index_values
 
 revision = "0002"
 down_revision = "0001"

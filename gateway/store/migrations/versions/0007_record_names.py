@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from gateway.engine.record import from_json
-from gateway.store import record_names
+from gateway.store.journal import record_names
 
 revision = "0007"
 down_revision = "0006"

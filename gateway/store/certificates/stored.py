@@ -1,0 +1,377 @@
+"""The stored certificates: leaves found by address, CA certificates above them, and what administrators do with both.
+
+Leaves are indexed by their mail names (``mail.address.index_key``); a CA certificate is in no index, since
+it neither signs nor receives mail. What the engine asks is answered from memory (``generation``).
+Path building is not here (``pki.path``), nor is what may be imported (``pki.acceptance``).
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import sha256
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Column, Connection, Row, Select, and_, delete, func, or_, select, update
+
+from gateway.errors import Refused
+from gateway.mail.address import index_key
+from gateway.pki.certificate import Certificate, read_certificate
+from gateway.pki.holding import Holding
+from gateway.pki.need import name_id
+from gateway.pki.path import Chain, chain_for
+from gateway.pki.self_issued import read_as
+from gateway.policy.state import Status, findable_by, status_of
+from gateway.reason import Reason
+from gateway.store import schema
+from gateway.store.certificates import identities
+from gateway.store.certificates.path import unpacked
+from gateway.store.certificates.standing import ALWAYS, Standings
+from gateway.store.database import Database, insert_new
+from gateway.store.generation import Cache, Generation, withdraw
+from gateway.store.held import needs
+
+ADDRESSES_KEPT = 20_000
+CHAINS_KEPT = 2_000
+MAX_LEVELS = 8
+MAX_ISSUERS = 200
+"""Bounds on what is gathered above one certificate; ``pki.path`` chooses among it."""
+
+
+class Trust(StrEnum):
+    """What an administrator said of a certificate, or that it comes from mail and nobody said anything of it yet."""
+
+    NONE = "none"
+    TRUSTED = "trusted"
+    DISTRUSTED = "distrusted"
+    QUARANTINED = "quarantined"
+    LEARNED = "learned"
+
+
+FROM_MAIL = (Trust.QUARANTINED, Trust.LEARNED)
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What a deletion took: the certificate, and its private key where this was that key's last certificate."""
+
+    certificate: Certificate
+    with_key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The leaves of one address, as they stand at every time strictly between two."""
+
+    holdings: tuple[Holding, ...]
+    since: datetime
+    until: datetime
+
+    def holds_at(self, at: datetime) -> bool:
+        return self.since < at < self.until
+
+
+_NOTHING = _Found((), ALWAYS.since, ALWAYS.until)
+
+
+class StoredCertificates:
+    """Implements ``engine.ports.Certificates``, and the administrator's verbs. All methods raise ``Fault``."""
+
+    def __init__(self, database: Database, generation: Generation, standings: Standings) -> None:
+        self._database = database
+        self._generation = generation
+        self._standings = standings
+        self._found: Cache[str, _Found] = Cache(generation, ADDRESSES_KEPT)
+        self._chains: Cache[str, Chain] = Cache(generation, CHAINS_KEPT)
+
+    # what the engine asks
+
+    def find(self, addresses: Iterable[str], at: datetime) -> Mapping[str, Sequence[Holding]]:
+        """Return, for each address asked for, every leaf that holds it, as it stands at ``at`` (``standing``).
+
+        One query for all that is not in memory, and then what it takes to judge them.
+        """
+        found = self._found.many(addresses, lambda wanted: self._load(wanted, at), lambda kept: kept.holds_at(at))
+        return {address: kept.holdings for address, kept in found.items()}
+
+    def chain(self, certificate: Certificate) -> Sequence[Certificate]:
+        """Return the stored CA certificates above ``certificate``, nearest first, self-signed ones left out."""
+        return self.whole_chain(certificate).issuers
+
+    def whole_chain(self, certificate: Certificate) -> Chain:
+        """Return the same, and what is missing in it."""
+        return self._chains.one(certificate.fingerprint, lambda _: self._load_chain(certificate))
+
+    def _load(self, wanted: Sequence[str], at: datetime) -> dict[str, _Found]:
+        # What is not printable is in no certificate's index, and not every database takes it.
+        by_fold = {address: index_key(address) for address in wanted if address.isprintable()}
+        index = schema.addresses.c
+        query = (
+            holdings(index.address, schema.certificates.c.path)
+            .join(schema.addresses, index.fingerprint == schema.certificates.c.fingerprint)
+            .where(index.address.in_(sorted(set(by_fold.values()))))
+            .order_by(index.address, index.fingerprint)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        found = {address: self._judged(group, at) for address, group in groupby(rows, lambda row: row.address)}
+        return {address: found.get(by_fold.get(address, ""), _NOTHING) for address in wanted}
+
+    def _judged(self, rows: Iterable[Row[Any]], at: datetime) -> _Found:
+        """Say of each leaf what the store knows against it at ``at``, and for how long that is so."""
+        found, since, until = [], ALWAYS.since, ALWAYS.until
+        for row in rows:
+            item = holding(row)
+            standing = self._standings.of(item, () if row.path is None else unpacked(row.path), at)
+            found.append(item if standing.fault is None else replace(item, fault=standing.fault))
+            since, until = max(since, standing.since), min(until, standing.until)
+        return _Found(tuple(found), since, until)
+
+    def _load_chain(self, certificate: Certificate) -> Chain:
+        with self._database.read() as connection:
+            return stored_chain(connection, certificate)
+
+    # what an administrator does
+
+    def list(
+        self,
+        text: str = "",
+        expiring: tuple[datetime, datetime] | None = None,
+        *,
+        is_ca: bool | None = None,
+        with_key: bool = False,
+        after: Certificate | None = None,
+        limit: int | None = None,
+    ) -> list[Holding]:
+        """Return the certificates, those that expire first at the top; of those after ``after`` at most ``limit``.
+
+        ``text``: only those with it in fingerprint, subject, issuer or an address, in any case. ``expiring``: only
+        those that expire between the two times.
+        """
+        table, index = schema.certificates.c, schema.addresses.c
+        query = holdings().order_by(table.not_after, table.fingerprint).limit(limit)
+        if expiring is not None:
+            query = query.where(table.not_after.between(*expiring))
+        if is_ca is not None:
+            query = query.where(table.is_ca if is_ca else ~table.is_ca)
+        if with_key:
+            query = query.where(schema.keys.c.public_key_id.is_not(None))
+        if after is not None:
+            later = and_(table.not_after == after.not_after, table.fingerprint > after.fingerprint)
+            query = query.where(or_(table.not_after > after.not_after, later))
+        if not text.isprintable():
+            return []
+        if text:
+            columns = (table.fingerprint, table.subject, table.issuer)
+            holds = select(index.fingerprint).where(index.address.contains(text.lower(), autoescape=True))
+            places = [func.lower(column).contains(text.lower(), autoescape=True) for column in columns]
+            query = query.where(or_(*places, table.fingerprint.in_(holds)))
+        with self._database.read() as connection:
+            return [holding(row) for row in connection.execute(query)]
+
+    def statuses(self, found: Iterable[Holding], at: datetime) -> Sequence[Status]:
+        """Return how each stands at ``at``, in their order."""
+        asked = list(found)
+        rivals = self.find({name for item in asked for name in findable_by(item)}, at)
+        judged = {item.certificate: item for holder in rivals.values() for item in holder}
+        return [status_of(self._with_fault(judged.get(item.certificate, item), at), at, rivals) for item in asked]
+
+    def _with_fault(self, item: Holding, at: datetime) -> Holding:
+        if item.fault is None and self._standings.is_revoked(item, (), at):
+            return replace(item, fault=Reason.REVOKED)
+        return item
+
+    def get(self, name: str) -> Holding:
+        """Return the certificate with that fingerprint or unambiguous prefix. Raises ``Refused``."""
+        with self._database.read() as connection:
+            return _one(connection, name)
+
+    def set_trust(self, name: str, trust: Trust) -> Holding:
+        """Trust or distrust a certificate, or take either back; return it as it stands now. Raises ``Refused``.
+
+        One from mail, of which nobody has said anything, stays so where there is nothing to take back.
+        """
+        with self._database.change() as connection:
+            before = _one(connection, name)
+            if before.learned and trust is Trust.NONE:
+                return before
+            mark(connection, before.certificate, trust)
+            if trust is not Trust.TRUSTED:
+                withdraw(connection)
+            changed = _one(connection, name)
+        self._generation.expire()
+        return changed
+
+    def delete(self, name: str) -> Deleted:
+        """Delete a certificate, and its private key where no other certificate has it. Raises ``Refused``."""
+        table, keys = schema.certificates.c, schema.keys.c
+        with self._database.change() as connection:
+            gone = _one(connection, name).certificate
+            connection.execute(delete(schema.certificates).where(table.fingerprint == gone.fingerprint))
+            withdraw(connection)
+            served = select(table.fingerprint).where(table.public_key_id == gone.public_key_id)
+            orphan = delete(schema.keys).where(keys.public_key_id == gone.public_key_id, ~served.exists())
+            with_key = connection.execute(orphan).rowcount > 0
+            # The next mail must not bring it back.
+            insert_new(connection, schema.learned, [{"fingerprint": gone.fingerprint, "until": gone.not_after}])
+        self._generation.expire()
+        return Deleted(gone, with_key)
+
+
+# inside a transaction, for imports and for ``evidence``
+
+
+def add(connection: Connection, certificate: Certificate, addresses: Iterable[str], trust: Trust) -> bool:
+    """Store a certificate, a leaf findable by ``addresses``; return whether it was new (an old one stays as it is)."""
+    row = {
+        "fingerprint": certificate.fingerprint,
+        "der": certificate.der,
+        "public_key_id": certificate.public_key_id,
+        "subject_id": name_id(certificate.subject_der),
+        "subject": stored_text(certificate.subject),
+        "issuer": stored_text(certificate.issuer),
+        "not_after": certificate.not_after,
+        "is_ca": certificate.is_ca,
+        "trust": trust,
+        "added_at": datetime.now(UTC),
+    }
+    if not insert_new(connection, schema.certificates, [row]):
+        return False
+    index(connection, certificate, addresses)
+    identities.add(connection, certificate)
+    if trust is not Trust.QUARANTINED:
+        _wake(connection, certificate)
+    return True
+
+
+def index(connection: Connection, certificate: Certificate, addresses: Iterable[str]) -> None:
+    """Let a stored leaf be found by ``addresses``, too."""
+    names = () if certificate.is_ca else sorted({index_key(address) for address in addresses})
+    rows = [{"address": name, "fingerprint": certificate.fingerprint} for name in names]
+    insert_new(connection, schema.addresses, rows)
+
+
+def trust_of(connection: Connection, certificate: Certificate) -> Trust | None:
+    """Return what was said of a certificate, or None where it is not stored."""
+    table = schema.certificates.c
+    found = connection.scalar(select(table.trust).where(table.fingerprint == certificate.fingerprint))
+    return None if found is None else Trust(found)
+
+
+def is_authority(connection: Connection, certificate: Certificate) -> bool:
+    """Return whether a certificate that is stored is read as an authority's there."""
+    table = schema.certificates.c
+    return bool(connection.scalar(select(table.is_ca).where(table.fingerprint == certificate.fingerprint)))
+
+
+def reread(connection: Connection, certificate: Certificate, addresses: Iterable[str], trust: Trust) -> None:
+    """Have a stored certificate read as it is now, as a person's or as an authority's."""
+    table, found_by = schema.certificates, schema.addresses
+    name = certificate.fingerprint
+    connection.execute(update(table).where(table.c.fingerprint == name).values(is_ca=certificate.is_ca, trust=trust))
+    connection.execute(delete(found_by).where(found_by.c.fingerprint == name))
+    index(connection, certificate, addresses)
+    _wake(connection, certificate)
+
+
+def mark(connection: Connection, certificate: Certificate, trust: Trust) -> None:
+    """Say of a stored certificate whether it is trusted."""
+    table = schema.certificates
+    connection.execute(update(table).where(table.c.fingerprint == certificate.fingerprint).values(trust=trust))
+    if trust is Trust.TRUSTED:
+        # One that was learned is found by the address of that mail only; now it stands for all it names.
+        index(connection, certificate, certificate.addresses)
+        _wake(connection, certificate)
+
+
+def with_key(connection: Connection, public_key_id: str) -> list[Certificate]:
+    """Return the certificates with that public key."""
+    table = schema.certificates.c
+    rows = connection.execute(select(table.der, table.is_ca).where(table.public_key_id == public_key_id))
+    return [read_as(row.der, is_ca=row.is_ca) for row in rows]
+
+
+def stored_chain(connection: Connection, certificate: Certificate, without: Collection[Certificate] = ()) -> Chain:
+    """Return the stored CA certificates above ``certificate``, and what is missing there.
+
+    ``without``: as it were if these were not stored.
+    """
+    candidates: dict[str, Certificate] = {}
+    level = [certificate]
+    for _ in range(MAX_LEVELS):
+        above = (issuer for issuer in _issuers(connection, level) if issuer not in without)
+        level = [issuer for issuer in above if issuer.fingerprint not in candidates]
+        candidates |= {issuer.fingerprint: issuer for issuer in level}
+        if not level or len(candidates) >= MAX_ISSUERS:
+            break
+    return chain_for(certificate, candidates.values(), datetime.now(UTC))
+
+
+def has_key(connection: Connection, certificate: Certificate) -> bool:
+    """Return whether the private key of a certificate is stored."""
+    keys = schema.keys.c.public_key_id
+    return connection.scalar(select(keys).where(keys == certificate.public_key_id)) is not None
+
+
+def holdings(*columns: Column[Any]) -> Select[Any]:
+    """Return the query for certificates and their standing, to be narrowed; each row makes a ``holding``."""
+    table, keys = schema.certificates, schema.keys
+    has_key = keys.c.public_key_id.is_not(None).label("has_key")
+    joined = table.outerjoin(keys, keys.c.public_key_id == table.c.public_key_id)
+    facts = table.c.der, table.c.is_ca, table.c.trust, table.c.capabilities, table.c.added_at
+    return select(*facts, has_key, *columns).select_from(joined)
+
+
+def holding(row: Row[Any]) -> Holding:
+    """Return what a row of ``holdings`` says."""
+    return Holding(
+        certificate=read_as(row.der, is_ca=row.is_ca),
+        trusted=row.trust in (Trust.TRUSTED, Trust.LEARNED),
+        has_key=bool(row.has_key),
+        distrusted=row.trust == Trust.DISTRUSTED,
+        learned=row.trust in FROM_MAIL,
+        capabilities=frozenset((row.capabilities or "").split()),
+        added_at=row.added_at,
+    )
+
+
+def plain_name(name: str) -> str:
+    """Return a fingerprint or prefix as stored: lower case, without colons and blanks. Raises ``Refused``."""
+    plain = name.replace(":", "").replace(" ", "").lower()
+    if not plain or len(plain) > 64 or plain.strip("0123456789abcdef"):
+        raise Refused(f"{name!r} is no SHA-256 fingerprint and no beginning of one")
+    return plain
+
+
+def _wake(connection: Connection, certificate: Certificate) -> None:
+    """Make ready the held mail that a certificate helps, now that it is stored or trusted."""
+    needs.wake(connection, certificate, has_key(connection, certificate))
+
+
+def _one(connection: Connection, name: str) -> Holding:
+    prefix = plain_name(name)
+    query = holdings().where(schema.certificates.c.fingerprint.startswith(prefix)).limit(2)
+    rows = connection.execute(query).all()
+    if not rows:
+        raise Refused(f"no stored certificate has a fingerprint that begins with {prefix}", Reason.NO_CERTIFICATE)
+    if len(rows) > 1:
+        raise Refused(f"several fingerprints begin with {prefix}: write more of it")
+    return holding(rows[0])
+
+
+def _issuers(connection: Connection, level: Iterable[Certificate]) -> list[Certificate]:
+    table = schema.certificates.c
+    names = {each(certificate.issuer_der) for certificate in level for each in (name_id, _name_as_it_stands)}
+    query = select(table.der).where(table.subject_id.in_(names), table.is_ca, table.trust != Trust.DISTRUSTED)
+    return [read_certificate(der) for der in connection.scalars(query.order_by(table.fingerprint).limit(MAX_ISSUERS))]
+
+
+def _name_as_it_stands(name: bytes) -> str:
+    """What older rows have as ``subject_id``."""
+    return sha256(name).hexdigest()
+
+
+def stored_text(name: str) -> str:
+    """Return a name as the store has it: a text that PostgreSQL takes, too."""
+    return name.replace("\0", "\\00")

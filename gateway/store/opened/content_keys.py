@@ -1,0 +1,81 @@
+"""Which content each wrapped content key opened: one opens one content, or whoever changes mail may try what it says.
+
+CBC proves nothing about who wrote a content, and nothing binds the cipher's name to the wrapped key: under the key of
+an intercepted mail, anybody may send in other ciphertext, or the same under another name, as often as he likes. So what
+was opened first under a wrapped key is remembered; what comes later must be the same, or authenticate itself.
+
+Wrapped keys are kept as MACs, contents as hashes (``cms.enveloped.Enveloped.digest``): the store tells nobody which
+mail arrived here. The first content counts for good; where two processes open two at once, the insert decides.
+"""
+
+import hmac
+from collections.abc import Sequence
+from datetime import datetime
+from operator import itemgetter
+
+from sqlalchemy import Connection, bindparam, delete, select
+
+from gateway.engine.ports import Use
+from gateway.store import schema
+from gateway.store.database import Database, insert_new
+from gateway.store.keys.wrapping import Wrapping
+
+PRUNE_AT_ONCE = 10_000
+_ASK_AT_ONCE = 500
+_PURPOSE = "content keys"
+_TABLE = schema.content_keys
+_REMEMBERED = select(_TABLE).where(_TABLE.c.wrapped.in_(bindparam("wrapped", expanding=True)))
+_Named = Sequence[tuple[bytes, Use]]
+
+
+class StoredContentKeys:
+    """Implements ``engine.ports.ContentKeys``. All methods raise ``Fault``."""
+
+    def __init__(self, database: Database, wrapping: Wrapping) -> None:
+        self._database = database
+        self._wrapping = wrapping
+
+    def other(self, uses: Sequence[Use]) -> str | None:
+        """Return the record under which another content was opened with one of these keys; None: under none."""
+        with self._database.read() as connection:
+            return self._other(connection, self._named(uses))
+
+    def remember(self, uses: Sequence[Use], record: str, at: datetime) -> str | None:
+        """Remember what was opened, durable when this returns; return as ``other``, and then nothing is remembered."""
+        named = self._named(uses)
+        rows = [{"wrapped": name, "content": use.content, "record": record, "at": at} for name, use in named]
+        with self._database.write() as connection:
+            if insert_new(connection, _TABLE, rows) == len(rows):
+                return None
+            earlier = self._other(connection, named)
+            if earlier is not None:
+                connection.rollback()
+        return earlier
+
+    def prune(self, before: datetime) -> int:
+        """Forget what was opened before that time; return how much."""
+        old = select(_TABLE.c.wrapped).where(_TABLE.c.at < before).limit(PRUNE_AT_ONCE)
+        pruned = 0
+        while True:
+            with self._database.write() as connection:
+                gone = connection.execute(delete(_TABLE).where(_TABLE.c.wrapped.in_(old))).rowcount
+            pruned += gone
+            if gone < PRUNE_AT_ONCE:
+                return pruned
+
+    def _named(self, uses: Sequence[Use]) -> _Named:
+        key = self._wrapping.mac_key(_PURPOSE)
+        # In one order, so that no two processes can wait for one another.
+        return sorted(((hmac.digest(key, use.wrapped, "sha256"), use) for use in uses), key=itemgetter(0))
+
+    @staticmethod
+    def _other(connection: Connection, named: _Named) -> str | None:
+        names = list(dict(named))
+        found = {}
+        for start in range(0, len(names), _ASK_AT_ONCE):
+            rows = connection.execute(_REMEMBERED, {"wrapped": names[start : start + _ASK_AT_ONCE]})
+            found.update({row.wrapped: row for row in rows})
+        for name, use in named:
+            if name in found and found[name].content != use.content and not use.authenticated:
+                return str(found[name].record)
+        return None
