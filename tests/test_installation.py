@@ -27,6 +27,7 @@ def test_what_builds_is_locked(heading: str) -> None:
     assert lock in (ROOT / "requirements.lock").read_text()
 
 
+@pytest.mark.slow
 def test_an_upgrade_leaves_no_module_behind(tmp_path: Path) -> None:
     """A ``build`` folder of an earlier version holds a module that is no more."""
     source, target = tmp_path / "source", tmp_path / "target"

@@ -28,6 +28,11 @@ from tests.store.journal.records import AT, record
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make files of another user")
 
 
+@pytest.fixture
+def options(unmade: StoreOptions) -> StoreOptions:
+    return unmade
+
+
 def mode(path: Path) -> int:
     return path.stat().st_mode & 0o7777
 
