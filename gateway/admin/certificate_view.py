@@ -10,6 +10,7 @@ from typing import Any, Self
 from gateway.admin.key_view import KeyView
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
+from gateway.pki.kinds import KeyKind
 from gateway.policy.state import State, Status
 from gateway.store import Store
 from gateway.store.keys.private_keys import StoredKey
@@ -72,7 +73,7 @@ class CertificateView:
     seen: datetime | None
     added: datetime | None
     notes: tuple[str, ...]
-    algorithm: str
+    algorithm: KeyKind
     key_size: int
     curve: str | None
     sha1: str
@@ -108,7 +109,7 @@ class WaitingView:
     addresses: tuple[str, ...]
     state: State
     has_key: bool
-    algorithm: str
+    algorithm: KeyKind
     key_size: int
 
 
@@ -128,7 +129,7 @@ def views(store: Store, found: Sequence[Holding], at: datetime) -> list[Certific
 
 def waiting_view(key: StoredKey) -> WaitingView:
     """Return a private key as one of a list of certificates."""
-    return WaitingView(None, key.public_key_id, (), State.WAITING, True, key.kind, key.size)
+    return WaitingView(None, key.public_key_id, (), State.WAITING, True, KeyKind(key.kind), key.size)
 
 
 def named(certificate: Certificate) -> NamedCertificate:
