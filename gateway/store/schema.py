@@ -24,7 +24,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-REVISION = "0008"
+REVISION = "0009"
 """The newest migration: what ``alembic_version`` says in a store that is up to date."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -78,6 +78,15 @@ condition = Table(
 """One row. ``generation`` grows with every change of certificates and keys; ``kek_check`` recognises the right key.
 ``secret``: what MAC keys are derived from, under the key-encryption key. ``withdrawals`` grows with every distrust,
 deletion and revocation."""
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""What each of the last changes concerns (``changes``). ``number``: the generation from then on."""
 
 certificates = Table(
     "certificates",

@@ -20,6 +20,7 @@ from gateway.pki.trust import TrustSnapshot
 from gateway.store import schema
 from gateway.store.certificates import stored
 from gateway.store.certificates.identities import index_value
+from gateway.store.changes import AUTHORITIES, REVOCATION
 from gateway.store.database import Database
 from gateway.store.generation import Cache, Generation
 from gateway.store.revocation import lists, responses
@@ -37,11 +38,11 @@ class StoredEvidence:
         self._database = database
         self._lists_read: dict[str, RevocationList] = {}
         # By hash, not by Identity: whoever writes a message chooses the size of those.
-        self._named: Cache[str, Holdings] = Cache(generation, IDENTITIES_KEPT)
-        self._authorities: Cache[None, tuple[Holdings, TrustSnapshot]] = Cache(generation, 1)
-        self._trust: Cache[str, TrustSnapshot] = Cache(generation, LEAVES_KEPT)
-        self._of_all: Cache[None, RevocationEvidence] = Cache(generation, 1)
-        self._revocation: Cache[str, RevocationEvidence] = Cache(generation, LEAVES_KEPT)
+        self._named: Cache[Holdings] = Cache(generation, IDENTITIES_KEPT)
+        self._authorities: Cache[tuple[Holdings, TrustSnapshot]] = Cache(generation, 1)
+        self._trust: Cache[TrustSnapshot] = Cache(generation, LEAVES_KEPT, AUTHORITIES)
+        self._of_all: Cache[RevocationEvidence] = Cache(generation, 1)
+        self._revocation: Cache[RevocationEvidence] = Cache(generation, LEAVES_KEPT, REVOCATION)
 
     def named(self, identities: Iterable[Identity]) -> Mapping[Identity, Sequence[Holding]]:
         """Return the stored certificates that each identity names; one query for all that are not in memory.
@@ -58,7 +59,7 @@ class StoredEvidence:
 
     def trust(self, leaf: Certificate) -> TrustSnapshot:
         """Return all CA certificates as they are trusted, and what was said of ``leaf`` and of others with its key."""
-        return self._trust.one(leaf.fingerprint, lambda _: self._load_trust(leaf))
+        return self._trust.one(leaf.public_key_id, self._load_trust)
 
     def path(self, certificate: Certificate, at: datetime) -> tuple[CertificatePath, bool]:
         """Return what is stored above a certificate, and whether that ends at an anchor (``certificate`` itself may be
@@ -88,10 +89,10 @@ class StoredEvidence:
         }
         return {value: found.get(value, ()) for value in wanted}
 
-    def _load_trust(self, leaf: Certificate) -> TrustSnapshot:
-        authorities, trust = self._authorities.one(None, lambda _: self._load_authorities())
+    def _load_trust(self, public_key_id: str) -> TrustSnapshot:
+        authorities, trust = self._authorities.one(AUTHORITIES, lambda _: self._load_authorities())
         table = schema.certificates.c
-        same_key = table.public_key_id == leaf.public_key_id
+        same_key = table.public_key_id == public_key_id
         said = self._load(and_(same_key, table.trust.in_((stored.Trust.TRUSTED, stored.Trust.DISTRUSTED))))
         return _snapshot((*authorities, *said)) if said else trust
 
@@ -100,7 +101,7 @@ class StoredEvidence:
         return authorities, _snapshot(authorities)
 
     def _load_revocation(self, leaf: str) -> RevocationEvidence:
-        of_all = self._of_all.one(None, lambda _: self._load_evidence())
+        of_all = self._of_all.one(REVOCATION, lambda _: self._load_evidence())
         with self._database.read() as connection:
             of_leaf = responses.of_leaf(connection, leaf)
         return RevocationEvidence(of_all.lists, of_all.responses + of_leaf) if of_leaf else of_all
