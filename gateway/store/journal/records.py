@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, false, func, insert, or_, select
 
 from gateway.engine.record import Record, as_json
+from gateway.errors import Refused
 from gateway.mail.address import index_key
 from gateway.store import schema
 from gateway.store.database import Database
