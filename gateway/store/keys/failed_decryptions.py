@@ -2,12 +2,14 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import func, insert, select
 
 from gateway.engine.rate import WINDOW
 from gateway.store import schema
 from gateway.store.database import Database
+from gateway.store.pruning import prune
 
+PRUNE_AT_ONCE = 10_000
 _TABLE = schema.failed_decryptions
 
 
@@ -33,6 +35,5 @@ class StoredFailures:
 
     def prune(self, at: datetime) -> int:
         """Forget what counts no more; return how many."""
-        with self._database.write() as connection:
-            old = (_TABLE.c.at <= at - WINDOW) | (_TABLE.c.at > at + WINDOW)
-            return connection.execute(delete(_TABLE).where(old)).rowcount
+        old = (_TABLE.c.at <= at - WINDOW) | (_TABLE.c.at > at + WINDOW)
+        return prune(self._database, _TABLE.c.number, old, at_once=PRUNE_AT_ONCE)

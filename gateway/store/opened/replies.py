@@ -10,13 +10,13 @@ every name. While nothing was ever opened, nothing is asked but that, twice a se
 """
 
 import hmac
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, Table, bindparam, delete, select
+from sqlalchemy import BindParameter, Row, Table, bindparam, select
 
 from gateway.mail.address import folded
 from gateway.policy.rule import ReplyRule, strictest_on_answers
@@ -24,6 +24,7 @@ from gateway.store import schema
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import LOOK_EVERY, Clock
 from gateway.store.keys.wrapping import Wrapping
+from gateway.store.pruning import prune
 
 PLAIN_KEPT = 1_000_000
 """Plain sightings that are kept, the newest; some 70 MB."""
@@ -108,17 +109,11 @@ class StoredReplies:
 
     def prune(self, before: datetime) -> int:
         """Forget what was seen before that time, and the oldest plain sightings over their number; return how many."""
-        limits: Mapping[Table, datetime] = {_OPENED: before, _PLAIN: max(before, self._end_of_plain() or before)}
-        pruned = 0
-        for table, limit in limits.items():
-            while gone := self._prune_some(table, limit):
-                pruned += gone
-        return pruned
-
-    def _prune_some(self, table: Table, before: datetime) -> int:
-        old = select(table.c.name).where(table.c.at < before).limit(PRUNE_AT_ONCE)
-        with self._database.write() as connection:
-            return connection.execute(delete(table).where(table.c.name.in_(old), table.c.at < before)).rowcount
+        limits = {_OPENED: before, _PLAIN: max(before, self._end_of_plain() or before)}
+        return sum(
+            prune(self._database, table.c.name, table.c.at < limit, at_once=PRUNE_AT_ONCE)
+            for table, limit in limits.items()
+        )
 
     def _end_of_plain(self) -> datetime | None:
         """When the oldest plain sighting that is still to be kept was made; None: there are not too many."""
