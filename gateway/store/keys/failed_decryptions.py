@@ -1,10 +1,9 @@
 """How often each key failed to decrypt, over all processes that share the store."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, insert, select
 
-from gateway.engine.rate import WINDOW
 from gateway.store import schema
 from gateway.store.database import Database
 from gateway.store.pruning import prune
@@ -13,8 +12,11 @@ PRUNE_AT_ONCE = 10_000
 _TABLE = schema.failed_decryptions
 
 
+WINDOW = timedelta(hours=1)
+
+
 class StoredFailures:
-    """Implements ``engine.ports.Failures``. All methods raise ``Fault``."""
+    """Answers ``engine.wants.FailuresOf``. All methods raise ``Fault``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

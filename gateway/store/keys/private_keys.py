@@ -58,7 +58,7 @@ class StoredKey:
 
 
 class StoredKeys:
-    """Implements ``engine.ports.Keys``, and the administrator's verbs. All methods raise ``Fault``."""
+    """Answers ``engine.wants.KeyOf``, and has the administrator's verbs. All methods raise ``Fault``."""
 
     def __init__(self, database: Database, generation: Generation, wrapping: Wrapping) -> None:
         self._database = database

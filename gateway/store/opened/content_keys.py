@@ -15,7 +15,7 @@ from operator import itemgetter
 
 from sqlalchemy import Connection, bindparam, select
 
-from gateway.engine.ports import Use
+from gateway.engine.wants import Use
 from gateway.store import schema
 from gateway.store.database import Database, insert_new
 from gateway.store.keys.wrapping import Wrapping
@@ -30,7 +30,7 @@ _Named = Sequence[tuple[bytes, Use]]
 
 
 class StoredContentKeys:
-    """Implements ``engine.ports.ContentKeys``. All methods raise ``Fault``."""
+    """Answers ``engine.wants.EarlierUse``. All methods raise ``Fault``."""
 
     def __init__(self, database: Database, wrapping: Wrapping) -> None:
         self._database = database

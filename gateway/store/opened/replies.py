@@ -47,7 +47,7 @@ class Sighting:
 
 
 class StoredReplies:
-    """Implements ``engine.ports.ReplyRule``. All methods but ``empty`` raise ``Fault``."""
+    """Answers ``engine.wants.AnyOpened``, ``OpenedUnder`` and ``SentOnUnder``. All methods raise ``Fault``."""
 
     def __init__(self, database: Database, wrapping: Wrapping, clock: Clock, plain_kept: int = PLAIN_KEPT) -> None:
         self._database = database
@@ -71,11 +71,6 @@ class StoredReplies:
         with self._database.write(lasting=False) as connection:
             insert_new(connection, _PLAIN, rows)
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing was ever opened, as looked up less than half a second ago; never asks the store."""
-        return not self._any and self._clock() < self._look_at
-
     def answered(self, names: Iterable[str]) -> ReplyRule | None:
         """Return the strictest setting of the mail that was opened under any of these names; None: none was."""
         return strictest_on_answers(ReplyRule(row.setting) for row in self._opened(set(map(_hash, names))))
@@ -87,7 +82,7 @@ class StoredReplies:
         return strictest_on_answers(ReplyRule(row.setting) for row in rows if row.name not in plain)
 
     def _opened(self, names: Collection[bytes]) -> list[Row[Any]]:
-        return list(self._rows(_OPENED, names)) if names and self._any_opened() else []
+        return list(self._rows(_OPENED, names)) if names and self.any_opened() else []
 
     def _rows(self, table: Table, names: Collection[bytes]) -> Iterator[Row[Any]]:
         query, wanted = _UNDER[table], sorted(names)
@@ -95,8 +90,8 @@ class StoredReplies:
             for start in range(0, len(wanted), _ASK_AT_ONCE):
                 yield from connection.execute(query, {"names": wanted[start : start + _ASK_AT_ONCE]})
 
-    def _any_opened(self) -> bool:
-        """Whether mail was ever opened, as known at most half a second ago; once it was, that stays so."""
+    def any_opened(self) -> bool:
+        """Return whether mail was ever opened, as known at most half a second ago; once it was, that stays so."""
         if not self._any and self._clock() >= self._look_at:
             with self._database.read() as connection:
                 self._any = connection.scalar(select(_OPENED.c.name).limit(1)) is not None
