@@ -18,7 +18,8 @@ from gateway.config.values import duration
 from gateway.pki.certificate import Certificate
 from gateway.policy.state import State, Status
 from gateway.store.certificates.consequences import Loss, below, loss
-from gateway.store.certificates.stored import Deleted, Trust
+from gateway.store.certificates.said import Trust
+from gateway.store.certificates.stored import Deleted
 from gateway.wiring import Wiring, build_rules
 
 STATES = [state.value for state in State]

@@ -23,7 +23,7 @@ from gateway.pki.holding import Holding
 from gateway.reason import Reason
 from gateway.reply import Reply
 from gateway.store.certificates import learned
-from gateway.store.certificates.stored import Trust
+from gateway.store.certificates.said import Trust
 from gateway.store.imports.importing import ImportOptions, import_file
 from tests.authority import Authority, Issued
 from tests.inbound import made

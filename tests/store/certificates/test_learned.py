@@ -15,7 +15,7 @@ from gateway.pki.path import CertificatePath
 from gateway.store import Store, StoreOptions, open_store, schema
 from gateway.store.certificates import learned
 from gateway.store.certificates.learned import Learning
-from gateway.store.certificates.stored import Trust
+from gateway.store.certificates.said import Trust
 from gateway.store.held.message import State
 from gateway.store.imports.importing import ImportOptions, import_file
 from tests.authority import NOT_AFTER, Authority, Issued

@@ -14,7 +14,7 @@ from gateway.pki.sources import Kind, Source
 from gateway.pki.validation import judge
 from gateway.reason import Reason
 from gateway.store import Store, StoreOptions, open_store
-from gateway.store.certificates.stored import Trust
+from gateway.store.certificates.said import Trust
 from gateway.store.imports.importing import ImportOptions, import_file
 from tests.authority import Authority, Issued
 

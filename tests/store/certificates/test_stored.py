@@ -11,7 +11,7 @@ from sqlalchemy import event
 from gateway.errors import Refused
 from gateway.reason import Reason
 from gateway.store import Store, StoreOptions, open_store
-from gateway.store.certificates.stored import Trust
+from gateway.store.certificates.said import Trust
 from gateway.store.generation import LOOK_EVERY, Cache, Generation
 from gateway.store.imports.importing import ImportOptions, import_file
 from tests.authority import Authority, Issued
