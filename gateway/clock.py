@@ -1,4 +1,4 @@
-"""The wall clock and the ids made of it; the only room that reads it."""
+"""The wall clock, how times and the ids made of it are written; the only room that reads it."""
 
 import secrets
 import time
@@ -8,6 +8,11 @@ from datetime import UTC, datetime
 def now() -> datetime:
     """Return the time (aware, UTC)."""
     return datetime.now(UTC)
+
+
+def rfc3339(at: datetime) -> str:
+    """Return a time (aware, UTC) as RFC 3339 writes it."""
+    return at.isoformat().replace("+00:00", "Z")
 
 
 class Watch:

@@ -32,7 +32,6 @@ from tests.letters import encrypted, head, signed
 ROOT = Path(gateway.__file__).parent
 ALICE = "alice@customer.example"
 BODY = b"The printer on the third floor is out of paper again.\r\n" * 180
-WARM, TURNS = 3, 7
 SHORT = 44
 """Lines of a module that a reader may take for a fragment."""
 
@@ -114,10 +113,10 @@ class TracedDaemon(Daemon):
         return tuple(names)
 
 
-def walk(daemon: TracedDaemon, sink: Sink, door: str, make: Callable[[str], bytes]) -> Walk:
-    """Send ``WARM`` and ``TURNS`` messages through a door and return the quietest of the latter."""
+def walk(daemon: TracedDaemon, sink: Sink, door: str, make: Callable[[str], bytes], warm: int, turns: int) -> Walk:
+    """Send ``warm`` and ``turns`` messages through a door and return the quietest walk of the latter."""
     walks = []
-    for turn in range(WARM + TURNS):
+    for turn in range(warm + turns):
         name = f"<{turn}@{door}.example>"
         sender, recipient = (SUPPORT, ALICE) if door == "outbound" else (ALICE, SUPPORT)
         daemon.entered()
@@ -129,11 +128,11 @@ def walk(daemon: TracedDaemon, sink: Sink, door: str, make: Callable[[str], byte
         walks.append(Walk(daemon.entered()))
         statuses = record["signature"]["status"], record["encryption"]["status"]
         assert statuses in {("signed", "encrypted"), ("pass", "decrypted")}, record
-    return min(walks[WARM:], key=lambda walk: (walk.changes, walk.functions))
+    return min(walks[warm:], key=lambda walk: (walk.changes, walk.functions))
 
 
-def walks() -> Iterator[tuple[str, Walk]]:
-    """One message each way."""
+def walks(warm: int = 3, turns: int = 7) -> Iterator[tuple[str, Walk]]:
+    """One message each way, the quietest of ``turns`` after ``warm`` others."""
     authority = Authority("rsa-2048")
     support, alice = (authority.leaf(address, kind="rsa-2048") for address in (SUPPORT, ALICE))
     chain = authority.root.pem() + authority.intermediate.pem()
@@ -155,7 +154,7 @@ def walks() -> Iterator[tuple[str, Walk]]:
         daemon.import_(chain, support.pem() + support.key_pem(), alice.pem())
         daemon.start()
         for door, make in (("outbound", outbound), ("inbound", inbound)):
-            yield door, walk(daemon, sink, door, make)
+            yield door, walk(daemon, sink, door, make, warm, turns)
     sink.stop()
 
 

@@ -23,8 +23,8 @@ from gateway.mail.canonical import canonical
 from gateway.mail.content_type import content_type
 from gateway.mail.encoded_word import decode_words
 from gateway.mail.entity import decoded_body, read_entity
-from gateway.mail.header import read_header
-from gateway.mail.lexical import unfold, without_comments
+from gateway.mail.header import read_header, unfold
+from gateway.mail.lexical import without_comments
 from gateway.mail.mailbox import addresses_seen, mailboxes
 from gateway.mail.message_id import names, under
 from gateway.mail.transport import fit, seven_bit, with_crlf

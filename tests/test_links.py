@@ -37,3 +37,11 @@ def test_the_map_names_what_there_is() -> None:
     named = {name for name in re.findall(r"`([a-z_0-9]+\.[A-Za-z_.0-9]+)`", text) if name.partition(".")[0] in rooms}
     assert len(named) > 30
     assert {name for name in named if pydoc.locate(f"gateway.{name}") is None} == set()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "requirements.md"], ids=lambda page: page.name)
+def test_files_that_are_named_exist(page: Path) -> None:
+    """Paths from the root of the repository, in backticks; a pattern fits something."""
+    folders = "|".join(("gateway", "tests", "docs", "config", "fixtures", "benchmarks", "systemd"))
+    named = re.findall(rf"`((?:{folders})/[\w./*-]+)`", page.read_text())
+    assert [name for name in named if not any(ROOT.glob(name.rstrip("/")))] == []

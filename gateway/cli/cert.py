@@ -1,30 +1,26 @@
 """``cert``: the stored certificates, seen, exported, trusted, distrusted, deleted."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from ssl import DER_cert_to_PEM_cert
 from typing import Any
 
 import click
 
+from gateway.admin import certificates, deletion
+from gateway.admin import trust as trusting
+from gateway.admin.certificate_view import CertificateKind, CertificateView, NamedCertificate
+from gateway.admin.certificates import CertificateFilter
+from gateway.admin.deletion import Doomed
+from gateway.admin.trust import Fall
 from gateway.cli import certificate as telling
-from gateway.cli.certificate import Told, told
+from gateway.cli.actor import this_user
 from gateway.cli.deletion import agree, doomed_argument, print_results, yes_option
 from gateway.cli.printing import SHORT, counted, json_option, print_json, print_table, visible
-from gateway.clock import now
 from gateway.config.values import duration
-from gateway.pki.certificate import Certificate
-from gateway.policy.state import State, Status
-from gateway.store.certificates.consequences import Loss, below, loss
-from gateway.store.certificates.said import Trust
-from gateway.store.certificates.stored import Deleted
-from gateway.wiring import Wiring, build_rules
+from gateway.policy.state import State
+from gateway.wiring import Wiring
 
-STATES = [state.value for state in State]
-PAGE = 100
-"""Certificates that are read and judged at once."""
 name_argument = click.argument("name", metavar="ID")
 names_argument = click.argument("names", nargs=-1, required=True, metavar="ID...")
 
@@ -61,54 +57,36 @@ def cert() -> None:
 @click.option("--after", metavar="ID", help="Only those that follow ID in the list: the next page.")
 @json_option
 @click.pass_obj
-def list_(wiring: Wiring, /, limit: int | None, as_json: bool, **wanted: Any) -> None:
+def list_(
+    wiring: Wiring,
+    /,
+    state: str | None,
+    kind: str | None,
+    after: str | None,
+    limit: int | None,
+    as_json: bool,
+    **rest: Any,
+) -> None:
     """List certificates, those that expire first at the top.
 
     Expiring are those in use: an own one whose successor serves does not count, one that has expired without does.
     """
-    if wanted["state"] == State.WAITING:
-        _list_waiting(wiring, limit, as_json)
+    if state == State.WAITING:
+        keys = certificates.waiting(wiring, after, limit).items
+        _print(keys, map(telling.waiting_row, keys), as_json)
         return
-    found = list(islice(_found(wiring, Wanted(**wanted)), limit))
+    wanted = CertificateFilter(
+        state=State(state) if state else None, kind=CertificateKind(kind) if kind else None, **rest
+    )
+    found = certificates.listed(wiring, wanted, after, limit).items
+    _print(found, map(telling.row, found), as_json)
+
+
+def _print(views: Sequence[Any], rows: Iterable[Sequence[str]], as_json: bool) -> None:
     if as_json:
-        print_json([telling.as_json(item) for item in found])
+        print_json(views)
     else:
-        print_table(telling.COLUMNS, map(telling.row, found))
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The options of the list."""
-
-    text: str
-    state: str | None
-    kind: str | None
-    with_key: bool
-    expiring: timedelta | None
-    after: str | None
-
-    def fits(self, status: Status) -> bool:
-        """Whether a certificate that stands so is to be listed."""
-        return self.state in (None, status.state) and (self.expiring is None or status.ends)
-
-
-def _found(wiring: Wiring, wanted: Wanted) -> Iterator[Told]:
-    """Yield what is to be listed, asking the store for a page whenever one is used up."""
-    at, stored = now(), wiring.store.certificates
-    is_ca = None if wanted.kind is None else wanted.kind == "ca"
-    ends = None if wanted.expiring is None else (datetime.min.replace(tzinfo=UTC), at + wanted.expiring)
-    last = None if wanted.after is None else stored.get(wanted.after).certificate
-    while page := stored.list(wanted.text, ends, is_ca=is_ca, with_key=wanted.with_key, after=last, limit=PAGE):
-        yield from (item for item in told(wiring, page, at) if wanted.fits(item.status))
-        last = page[-1].certificate
-
-
-def _list_waiting(wiring: Wiring, limit: int | None, as_json: bool) -> None:
-    keys = [key for key in wiring.store.keys.list() if not key.certificates][:limit]
-    if as_json:
-        print_json([telling.waiting_json(key) for key in keys])
-    else:
-        print_table(telling.COLUMNS, map(telling.waiting_row, keys))
+        print_table(telling.COLUMNS, rows)
 
 
 @cert.command()
@@ -117,18 +95,11 @@ def _list_waiting(wiring: Wiring, limit: int | None, as_json: bool) -> None:
 @click.pass_obj
 def show(wiring: Wiring, name: str, as_json: bool) -> None:
     """Show all that is known of a certificate."""
-    stored = wiring.store.certificates
-    (item,) = told(wiring, [stored.get(name)], now())
-    chain = stored.whole_chain(item.certificate)
-    path, anchored = wiring.store.evidence.path(item.certificate, now())
+    detail = certificates.shown(wiring, name)
     if as_json:
-        facts = {"chain": [issuer.fingerprint for issuer in chain.issuers], "chain_gap": chain.gap}
-        print_json(
-            telling.as_json(item) | facts | {"path": [issuer.fingerprint for issuer in path], "anchored": anchored}
-        )
+        print_json(detail)
         return
-    key = wiring.store.keys.get(item.certificate.public_key_id) if item.holding.has_key else None
-    for line in telling.lines(item, path, key, anchored=anchored, gap=chain.gap):
+    for line in telling.lines(detail):
         click.echo(visible(line))
 
 
@@ -137,8 +108,7 @@ def show(wiring: Wiring, name: str, as_json: bool) -> None:
 @click.pass_obj
 def export(wiring: Wiring, name: str) -> None:
     """Print a certificate as PEM."""
-    der = wiring.store.certificates.get(name).certificate.der
-    click.echo(DER_cert_to_PEM_cert(der), nl=False)
+    click.echo(DER_cert_to_PEM_cert(certificates.exported(wiring, name)), nl=False)
 
 
 @cert.command()
@@ -152,38 +122,34 @@ def delete(wiring: Wiring, names: tuple[str, ...], yes: bool, as_json: bool) -> 
     Where a key would go along, or the chain of an own certificate would break, it asks on a terminal, and elsewhere
     needs --yes. ID: at least 8 digits.
     """
-    certificates = wiring.store.certificates
-    doomed = dict.fromkeys(certificates.get(name).certificate for name in names)
-    agree(_losses(loss(wiring.store.database, doomed)), yes=yes)
-    gone = [certificates.delete(item.fingerprint) for item in doomed]
+    doomed = deletion.doomed(wiring, names)
+    agree(_losses(doomed), yes=yes)
+    gone = deletion.delete_certificates(wiring, this_user(), doomed.fingerprints)
     if as_json:
-        print_results([_gone(item) for item in gone])
+        print_results(gone)
         return
     for item in gone:
-        with_key = "; it was the last one with its private key, which is deleted, too" if item.with_key else ""
-        click.echo(f"deleted certificate {item.certificate.fingerprint}{with_key}")
+        with_key = "; it was the last one with its private key, which is deleted, too" if item.key_deleted else ""
+        click.echo(f"deleted certificate {item.fingerprint}{with_key}")
 
 
-def _losses(lost: Loss) -> list[str]:
+def _losses(doomed: Doomed) -> list[str]:
     """What would be lost, a sentence each."""
     of_keys = [
         f"{_named(item)} is the last certificate of its private key, which would be lost, too:"
         " mail encrypted to it, old mail too, could never be opened again"
-        for item in lost.keys
+        for item in doomed.keys
     ]
     of_chains = [
-        f"the chain of {_named(item)} would break: who does not have {issuer} could not verify what it signs"
-        for item, issuer in lost.chains
+        f"the chain of {_named(item.certificate)} would break: who does not have {item.missing} could not verify"
+        " what it signs"
+        for item in doomed.chains
     ]
     return of_keys + of_chains
 
 
-def _named(certificate: Certificate) -> str:
-    return f"{certificate.fingerprint[:SHORT]} ({', '.join(certificate.addresses) or certificate.subject})"
-
-
-def _gone(item: Deleted) -> dict[str, Any]:
-    return {"fingerprint": item.certificate.fingerprint, "deleted": True, "key_deleted": item.with_key}
+def _named(certificate: NamedCertificate) -> str:
+    return f"{certificate.fingerprint[:SHORT]} ({certificate.name})"
 
 
 @cert.command()
@@ -193,7 +159,8 @@ def _gone(item: Deleted) -> dict[str, Any]:
 @click.pass_obj
 def trust(wiring: Wiring, names: tuple[str, ...], take_back: bool, as_json: bool) -> None:
     """Trust leaves for themselves, ones learned from mail too, or make CA certificates trust anchors."""
-    _mark(wiring, names, Trust.NONE if take_back else Trust.TRUSTED, as_json)
+    mark = trusting.untrust if take_back else trusting.trust
+    _print_marked(mark(wiring, this_user(), names), as_json)
 
 
 @cert.command()
@@ -202,32 +169,24 @@ def trust(wiring: Wiring, names: tuple[str, ...], take_back: bool, as_json: bool
 @click.pass_obj
 def distrust(wiring: Wiring, names: tuple[str, ...], as_json: bool) -> None:
     """Use certificates for nothing until they are trusted again; `cert trust --none` takes it back."""
-    _mark(wiring, names, Trust.DISTRUSTED, as_json)
+    for fall in trusting.falls(wiring, names):
+        click.echo(visible(_fall(fall)), err=True)
+    _print_marked(trusting.distrust(wiring, this_user(), names), as_json)
 
 
-def _mark(wiring: Wiring, names: tuple[str, ...], trust: Trust, as_json: bool) -> None:
-    certificates = wiring.store.certificates
-    meant = list(dict.fromkeys(certificates.get(name).certificate for name in names))
-    if trust is Trust.DISTRUSTED:
-        for certificate in meant:
-            if certificate.is_ca:
-                click.echo(visible(_fall(wiring, certificate)), err=True)
-    marked = [certificates.set_trust(certificate.fingerprint, trust) for certificate in meant]
+def _print_marked(marked: Sequence[CertificateView], as_json: bool) -> None:
     if as_json:
-        print_results([telling.as_json(item) for item in told(wiring, marked, now())])
+        print_results(marked)
         return
-    for holding in marked:
-        click.echo(f"certificate {holding.certificate.fingerprint}: {telling.trust(holding)}")
+    for view in marked:
+        click.echo(f"certificate {view.fingerprint}: {view.trust}")
 
 
-def _fall(wiring: Wiring, authority: Certificate) -> str:
+def _fall(fall: Fall) -> str:
     """What falls with an authority that is distrusted."""
-    under, rules = below(wiring.store.database, authority), build_rules(wiring.options)
-    own = [item.certificate for item in under if item.has_key and not item.certificate.is_ca]
-    groups = {group.name for item in own for name in item.addresses if (group := rules.group_of(name)) is not None}
-    fallen = f"{counted(len(under), 'stored certificate')} and {counted(len(groups), 'group')}"
-    named = f" ({', '.join(sorted(groups))})" if groups else ""
+    fallen = f"{counted(fall.certificates, 'stored certificate')} and {counted(len(fall.groups), 'group')}"
+    groups = f" ({', '.join(fall.groups)})" if fall.groups else ""
     return (
-        f"with {_named(authority)} fall {fallen}{named}: signatures below it are not believed, what was learned below"
-        " it is not used, and it goes along with no signature of ours"
+        f"with {_named(fall.authority)} fall {fallen}{groups}: signatures below it are not believed, what was learned"
+        " below it is not used, and it goes along with no signature of ours"
     )

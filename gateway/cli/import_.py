@@ -62,6 +62,7 @@ def import_command(
         trust_cas=trust_cas,
         whose=Whose(whose) if whose else None,
         dry_run=dry_run,
+        by=str(this_user()),
     )
     # All files are read before the store is opened: run as root, opening it gives up the right to read them.
     passphrases = read_passphrases(passphrase_file)

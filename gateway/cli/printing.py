@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gateway.admin.view import as_json
+
 WIDE = 400
 """Columns where no terminal limits them: a program that reads a table finds every row on one line."""
 GAP = 2
@@ -24,8 +26,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON value."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=True))
+    """Print a view, or several, as JSON."""
+    click.echo(json.dumps(as_json(value), indent=2, ensure_ascii=True))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

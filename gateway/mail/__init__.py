@@ -4,7 +4,7 @@
 ``address``       one address: how SMTP writes it, and when two are the same
 ``envelope``      who sends to whom, with the parameters of MAIL and RCPT
 ``header``        the header block as an index of offsets, and ``edit``, the only way to write it
-``lexical``       folding and comments, which structured values share
+``lexical``       quoted strings and comments, which structured values share
 ``mailbox``       the addresses in a field, read strictly and read broadly
 ``author``        the one mailbox in From that every reader finds
 ``content_type``  the Content-Type field, parameters included

@@ -15,8 +15,8 @@ from itertools import groupby
 from gateway.errors import Malformed
 from gateway.mail.address import same_mailbox
 from gateway.mail.encoded_word import Piece, decode_raw, pieces, raw_words, without_words
-from gateway.mail.header import Header, spelt
-from gateway.mail.lexical import QUOTED_STRING, comment_end, unfold
+from gateway.mail.header import Header, spelt, unfold
+from gateway.mail.lexical import QUOTED_STRING, comment_end
 from gateway.mail.mailbox import is_utf8, mailboxes
 
 

@@ -12,7 +12,8 @@ from urllib.parse import unquote_to_bytes
 
 from gateway.errors import LimitExceeded, Malformed
 from gateway.mail.encoded_word import decode_charset
-from gateway.mail.lexical import QUOTED_STRING, unfold, without_comments
+from gateway.mail.header import unfold
+from gateway.mail.lexical import QUOTED_STRING, without_comments
 
 VALUE_LIMIT = 64 * 1024
 PARAMETERS_LIMIT = 1000

@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 from gateway.errors import LimitExceeded
 from gateway.mail.encoded_word import decode_words
-from gateway.mail.lexical import unfold
 
 Content = bytes | bytearray | memoryview
 
@@ -29,6 +28,7 @@ ROOM_FIELDS = 100
 """What is left for results and for the trace of mail servers in a header that is not full."""
 
 _LINE = re.compile(rb"(\r?\n)|(?:([!-'*-9;=?-~]++)[ \t]*+:)?+([^\n]*+(?:\n[ \t][^\n]*+)*+\n?+)")
+_FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _DIVIDING = re.compile(rb"\n[ \t]++\r?+(?:\n|\Z)|\r(?!\n)|\0")
 """A line of blanks, a CR alone, a NUL."""
 
@@ -100,6 +100,12 @@ class Header:
     def text(self, field: Field) -> str:
         """Return the field's value for the human eye: encoded words decoded (RFC 2047)."""
         return decode_words(self.value(field))
+
+
+def unfold(value: bytes) -> bytes:
+    """Return a raw field value on one line, without the blanks and line ends around it (RFC 5322 §2.2.3)."""
+    value = value.strip(b" \t\r\n")
+    return _FOLD.sub(b"", value) if b"\n" in value else value
 
 
 def spelt(*names: str) -> bytes:

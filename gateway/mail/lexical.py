@@ -1,4 +1,4 @@
-"""What structured header values share (RFC 5322 §2.2.3 and §3.2): folding and comments.
+"""What structured header values share (RFC 5322 §3.2): quoted strings and comments.
 
 Everything here is one pass over the value: comments nest by a counter, never by recursion.
 """
@@ -12,15 +12,8 @@ COMMENT_DEPTH = 50
 
 QUOTED_STRING = r'"(?:[^"\\]++|\\.)*+"'
 
-_FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _OUTSIDE = re.compile(rf"((?:[^\"(]++|{QUOTED_STRING})*+)(\(|\Z)", re.DOTALL)
 _INSIDE = re.compile(r"(?:[^()\\]++|\\.)*+([()])", re.DOTALL)
-
-
-def unfold(value: bytes) -> bytes:
-    """Return a raw field value on one line, without the blanks and line ends around it."""
-    value = value.strip(b" \t\r\n")
-    return _FOLD.sub(b"", value) if b"\n" in value else value
 
 
 def without_comments(text: str) -> str:

@@ -16,7 +16,8 @@ from itertools import pairwise
 from gateway.errors import LimitExceeded, Malformed
 from gateway.mail.address import DOMAIN, LOCAL, check_length, folded, is_visible
 from gateway.mail.encoded_word import decode_raw, decode_words
-from gateway.mail.lexical import QUOTED_STRING, unfold, without_comments
+from gateway.mail.header import unfold
+from gateway.mail.lexical import QUOTED_STRING, without_comments
 
 VALUE_LIMIT = 64 * 1024
 

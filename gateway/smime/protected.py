@@ -60,7 +60,8 @@ def read_protected(payload: Entity, outer: Header) -> Protected:
     header = payload.header
     if not header.reads_one_way or not is_clean(header.content[header.start : header.end]):
         return Protected()
-    found = [_difference(name, header, outer) for name in COMPARED]
+    inside = {field.name for field in header.fields}
+    found = [_difference(name, header, outer) for name in COMPARED if name.lower() in inside]
     differences = tuple(difference for difference in found if difference is not None)
     if Difference("Subject") in differences and (_protects(payload) or _is_placeholder(outer)):
         return Protected(_subject(header), differences, _is_by_another(header, outer))

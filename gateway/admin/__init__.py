@@ -1,0 +1,15 @@
+"""What people do and see: the use-cases behind the commands, and later behind the API and the console.
+
+A use-case takes a ``Wiring`` and, where something changes, who wants it (``actor``); it answers with *views*, frozen
+values whose fields are the keys of the JSON that a command prints with ``--json`` (``view.as_json``). Lists come in
+pages. What a change would cost is a view of its own, asked before it is made (``deletion.doomed``, ``trust.fall``).
+
+=======================  ============================================================================
+``actor`` ``changes``    who does it; the one place that every change goes through
+``view``                 views as JSON, pages
+``certificates``         listed, shown, exported; ``certificate_view`` is how one is told
+``trust`` ``deletion``   what is said of certificates, and taken away, with what goes along
+=======================  ============================================================================
+
+Not here: how things are printed, and who may do what.
+"""

@@ -1,0 +1,92 @@
+"""The stored certificates: listed in pages, shown in full, exported."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from gateway.admin.certificate_view import (
+    CertificateDetail,
+    CertificateKind,
+    CertificateView,
+    WaitingView,
+    certificate_view,
+    views,
+    waiting_view,
+)
+from gateway.admin.key_view import key_view
+from gateway.admin.view import Page, page
+from gateway.clock import now
+from gateway.policy.state import State
+from gateway.store import Store
+from gateway.wiring import Wiring
+
+AT_ONCE = 100
+"""Certificates that are read and judged at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFilter:
+    """Which certificates. ``text``: with it in an address, the subject, the issuer or the fingerprint.
+
+    ``expiring``: those in use that expire within this time, or have without a successor.
+    """
+
+    text: str = ""
+    state: State | None = None
+    kind: CertificateKind | None = None
+    with_key: bool = False
+    expiring: timedelta | None = None
+
+
+def listed(
+    wiring: Wiring, wanted: CertificateFilter, after: str | None = None, limit: int | None = None
+) -> Page[CertificateView]:
+    """Return at most ``limit`` certificates that follow ``after``, those that expire first at the top.
+
+    Raises ``Fault``, and ``Refused`` where ``after`` is no stored one.
+    """
+    return page(_found(wiring.store, wanted, after), lambda view: view.fingerprint, limit)
+
+
+def waiting(wiring: Wiring, after: str | None = None, limit: int | None = None) -> Page[WaitingView]:
+    """Return at most ``limit`` keys without certificate that follow ``after``. Raises ``Fault``, ``Refused``."""
+    stored = wiring.store.keys
+    last = "" if after is None else stored.get(after).public_key_id
+    keys = (key for key in stored.list() if not key.certificates and key.public_key_id > last)
+    return page(map(waiting_view, keys), lambda view: view.public_key_id, limit)
+
+
+def _found(store: Store, wanted: CertificateFilter, after: str | None) -> Iterator[CertificateView]:
+    """Yield what is to be listed, asking the store for more whenever what it gave is used up."""
+    at, stored = now(), store.certificates
+    is_ca = None if wanted.kind is None else wanted.kind is CertificateKind.CA
+    ends = None if wanted.expiring is None else (datetime.min.replace(tzinfo=UTC), at + wanted.expiring)
+    last = None if after is None else stored.get(after).certificate
+    while some := stored.list(wanted.text, ends, is_ca=is_ca, with_key=wanted.with_key, after=last, limit=AT_ONCE):
+        for item, status in zip(some, stored.statuses(some, at), strict=True):
+            if wanted.state in (None, status.state) and (wanted.expiring is None or status.ends):
+                yield certificate_view(store, item, status)
+        last = some[-1].certificate
+
+
+def shown(wiring: Wiring, name: str) -> CertificateDetail:
+    """Return all that is known of a certificate. Raises ``Fault``, ``Refused``."""
+    store, at = wiring.store, now()
+    holding = store.certificates.get(name)
+    (view,) = views(store, [holding], at)
+    chain = store.certificates.whole_chain(holding.certificate)
+    path, anchored = store.evidence.path(holding.certificate, at)
+    return CertificateDetail.of(
+        view,
+        chain=tuple(issuer.fingerprint for issuer in chain.issuers),
+        chain_gap=chain.gap,
+        path=tuple(issuer.fingerprint for issuer in path),
+        anchored=anchored,
+        path_subjects=tuple(issuer.subject for issuer in path),
+        key=key_view(store.keys.get(holding.certificate.public_key_id)) if holding.has_key else None,
+    )
+
+
+def exported(wiring: Wiring, name: str) -> bytes:
+    """Return a certificate as DER. Raises ``Fault``, ``Refused``."""
+    return wiring.store.certificates.get(name).certificate.der
