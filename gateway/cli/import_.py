@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gateway.cli.actor import this_user
 from gateway.cli.deletion import on_terminal
 from gateway.cli.passphrase import asked, passphrase_option, read_passphrases
 from gateway.cli.printing import SHORT, json_option, print_json, visible
