@@ -95,6 +95,7 @@ certificates = Table(
     Column("capabilities", Text),
     Column("path", LargeBinary),
     Column("added_at", Moment),
+    Column("issuer_id", String(64), nullable=False, server_default=""),
     Column("serial", Text, nullable=False, server_default=""),
     Column("not_before", Moment, nullable=False, server_default="0"),
     Column("mail_names", Text, nullable=False, server_default="[]"),
@@ -113,8 +114,8 @@ certificates = Table(
     Index("ix_certificates_not_after", "not_after", "fingerprint"),
     Index("ix_certificates_kind_not_after", "is_ca", "not_after", "fingerprint"),
 )
-"""What lists tell stands in columns (``certificates.facts``), so that they read no certificate. ``subject_id``: SHA-256
-of the subject by value (``pki.need.name_id``), which issuers are looked up by. ``is_ca``: false, too, where a CA
+"""What lists tell stands in columns (``certificates.facts``), so that they read no certificate. ``subject_id``,
+``issuer_id``: SHA-256 of these names by value (``pki.need.name_id``). ``is_ca``: false, too, where a CA
 certificate is a person's (``pki.self_issued``). ``capabilities``: names of the content ciphers that the owner announced
 in a signature, with blanks between them; None: he never did. ``path``: the intermediates above one that was learned,
 nearest first, in a SEQUENCE; None: none were shown. ``added_at``: when it was stored; None: before that was noted.

@@ -9,11 +9,14 @@ from hashlib import sha1
 from typing import Any
 
 from gateway.pki.certificate import Certificate
+from gateway.pki.need import name_id
 
 
 def facts(certificate: Certificate) -> dict[str, Any]:
     """Return the columns. ``serial``, ``sha1``: hexadecimal; ``mail_names``: the addresses as written, in JSON."""
     return {
+        "subject_id": name_id(certificate.subject_der),
+        "issuer_id": name_id(certificate.issuer_der),
         "serial": f"{certificate.serial:x}",
         "not_before": certificate.not_before,
         "mail_names": json.dumps(certificate.addresses),

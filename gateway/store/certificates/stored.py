@@ -221,7 +221,6 @@ def add(connection: Connection, certificate: Certificate, addresses: Iterable[st
         "fingerprint": certificate.fingerprint,
         "der": certificate.der,
         "public_key_id": certificate.public_key_id,
-        "subject_id": name_id(certificate.subject_der),
         "subject": stored_text(certificate.subject),
         "issuer": stored_text(certificate.issuer),
         "not_after": certificate.not_after,

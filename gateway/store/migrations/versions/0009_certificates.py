@@ -6,7 +6,6 @@ import sqlalchemy as sa
 from alembic import op
 
 from gateway.errors import Malformed
-from gateway.pki.need import name_id
 from gateway.pki.self_issued import read_as
 from gateway.store.certificates.facts import facts
 from gateway.store.schema import Moment
@@ -16,6 +15,7 @@ down_revision = "0008"
 
 AT_ONCE = 500
 _FACTS = (
+    sa.Column("issuer_id", sa.String(64), nullable=False, server_default=""),
     sa.Column("serial", sa.Text, nullable=False, server_default=""),
     sa.Column("not_before", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("mail_names", sa.Text, nullable=False, server_default="[]"),
@@ -33,6 +33,8 @@ _SAID = (
     sa.Column("changed_at", sa.BigInteger),
     sa.Column("changed_by", sa.Text),
 )
+_FILLED = ("subject_id", *(column.name for column in _FACTS))
+"""Older versions had subjects as they stand in the certificate, not by value."""
 _TABLE = sa.table(
     "certificates",
     sa.column("fingerprint"),
@@ -77,13 +79,10 @@ def _values(row: Any) -> dict[str, Any] | None:
     except Malformed:  # one that cannot be read any more must not keep the store shut
         return None
     told = facts(found)
-    # Older versions indexed subjects as they stand in the certificate.
-    values = {column.name: told[column.name] for column in _FACTS} | {"subject_id": name_id(found.subject_der)}
-    return {f"new_{name}": value for name, value in values.items()} | {"known": row.fingerprint}
+    return {f"new_{name}": told[name] for name in _FILLED} | {"known": row.fingerprint}
 
 
 def _fill(rows: list[dict[str, Any]]) -> None:
-    names = ("subject_id", *(column.name for column in _FACTS))
     filled = sa.update(_TABLE).where(_TABLE.c.fingerprint == sa.bindparam("known"))
     if rows:
-        op.get_bind().execute(filled.values({name: sa.bindparam(f"new_{name}") for name in names}), rows)
+        op.get_bind().execute(filled.values({name: sa.bindparam(f"new_{name}") for name in _FILLED}), rows)
