@@ -99,11 +99,10 @@ def _with_state(wiring: Wiring, imported: Imported) -> Imported:
     """Say of a certificate that is stored why it serves for nothing all the same, or no more."""
     if imported.object != "certificate" or imported.result == "refused" or imported.fingerprint is None:
         return imported
-    stored = wiring.store.certificates
-    (status,) = stored.statuses([stored.get(imported.fingerprint)], now())
-    if status.state not in (State.REVOKED, State.SUPERSEDED):
+    (found,) = wiring.store.listing.of([imported.fingerprint], now())
+    if found.status.state not in (State.REVOKED, State.SUPERSEDED):
         return imported
-    return replace(imported, text="; ".join(filter(None, (imported.text, status.state))))
+    return replace(imported, text="; ".join(filter(None, (imported.text, found.status.state))))
 
 
 def _missing(

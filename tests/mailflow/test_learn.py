@@ -30,6 +30,7 @@ from tests.inbound import made
 from tests.letters import ENTITY, encrypted, head, signed
 from tests.mailflow.test_retry import CUSTOMER, SUPPORT, pair, rig
 from tests.smtp.fakes import run
+from tests.store.certificates.entries import entries
 
 ARRIVED = datetime(2026, 6, 1, 10, tzinfo=UTC)
 TAKEN, LATER = Reply(250, ("2.0.0 Ok",)), Reply(451, ("4.3.0 later",))
@@ -164,12 +165,12 @@ def test_crt_06_a_flood_is_bounded_and_told_of(
 ) -> None:
     """CRT-06: every address new, every signature good."""
     monkeypatch.setattr(learned, "PER_DAY", 3)
-    before = len(pipeline.store.certificates.list())
+    before = len(entries(pipeline.store))
     for number in range(10):
         address = f"u{number}@customer.example"
         outcome = deliver(pipeline, letter(authority.leaf(address, kind="p256"), address))
         assert outcome.facts["signature"]["status"] == "pass"
-    assert len(pipeline.store.certificates.list()) == before + 3
+    assert len(entries(pipeline.store)) == before + 3
     assert caplog.text.count("not learned: too many today") == 7
 
 
@@ -255,4 +256,4 @@ def test_what_expired_goes_with_the_rest(pipeline: Pipeline, tmp_path: Path, aut
     assert len(found(pipeline)) == 1
     prune(pipeline.store, options(tmp_path))
     pipeline.store.generation.expire()
-    assert short.certificate not in [holding.certificate for holding in pipeline.store.certificates.list()]
+    assert short.certificate.fingerprint not in [item.certificate.fingerprint for item in entries(pipeline.store)]

@@ -82,7 +82,8 @@ def test_all_of_it_is_there_and_serves(store: Store) -> None:
     assert store.keys.key(own.certificate.public_key_id) is not None
     (waits,) = found["waits@example.com"]
     assert (waits.learned, waits.trusted, waits.capabilities) == (True, False, frozenset({"aes-256-gcm"}))
-    states = [status.state for status in store.certificates.statuses([own, waits], AT)]
+    names = [own.certificate.fingerprint, waits.certificate.fingerprint]
+    states = [item.status.state for item in store.listing.of(names, AT)]
     assert states == [State.CURRENT, State.PENDING]
     assert [item.state for item in store.held.list()] == [HeldState.WAITING]
     assert len(store.journal.recent()) == 1

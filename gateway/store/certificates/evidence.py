@@ -73,6 +73,14 @@ class StoredEvidence:
         """Return all stored CRLs, and the OCSP responses about CA certificates and about ``leaf``."""
         return self._revocation.one(leaf.fingerprint, self._load_revocation)
 
+    def of_all(self) -> RevocationEvidence:
+        """Return all stored CRLs, and the OCSP responses about CA certificates."""
+        return self._of_all.one(None, lambda _: self._load_evidence())
+
+    def authorities(self) -> Sequence[Certificate]:
+        """Return all CA certificates."""
+        return [item.certificate for item in self._authorities.one(None, lambda _: self._load_authorities())[0]]
+
     def _load_named(self, wanted: Sequence[str]) -> dict[str, Holdings]:
         index, table = schema.identities.c, schema.certificates.c
         query = (
@@ -101,7 +109,7 @@ class StoredEvidence:
         return authorities, _snapshot(authorities)
 
     def _load_revocation(self, leaf: str) -> RevocationEvidence:
-        of_all = self._of_all.one(None, lambda _: self._load_evidence())
+        of_all = self.of_all()
         with self._database.read() as connection:
             of_leaf = responses.of_leaf(connection, leaf)
         return RevocationEvidence(of_all.lists, of_all.responses + of_leaf) if of_leaf else of_all

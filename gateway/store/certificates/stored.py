@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Select, and_, delete, func, or_, select, update
+from sqlalchemy import Column, Connection, Row, Select, delete, select, update
 
 from gateway.errors import Refused
 from gateway.mail.address import index_key
@@ -20,7 +20,6 @@ from gateway.pki.holding import Holding
 from gateway.pki.need import name_id
 from gateway.pki.path import Chain, chain_for
 from gateway.pki.self_issued import read_as
-from gateway.policy.state import Status, findable_by, status_of
 from gateway.reason import Reason
 from gateway.store import schema
 from gateway.store.certificates import identities
@@ -90,6 +89,10 @@ class StoredCertificates:
         """Return the same, and what is missing in it."""
         return self._chains.one(certificate.fingerprint, lambda _: self._load_chain(certificate))
 
+    def is_cut(self, name: str) -> bool:
+        """Return whether something is missing in the chain of a certificate, by fingerprint. Raises ``Refused``."""
+        return self._chains.one(name, lambda _: self._load_chain(self.get(name).certificate)).is_cut
+
     def _load(self, wanted: Sequence[str], at: datetime) -> dict[str, _Found]:
         # What is not printable is in no certificate's index, and not every database takes it.
         by_fold = {address: index_key(address) for address in wanted if address.isprintable()}
@@ -120,54 +123,6 @@ class StoredCertificates:
             return stored_chain(connection, certificate)
 
     # what an administrator does
-
-    def list(
-        self,
-        text: str = "",
-        expiring: tuple[datetime, datetime] | None = None,
-        *,
-        is_ca: bool | None = None,
-        with_key: bool = False,
-        after: Certificate | None = None,
-        limit: int | None = None,
-    ) -> list[Holding]:
-        """Return the certificates, those that expire first at the top; of those after ``after`` at most ``limit``.
-
-        ``text``: only those with it in fingerprint, subject, issuer or an address, in any case. ``expiring``: only
-        those that expire between the two times.
-        """
-        table, index = schema.certificates.c, schema.addresses.c
-        query = holdings().order_by(table.not_after, table.fingerprint).limit(limit)
-        if expiring is not None:
-            query = query.where(table.not_after.between(*expiring))
-        if is_ca is not None:
-            query = query.where(table.is_ca if is_ca else ~table.is_ca)
-        if with_key:
-            query = query.where(schema.keys.c.public_key_id.is_not(None))
-        if after is not None:
-            later = and_(table.not_after == after.not_after, table.fingerprint > after.fingerprint)
-            query = query.where(or_(table.not_after > after.not_after, later))
-        if not text.isprintable():
-            return []
-        if text:
-            columns = (table.fingerprint, table.subject, table.issuer)
-            holds = select(index.fingerprint).where(index.address.contains(text.lower(), autoescape=True))
-            places = [func.lower(column).contains(text.lower(), autoescape=True) for column in columns]
-            query = query.where(or_(*places, table.fingerprint.in_(holds)))
-        with self._database.read() as connection:
-            return [holding(row) for row in connection.execute(query)]
-
-    def statuses(self, found: Iterable[Holding], at: datetime) -> Sequence[Status]:
-        """Return how each stands at ``at``, in their order."""
-        asked = list(found)
-        rivals = self.find({name for item in asked for name in findable_by(item)}, at)
-        judged = {item.certificate: item for holder in rivals.values() for item in holder}
-        return [status_of(self._with_fault(judged.get(item.certificate, item), at), at, rivals) for item in asked]
-
-    def _with_fault(self, item: Holding, at: datetime) -> Holding:
-        if item.fault is None and self._standings.is_revoked(item, (), at):
-            return replace(item, fault=Reason.REVOKED)
-        return item
 
     def get(self, name: str) -> Holding:
         """Return the certificate with that fingerprint or unambiguous prefix. Raises ``Refused``."""

@@ -26,6 +26,7 @@ from gateway.pki.bundle import MAX_SIZE, BundledCertificate, BundledObject, Bund
 from gateway.pki.certificate import Certificate, key_facts, public_key_id, read_certificate
 from gateway.pki.revocation import RevocationList
 from gateway.pki.self_issued import Whose, read_as
+from gateway.pki.summary import sealing_fault
 from gateway.reason import Reason
 from gateway.smime.signers import is_mail, signers_of
 from gateway.store.certificates import identities, stored
@@ -221,7 +222,7 @@ def _limits(found: Certificate, at: datetime) -> Iterator[str]:
         ended = f"expired {found.not_after:%Y-%m-%d}"
         word = ended if fault is Reason.EXPIRED else f"not valid before {found.not_before:%Y-%m-%d}"
         yield word if found.is_ca else f"{word}: seals nothing"
-    elif found.sealing_fault is not None:
-        yield found.sealing_fault
+    elif (seals_nothing := sealing_fault(found)) is not None:
+        yield seals_nothing
     elif not found.is_ca and not (found.may_sign and found.may_encrypt):
         yield "signs only" if found.may_sign else "encrypts only"

@@ -1,5 +1,6 @@
 """The stored OCSP responses (RFC 6960): for each certificate the one that was fetched last, until it is out of date."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, or_, select
@@ -23,7 +24,7 @@ def put(connection: Connection, certificate: Certificate, response: StatusRespon
     connection.execute(delete(_TABLE).where(or_(_TABLE.c.certificate == certificate.fingerprint, _TABLE.c.until < at)))
     row = {"is_ca": certificate.is_ca, "until": until, "der": response.der}
     connection.execute(_TABLE.insert().values(certificate=certificate.fingerprint, **row))
-    if any(answer.revoked_at is not None for answer in response.answers):
+    if says_revoked(response):
         withdraw(connection)
 
 
@@ -35,6 +36,17 @@ def of_authorities(connection: Connection) -> tuple[StatusResponse, ...]:
 def of_leaf(connection: Connection, fingerprint: str) -> tuple[StatusResponse, ...]:
     """Return the response about a leaf, if there is one."""
     return _read(connection, (_TABLE.c.certificate == fingerprint) & ~_TABLE.c.is_ca)
+
+
+def revoking(connection: Connection, fingerprints: Collection[str]) -> set[str]:
+    """Return those of these certificates of which a response says revoked, of them or of what it tells beside."""
+    about = select(_TABLE.c.certificate, _TABLE.c.der).where(_TABLE.c.certificate.in_(sorted(fingerprints)))
+    return {row.certificate for row in connection.execute(about) if says_revoked(read_status_response(row.der))}
+
+
+def says_revoked(response: StatusResponse) -> bool:
+    """Return whether a response says of anything that it is revoked."""
+    return any(answer.revoked_at is not None for answer in response.answers)
 
 
 def _read(connection: Connection, condition: ColumnElement[bool]) -> tuple[StatusResponse, ...]:
