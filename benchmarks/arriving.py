@@ -23,6 +23,7 @@ from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Tra
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.mail.header import read_header
 from gateway.pki.key import SignatureScheme, SoftwareKey
+from gateway.pki.kinds import SignatureKind
 from gateway.smime.seal import encrypt, sign, take_apart
 from gateway.wiring import Wiring
 
@@ -41,7 +42,8 @@ def sealed(ground: Ground, content: bytes, cipher: str | None) -> bytes:
     if cipher is None:
         return content
     alice, helpdesk = ground.issued[ALICE], ground.issued[SIGNING]
-    signer = Signer(alice.certificate, SoftwareKey(alice.private_key), SignatureScheme("rsa-pkcs1v15", "sha256"))
+    scheme = SignatureScheme(SignatureKind.RSA_PKCS1V15, "sha256")
+    signer = Signer(alice.certificate, SoftwareKey(alice.private_key), scheme)
     frame, entity = take_apart(content, read_header(content))
     signed = sign(entity, signer, [alice.issuers[0].der], now())
     return frame.around(encrypt(signed, [helpdesk.certificate, alice.certificate], cipher, "pkcs1v15").checked(None))
@@ -49,7 +51,7 @@ def sealed(ground: Ground, content: bytes, cipher: str | None) -> bytes:
 
 def expect(outcome: Outcome, status: str, encryption: str) -> None:
     """Make sure that the engine found what is measured. Raises ``NotMeasured``."""
-    found = outcome.facts["signature"]["status"], outcome.facts["encryption"]["status"]
+    found = outcome.finding.signature.status, outcome.finding.encryption.status
     if outcome.verdict is not Verdict.RELAY or found != (status, encryption):
         raise NotMeasured(f"the engine found {' and '.join(map(str, found))}, not {status} and {encryption}")
 

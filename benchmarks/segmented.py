@@ -19,6 +19,7 @@ from gateway.cms.content import Buffer
 from gateway.cms.enveloped import encrypt
 from gateway.cms.signed import Signer, sign_opaque
 from gateway.pki.key import SignatureScheme, SoftwareKey
+from gateway.pki.kinds import SignatureKind
 from gateway.smime.seal import base64_lines
 from gateway.wiring import Wiring
 from tests.cms.surgery import streamed
@@ -43,7 +44,8 @@ def _cms(ground: Ground, kind: str, content: bytes) -> Iterable[Buffer]:
     alice, helpdesk = ground.issued[ALICE], ground.issued[SIGNING]
     if kind == "enveloped":
         return encrypt(content, [helpdesk.certificate], "aes-256-cbc", "pkcs1v15")
-    signer = Signer(alice.certificate, SoftwareKey(alice.private_key), SignatureScheme("rsa-pkcs1v15", "sha256"))
+    scheme = SignatureScheme(SignatureKind.RSA_PKCS1V15, "sha256")
+    signer = Signer(alice.certificate, SoftwareKey(alice.private_key), scheme)
     return sign_opaque(content, signer, [alice.issuers[0].der], now())
 
 

@@ -8,10 +8,9 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
 
+from gateway.engine.finding import EncryptionFound, EncryptionMade, EncryptionOpened, Signature, SignatureJudged
 from gateway.engine.record import Record, as_json
 from gateway.errors import GatewayError
 from gateway.reason import Reason
@@ -80,32 +79,33 @@ def outcome(record: Record) -> str:
     return "judged" if record.retry_of and record.verdict == "relay" and not record.deliveries else record.verdict
 
 
-def status(finding: Mapping[str, Any]) -> str | None:
+def status(finding: Signature | EncryptionFound | None) -> str | None:
     """Return a signature's or encryption's status with its reason; None where nothing was looked into.
 
     An answer to encrypted mail that left in clear has two reasons.
     """
-    if not finding:
+    if finding is None:
         return None
-    reason = finding.get("reason")
-    reasons = [reason] if reason else []
-    if reason == Reason.REPLY_TO_ENCRYPTED:
-        reasons = finding.get("reasons") or reasons
-    return f"{finding['status']}({','.join(reasons)})" if reasons else str(finding["status"])
+    reasons: tuple[Reason, ...] = (finding.reason,) if finding.reason else ()
+    if isinstance(finding, EncryptionMade) and finding.reason is Reason.REPLY_TO_ENCRYPTED:
+        reasons = finding.reasons or reasons
+    return f"{finding.status}({','.join(reasons)})" if reasons else str(finding.status)
 
 
 def _missing(record: Record) -> str | None:
     """Return whose certificates are missing, and why: ``bob@example.net(untrusted)``."""
-    missing = record.encryption.get("missing") or ()
-    named = [f"{answer['address']}({answer['reason']})" for answer in missing[:NAMED]]
+    missing = record.encryption.missing if isinstance(record.encryption, EncryptionMade) else ()
+    named = [f"{answer.address}({answer.reason})" for answer in missing[:NAMED]]
     return ",".join([*named, f"+{len(missing) - NAMED}"] if len(missing) > NAMED else named) or None
 
 
 def _detail(record: Record) -> str | None:
     """Return what exactly was wrong: with the signature, else with a signer, else with the encryption."""
-    signature = record.signature
-    said = (signature, *signature.get("signers", ()), record.encryption)
-    return next((finding["detail"] for finding in said if finding.get("detail")), None)
+    signature, encryption = record.signature, record.encryption
+    said = [] if signature is None else [signature.detail]
+    said += [signer.detail for signer in signature.signers] if isinstance(signature, SignatureJudged) else []
+    said += [encryption.detail] if isinstance(encryption, EncryptionOpened) else []
+    return next((detail for detail in said if detail), None)
 
 
 def _quoted(value: str) -> str:

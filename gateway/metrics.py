@@ -18,11 +18,12 @@ from enum import StrEnum
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from gateway.engine.finding import EncryptionFound, EncryptionOpened, Signature
 from gateway.engine.record import Record
 from gateway.engine.transaction import Direction, FrontEnd, Verdict
 from gateway.reason import Reason
@@ -154,30 +155,36 @@ def count_record(record: Record) -> None:
     SIZE[direction].observe(record.size)
     _count_status(SIGNATURE, direction, record.signature)
     _count_status(ENCRYPTION, direction, record.encryption)
-    if Reason.INTERNAL in (record.signature.get("reason"), record.encryption.get("reason")):
+    if Reason.INTERNAL in (_reason(record.signature), _reason(record.encryption)):
         ERRORS[Kind.INTERNAL].inc()
     _count_keys(record.encryption)
     _count_policy(record)
 
 
-def _count_status(series: Mapping[Labels, Counter], direction: str, finding: Mapping[str, Any]) -> None:
-    status = finding.get("status")
-    if status is not None:
-        series[direction, status].inc()
+def _count_status(
+    series: Mapping[Labels, Counter], direction: str, finding: Signature | EncryptionFound | None
+) -> None:
+    if finding is not None:
+        series[direction, finding.status].inc()
 
 
-def _count_keys(finding: Mapping[str, Any]) -> None:
+def _reason(finding: Signature | EncryptionFound | None) -> Reason | None:
+    return None if finding is None else finding.reason
+
+
+def _count_keys(finding: EncryptionFound | None) -> None:
     """Count what somebody does who wants to find out what a content says, without being able to read it."""
-    if finding.get("reason") == Reason.KEY_REUSED:
+    if not isinstance(finding, EncryptionOpened):
+        return
+    if finding.reason is Reason.KEY_REUSED:
         ERRORS[Kind.KEY_REUSED].inc()
-    key = finding.get("key")
-    if finding.get("status") == Encryption.DECRYPTED and not finding.get("authenticated") and key:
-        UNAUTHENTICATED.labels(key[:KEY_DIGITS]).inc()
+    if finding.status is Encryption.DECRYPTED and not finding.authenticated and finding.key:
+        UNAUTHENTICATED.labels(finding.key[:KEY_DIGITS]).inc()
 
 
 def _count_policy(record: Record) -> None:
     """Count what of outbound mail somebody should look into; a refusal of the next hop's is not ours."""
-    reason = record.encryption.get("reason") or record.signature.get("reason")
+    reason = _reason(record.encryption) or _reason(record.signature)
     if record.direction != Direction.OUTBOUND or reason is None:
         return
     if record.verdict == Verdict.REJECT and not record.deliveries:

@@ -53,6 +53,11 @@ class Reply:
         return self.code < 400
 
     @property
+    def taken(self) -> bool:
+        """2xx: what it answers was taken; a 354 in the wrong place says nothing of that kind."""
+        return 200 <= self.code < 300
+
+    @property
     def temporary(self) -> bool:
         """4xx: the client may try again."""
         return 400 <= self.code < 500
@@ -61,6 +66,11 @@ class Reply:
     def permanent(self) -> bool:
         """5xx."""
         return self.code >= 500
+
+    @property
+    def for_client(self) -> "Reply":
+        """A next hop's reply as the client gets it: verbatim, but 421 and 3xx speak of a session not its own."""
+        return Reply(451, self.lines) if self.code == 421 or 300 <= self.code < 400 else self
 
     def encode(self) -> bytes:
         """Return the reply as it goes on the wire, CRLF included."""
@@ -79,7 +89,6 @@ def reply(code: int, enhanced: EnhancedCode, text: str) -> Reply:
     return Reply(code, (f"{code // 100}.{enhanced} {text}",))
 
 
-BARE = reply(550, EnhancedCode.INVALID_CONTENT, "Bare CR or LF in the message; lines end in CR LF")
 TROUBLE_TEXT = "Temporary trouble in the gateway, please try again"
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from gateway.config import Listener, Options, load
 from gateway.config.algorithms import Algorithms as GeneralAlgorithms
 from gateway.config.algorithms import GroupAlgorithms
+from gateway.engine.algorithms import Algorithms
 from gateway.engine.engine import Engine
 from gateway.engine.inbound import Inbound, InboundRules
 from gateway.engine.judging import Judge
 from gateway.engine.mark import Sealer
 from gateway.engine.opening import Opener
-from gateway.engine.outbound import Algorithms, Outbound
+from gateway.engine.outbound import Outbound
 from gateway.engine.ports import UnknownStatuses
 from gateway.engine.rate import FailureRate, FailuresHere
 from gateway.log import log_bug

@@ -93,7 +93,8 @@ def test_a_line_has_the_true_reason_beside_that_of_an_answer() -> None:
 
 def test_a_line_says_what_exactly_was_wrong() -> None:
     signer = {"status": "policy", "reason": "untrusted", "detail": "CN=Root is not trusted, and not stored"}
-    text = said(signature={"status": "policy", "reason": "untrusted", "detail": None, "signers": [signer]})
+    finding = {"status": "policy", "reason": "untrusted", "detail": None, "signers": [signer]}
+    text = said(direction="inbound", signature=finding)
     assert " signature=policy(untrusted) " in text
     assert ' detail="CN=Root is not trusted, and not stored" ' in text
 

@@ -38,6 +38,18 @@ def test_what_is_written_out_is_seen(text: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "taken"), [(199, False), (200, True), (250, True), (299, True), (354, False), (421, False), (550, False)]
+)
+def test_what_was_taken(code: int, taken: bool) -> None:
+    assert Reply(code, ("Text",)).taken is taken
+
+
+@pytest.mark.parametrize(("code", "told"), [(250, 250), (354, 451), (421, 451), (450, 450), (550, 550)])
+def test_a_reply_about_another_session_is_a_temporary_one_to_the_client(code: int, told: int) -> None:
+    assert Reply(code, ("one", "two")).for_client == Reply(told, ("one", "two"))
+
+
+@pytest.mark.parametrize(
     ("code", "enhanced", "line"),
     [
         (250, EnhancedCode.OTHER, "2.0.0 Text"),

@@ -22,10 +22,9 @@ from gateway.engine.record import Record, as_json
 from gateway.engine.transaction import Client, Direction, FrontEnd, Octets, Outcome, Receipt, Transaction, Verdict
 from gateway.errors import Fault
 from gateway.log import logger
+from gateway.mail.arrival import refusal
 from gateway.mail.envelope import Envelope, Recipient
-from gateway.reply import BARE, trouble
-from gateway.smtp.content import has_bare_line_end, looping
-from gateway.smtp.service import LOOP
+from gateway.reply import trouble
 from gateway.wiring import Wiring
 
 EXIT_CODES = {Verdict.RELAY: 0, Verdict.REJECT: 65, Verdict.DEFER: 75}
@@ -153,10 +152,8 @@ def run_one(
 
 def _outcome(wiring: Wiring, transaction: Transaction, at: datetime) -> Outcome:
     """What the door and then the engine make of it."""
-    if has_bare_line_end(transaction.content):
-        return Outcome(Verdict.REJECT, BARE)
-    if looping(transaction.content):
-        return Outcome(Verdict.REJECT, LOOP)
+    if (refused := refusal(transaction.content)) is not None:
+        return Outcome(Verdict.REJECT, refused)
     try:
         outcome = wiring.engine.process(transaction, at)
         return replace(outcome, deliveries=tuple(delivery.ready() for delivery in outcome.deliveries))

@@ -18,6 +18,7 @@ from gateway.asn1 import der
 from gateway.cms.rejected import Rejected
 from gateway.pki.certificate import Certificate
 from gateway.pki.key import KeyTransport, SignatureScheme
+from gateway.pki.kinds import KeyKind, SignatureKind, TransportKind
 from gateway.reason import Reason
 
 NULL = der.tlv(der.NULL)
@@ -74,14 +75,14 @@ class Digest:
 class SignatureAlgorithm:
     """A signatureAlgorithm of a signer info. ``digest`` None: that of the signer info's digestAlgorithm."""
 
-    kind: str
+    kind: SignatureKind
     oid: bytes
     digest: str | None = None
 
     @property
     def legacy(self) -> bool:
         """Whether it is legacy by itself, whatever the digest."""
-        return self.kind == "dsa"
+        return self.kind == SignatureKind.DSA
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,39 +192,39 @@ P_SPECIFIED = der.oid(f"{_PKCS1}.9")
 RSASSA_PSS = der.oid(f"{_PKCS1}.10")
 
 ECDSA = {
-    "sha256": SignatureAlgorithm("ecdsa", der.oid(f"{_ECDSA}.3.2"), "sha256"),
-    "sha384": SignatureAlgorithm("ecdsa", der.oid(f"{_ECDSA}.3.3"), "sha384"),
-    "sha512": SignatureAlgorithm("ecdsa", der.oid(f"{_ECDSA}.3.4"), "sha512"),
+    "sha256": SignatureAlgorithm(SignatureKind.ECDSA, der.oid(f"{_ECDSA}.3.2"), "sha256"),
+    "sha384": SignatureAlgorithm(SignatureKind.ECDSA, der.oid(f"{_ECDSA}.3.3"), "sha384"),
+    "sha512": SignatureAlgorithm(SignatureKind.ECDSA, der.oid(f"{_ECDSA}.3.4"), "sha512"),
 }
-ED25519 = SignatureAlgorithm("ed25519", der.oid("1.3.101.112"))
+ED25519 = SignatureAlgorithm(SignatureKind.ED25519, der.oid("1.3.101.112"))
 SIGNATURE_BY_OID = _by_oid(
     (
-        SignatureAlgorithm("rsa-pkcs1v15", RSA_ENCRYPTION),
-        SignatureAlgorithm("rsa-pkcs1v15", der.oid(f"{_PKCS1}.5"), "sha1"),
-        SignatureAlgorithm("rsa-pkcs1v15", der.oid(f"{_PKCS1}.11"), "sha256"),
-        SignatureAlgorithm("rsa-pkcs1v15", der.oid(f"{_PKCS1}.12"), "sha384"),
-        SignatureAlgorithm("rsa-pkcs1v15", der.oid(f"{_PKCS1}.13"), "sha512"),
-        SignatureAlgorithm("rsa-pkcs1v15", der.oid(f"{_PKCS1}.14"), "sha224"),
-        SignatureAlgorithm("rsa-pkcs1v15", der.oid(f"{_NIST}.3.14"), "sha3-256"),
-        SignatureAlgorithm("rsa-pkcs1v15", der.oid(f"{_NIST}.3.15"), "sha3-384"),
-        SignatureAlgorithm("rsa-pkcs1v15", der.oid(f"{_NIST}.3.16"), "sha3-512"),
-        SignatureAlgorithm("rsa-pss", RSASSA_PSS),
+        SignatureAlgorithm(SignatureKind.RSA_PKCS1V15, RSA_ENCRYPTION),
+        SignatureAlgorithm(SignatureKind.RSA_PKCS1V15, der.oid(f"{_PKCS1}.5"), "sha1"),
+        SignatureAlgorithm(SignatureKind.RSA_PKCS1V15, der.oid(f"{_PKCS1}.11"), "sha256"),
+        SignatureAlgorithm(SignatureKind.RSA_PKCS1V15, der.oid(f"{_PKCS1}.12"), "sha384"),
+        SignatureAlgorithm(SignatureKind.RSA_PKCS1V15, der.oid(f"{_PKCS1}.13"), "sha512"),
+        SignatureAlgorithm(SignatureKind.RSA_PKCS1V15, der.oid(f"{_PKCS1}.14"), "sha224"),
+        SignatureAlgorithm(SignatureKind.RSA_PKCS1V15, der.oid(f"{_NIST}.3.14"), "sha3-256"),
+        SignatureAlgorithm(SignatureKind.RSA_PKCS1V15, der.oid(f"{_NIST}.3.15"), "sha3-384"),
+        SignatureAlgorithm(SignatureKind.RSA_PKCS1V15, der.oid(f"{_NIST}.3.16"), "sha3-512"),
+        SignatureAlgorithm(SignatureKind.RSA_PSS, RSASSA_PSS),
         *ECDSA.values(),
-        SignatureAlgorithm("ecdsa", der.oid("1.2.840.10045.2.1")),
-        SignatureAlgorithm("ecdsa", der.oid(f"{_ECDSA}.1"), "sha1"),
-        SignatureAlgorithm("ecdsa", der.oid(f"{_ECDSA}.3.1"), "sha224"),
-        SignatureAlgorithm("ecdsa", der.oid(f"{_NIST}.3.10"), "sha3-256"),
-        SignatureAlgorithm("ecdsa", der.oid(f"{_NIST}.3.11"), "sha3-384"),
-        SignatureAlgorithm("ecdsa", der.oid(f"{_NIST}.3.12"), "sha3-512"),
+        SignatureAlgorithm(SignatureKind.ECDSA, der.oid("1.2.840.10045.2.1")),
+        SignatureAlgorithm(SignatureKind.ECDSA, der.oid(f"{_ECDSA}.1"), "sha1"),
+        SignatureAlgorithm(SignatureKind.ECDSA, der.oid(f"{_ECDSA}.3.1"), "sha224"),
+        SignatureAlgorithm(SignatureKind.ECDSA, der.oid(f"{_NIST}.3.10"), "sha3-256"),
+        SignatureAlgorithm(SignatureKind.ECDSA, der.oid(f"{_NIST}.3.11"), "sha3-384"),
+        SignatureAlgorithm(SignatureKind.ECDSA, der.oid(f"{_NIST}.3.12"), "sha3-512"),
         ED25519,
-        SignatureAlgorithm("ed448", der.oid("1.3.101.113")),
-        SignatureAlgorithm("ml-dsa-44", der.oid(f"{_NIST}.3.17")),
-        SignatureAlgorithm("ml-dsa-65", der.oid(f"{_NIST}.3.18")),
-        SignatureAlgorithm("ml-dsa-87", der.oid(f"{_NIST}.3.19")),
-        SignatureAlgorithm("dsa", der.oid("1.2.840.10040.4.1")),
-        SignatureAlgorithm("dsa", der.oid("1.2.840.10040.4.3"), "sha1"),
-        SignatureAlgorithm("dsa", der.oid(f"{_NIST}.3.1"), "sha224"),
-        SignatureAlgorithm("dsa", der.oid(f"{_NIST}.3.2"), "sha256"),
+        SignatureAlgorithm(SignatureKind.ED448, der.oid("1.3.101.113")),
+        SignatureAlgorithm(SignatureKind.ML_DSA_44, der.oid(f"{_NIST}.3.17")),
+        SignatureAlgorithm(SignatureKind.ML_DSA_65, der.oid(f"{_NIST}.3.18")),
+        SignatureAlgorithm(SignatureKind.ML_DSA_87, der.oid(f"{_NIST}.3.19")),
+        SignatureAlgorithm(SignatureKind.DSA, der.oid("1.2.840.10040.4.1")),
+        SignatureAlgorithm(SignatureKind.DSA, der.oid("1.2.840.10040.4.3"), "sha1"),
+        SignatureAlgorithm(SignatureKind.DSA, der.oid(f"{_NIST}.3.1"), "sha224"),
+        SignatureAlgorithm(SignatureKind.DSA, der.oid(f"{_NIST}.3.2"), "sha256"),
     )
 )
 
@@ -293,7 +294,7 @@ DERIVATION_BY_OID = _by_oid(
     )
 )
 
-TRANSPORTS = {"pkcs1v15": KeyTransport("pkcs1v15"), "oaep": KeyTransport("oaep")}
+TRANSPORTS = {str(kind): KeyTransport(kind) for kind in TransportKind}
 """The two ways to RSA recipients, by their configured names."""
 
 
@@ -315,12 +316,12 @@ def scheme_for(certificate: Certificate, digest: str, rsa: str) -> SignatureSche
 
     ECDSA takes a stronger digest than the configured one where the curve asks for it. Raises ``Rejected``.
     """
-    if certificate.key_kind == "rsa":
-        return SignatureScheme(f"rsa-{rsa}", digest)
-    if certificate.key_kind == "ed25519":
-        return SignatureScheme("eddsa", "sha512")
-    if certificate.key_kind == "ec" and certificate.curve in _CURVE_DIGESTS:
-        return SignatureScheme("ecdsa", max(digest, _CURVE_DIGESTS[certificate.curve]))
+    if certificate.key_kind == KeyKind.RSA:
+        return SignatureScheme(SignatureKind(f"rsa-{rsa}"), digest)
+    if certificate.key_kind == KeyKind.ED25519:
+        return SignatureScheme(SignatureKind.ED25519, "sha512")
+    if certificate.key_kind == KeyKind.EC and certificate.curve in _CURVE_DIGESTS:
+        return SignatureScheme(SignatureKind.ECDSA, max(digest, _CURVE_DIGESTS[certificate.curve]))
     raise unsupported(f"a key of kind {certificate.curve or certificate.key_kind} does not sign here")
 
 

@@ -28,6 +28,7 @@ from gateway.cms.algorithm import (
 )
 from gateway.errors import Malformed
 from gateway.pki.key import KeyTransport, SignatureScheme
+from gateway.pki.kinds import SignatureKind, TransportKind
 
 _SALTS = range(1024 + 1)
 """Octets; OpenSSL fills the whole modulus unless told otherwise."""
@@ -60,14 +61,16 @@ def read_identifier(element: Element) -> Identifier:
 
 @cache
 def signature_identifier(scheme: SignatureScheme) -> bytes:
-    """Return the signatureAlgorithm of ``scheme``."""
-    if scheme.kind == "rsa-pss":
+    """Return the signatureAlgorithm of ``scheme``. Raises ``Rejected`` for one that is only read."""
+    if scheme.kind == SignatureKind.RSA_PSS:
         return der.sequence(RSASSA_PSS, _pss_parameters(DIGESTS[scheme.digest]))
-    if scheme.kind == "ecdsa":
+    if scheme.kind == SignatureKind.ECDSA:
         return der.sequence(ECDSA[scheme.digest].oid)
-    if scheme.kind == "eddsa":
+    if scheme.kind == SignatureKind.ED25519:
         return der.sequence(ED25519.oid)
-    return der.sequence(RSA_ENCRYPTION, NULL)
+    if scheme.kind == SignatureKind.RSA_PKCS1V15:
+        return der.sequence(RSA_ENCRYPTION, NULL)
+    raise unsupported(f"no {scheme.kind} signature is made here")
 
 
 def _pss_parameters(digest: Digest) -> bytes:
@@ -82,7 +85,7 @@ def _pss_parameters(digest: Digest) -> bytes:
 @cache
 def transport_identifier(transport: KeyTransport) -> bytes:
     """Return the keyEncryptionAlgorithm of ``transport``."""
-    if transport.kind == "pkcs1v15":
+    if transport.kind == TransportKind.PKCS1V15:
         return der.sequence(RSA_ENCRYPTION, NULL)
     return der.sequence(RSAES_OAEP, _oaep_parameters(transport))
 
@@ -102,7 +105,7 @@ def read_transport(identifier: Identifier) -> KeyTransport:
     ``Malformed``, ``Rejected``.
     """
     if identifier.oid == RSA_ENCRYPTION[2:] and identifier.plain:
-        return TRANSPORTS["pkcs1v15"]
+        return TRANSPORTS[TransportKind.PKCS1V15]
     if identifier.oid != RSAES_OAEP[2:]:
         raise unsupported("the key encryption algorithm is unknown or has wrong parameters")
     if identifier.parameters is None:
@@ -112,7 +115,7 @@ def read_transport(identifier: Identifier) -> KeyTransport:
     mask = _mask_digest(fields.optional(0xA1))
     label = _label(fields.optional(0xA2))
     fields.end()
-    return KeyTransport("oaep", digest, mask, label)
+    return KeyTransport(TransportKind.OAEP, digest, mask, label)
 
 
 def read_agreement(identifier: Identifier) -> tuple[Agreement, KeyWrap, bytes]:
@@ -197,10 +200,10 @@ def read_capabilities(element: Element) -> tuple[str, ...]:
     return tuple(found)
 
 
-_CAPABILITIES = {oid: row.name for oid, row in CIPHER_BY_OID.items()} | {RSAES_OAEP[2:]: "oaep"}
+_CAPABILITIES = {oid: row.name for oid, row in CIPHER_BY_OID.items()} | {RSAES_OAEP[2:]: TransportKind.OAEP}
 
 
 def capabilities() -> bytes:
     """Return our SMIMECapabilities (RFC 8551 §2.5.2): what we can open, best first."""
-    oaep = der.sequence(RSAES_OAEP, _oaep_parameters(TRANSPORTS["oaep"]))
+    oaep = der.sequence(RSAES_OAEP, _oaep_parameters(TRANSPORTS[TransportKind.OAEP]))
     return der.sequence(*(der.sequence(cipher.oid) for cipher in CIPHERS.values()), oaep)

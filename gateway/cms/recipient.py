@@ -33,6 +33,7 @@ from gateway.cms.rejected import Rejected
 from gateway.errors import LimitExceeded, Malformed
 from gateway.pki.certificate import Certificate
 from gateway.pki.key import HASHES, KeyTransport, transport_padding
+from gateway.pki.kinds import KeyKind
 from gateway.reason import Reason
 
 RECIPIENTS = 500
@@ -47,9 +48,9 @@ OTHER = 0xA4
 _KEM = der.oid("1.2.840.113549.1.9.16.13.3")
 _EC_PUBLIC_KEY = der.oid("1.2.840.10045.2.1")
 ORIGINATOR_KEYS = {
-    "ec": _EC_PUBLIC_KEY,
-    "x25519": der.oid("1.3.101.110"),
-    "x448": der.oid("1.3.101.111"),
+    KeyKind.EC: _EC_PUBLIC_KEY,
+    KeyKind.X25519: der.oid("1.3.101.110"),
+    KeyKind.X448: der.oid("1.3.101.111"),
 }
 
 
@@ -60,7 +61,7 @@ def recipient_info(certificate: Certificate, content_key: bytes, cipher: Content
     """
     kind = certificate.curve or certificate.key_kind
     try:
-        if certificate.key_kind == "rsa":
+        if certificate.key_kind == KeyKind.RSA:
             return _key_transport(certificate, content_key, rsa)
         if kind in AGREEMENTS:
             return _key_agreement(certificate, content_key, AGREEMENTS[kind], cipher.wrap)

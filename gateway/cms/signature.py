@@ -17,6 +17,7 @@ from gateway.cms.parameter import Identifier, read_pss
 from gateway.cms.rejected import Rejected
 from gateway.errors import LimitExceeded
 from gateway.pki.key import HASHES
+from gateway.pki.kinds import SignatureKind
 from gateway.reason import Reason
 
 MODULUS_BITS = 8192
@@ -29,12 +30,12 @@ _WholeKey = (
     | mldsa.MLDSA65PublicKey
     | mldsa.MLDSA87PublicKey
 )
-_WHOLE: dict[str, type[_WholeKey]] = {
-    "ed25519": ed25519.Ed25519PublicKey,
-    "ed448": ed448.Ed448PublicKey,
-    "ml-dsa-44": mldsa.MLDSA44PublicKey,
-    "ml-dsa-65": mldsa.MLDSA65PublicKey,
-    "ml-dsa-87": mldsa.MLDSA87PublicKey,
+_WHOLE: dict[SignatureKind, type[_WholeKey]] = {
+    SignatureKind.ED25519: ed25519.Ed25519PublicKey,
+    SignatureKind.ED448: ed448.Ed448PublicKey,
+    SignatureKind.ML_DSA_44: mldsa.MLDSA44PublicKey,
+    SignatureKind.ML_DSA_65: mldsa.MLDSA65PublicKey,
+    SignatureKind.ML_DSA_87: mldsa.MLDSA87PublicKey,
 }
 """Kinds that sign data as they are, not a hash of them."""
 
@@ -43,7 +44,7 @@ _WHOLE: dict[str, type[_WholeKey]] = {
 class Scheme:
     """How a signature was made: ``kind`` as in the table of algorithms, ``digest`` that of the signer info."""
 
-    kind: str
+    kind: SignatureKind
     digest: Digest
     padding: padding.PKCS1v15 | padding.PSS | None
     legacy: bool
@@ -86,9 +87,9 @@ class Scheme:
         if self.padding is not None and isinstance(key, rsa.RSAPublicKey):
             _check_size(key)
             key.verify(signature, data, self.padding, hashed)
-        elif self.kind == "ecdsa" and isinstance(key, ec.EllipticCurvePublicKey):
+        elif self.kind == SignatureKind.ECDSA and isinstance(key, ec.EllipticCurvePublicKey):
             key.verify(signature, data, ec.ECDSA(hashed))
-        elif self.kind == "dsa" and isinstance(key, dsa.DSAPublicKey):
+        elif self.kind == SignatureKind.DSA and isinstance(key, dsa.DSAPublicKey):
             key.verify(signature, data, hashed)
         else:
             raise InvalidSignature("the key is not of the kind that the signature algorithm asks for")
@@ -115,13 +116,13 @@ def read_scheme(identifier: Identifier, digest: Digest) -> Scheme:
     return Scheme(row.kind, digest, how, row.legacy or digest.legacy)
 
 
-def _padding(kind: str, identifier: Identifier, digest: Digest) -> padding.PKCS1v15 | padding.PSS | None:
+def _padding(kind: SignatureKind, identifier: Identifier, digest: Digest) -> padding.PKCS1v15 | padding.PSS | None:
     """The padding of an RSA signature; the digest that PSS parameters name must be ``digest`` (RFC 4056 §3)."""
-    if kind == "rsa-pss":
+    if kind == SignatureKind.RSA_PSS:
         name, mask, salt = read_pss(identifier.parameters)
         if name != digest.name:
             raise unsupported("RSASSA-PSS with another digest than the one named")
         return padding.PSS(padding.MGF1(HASHES[mask]), salt)
     if not identifier.plain:
         raise unsupported("the signature algorithm has parameters that it does not take")
-    return padding.PKCS1v15() if kind == "rsa-pkcs1v15" else None
+    return padding.PKCS1v15() if kind == SignatureKind.RSA_PKCS1V15 else None

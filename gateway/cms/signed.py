@@ -36,6 +36,7 @@ from gateway.cms.signature import Scheme, read_scheme
 from gateway.errors import Malformed
 from gateway.pki.certificate import Certificate
 from gateway.pki.key import PrivateKey, SignatureScheme
+from gateway.pki.kinds import KeyKind, SignatureKind
 from gateway.reason import Reason
 
 SIGNERS = 10
@@ -271,7 +272,7 @@ def verify_signer(info: SignerInfo, digest: bytes, certificate: Certificate) -> 
     if not info.signer.names(certificate):
         raise Rejected(Reason.BAD_SIGNATURE, "the signature names another certificate")
     verified = _verify(info, digest, certificate.public_key, certificate)
-    if certificate.key_kind == "rsa-pss" and verified.algorithm != "rsa-pss":
+    if certificate.key_kind == KeyKind.RSA_PSS and verified.algorithm != SignatureKind.RSA_PSS:
         raise Rejected(Reason.BAD_SIGNATURE, "the signature is of a kind that its certificate does not allow")
     return verified
 

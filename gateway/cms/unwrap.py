@@ -24,6 +24,7 @@ from gateway.cms.rejected import Rejected
 from gateway.errors import Malformed
 from gateway.pki.certificate import Certificate
 from gateway.pki.key import HASHES, AgreementKey, KeyTransport, PrivateKey
+from gateway.pki.kinds import KeyKind, TransportKind
 from gateway.reason import Reason
 
 RSA_BITS = 2048
@@ -51,7 +52,7 @@ def decrypt_failed() -> Rejected:
 
 
 def _check_transport_key(certificate: Certificate, accept_legacy: bool) -> None:
-    if certificate.key_kind != "rsa":
+    if certificate.key_kind != KeyKind.RSA:
         raise unsupported("key transport to a key that takes none")
     if certificate.key_size < RSA_BITS and not accept_legacy:
         raise Rejected(Reason.WEAK_KEY, f"the message is encrypted to an RSA key of {certificate.key_size} bits")
@@ -62,10 +63,10 @@ def _transported(recipient: Recipient, key: PrivateKey, transport: KeyTransport,
     try:
         content_key = key.unwrap(recipient.wrapped, transport)
     except ValueError as error:
-        if transport.kind == "pkcs1v15":
+        if transport.kind == TransportKind.PKCS1V15:
             return substitute
         raise decrypt_failed() from error
-    if transport.kind == "pkcs1v15":
+    if transport.kind == TransportKind.PKCS1V15:
         return content_key if len(content_key) == size else substitute
     if len(content_key) != size:
         raise decrypt_failed()
@@ -99,7 +100,7 @@ def _encapsulated(
         raise unsupported("the key encapsulation or its key derivation is unknown")
     wrap, identifier = read_wrap(kem.wrap)
     _check_wrap(wrap, accept_legacy)
-    if (certificate.key_kind, certificate.key_size) != ("ml-kem", mechanism.size):
+    if (certificate.key_kind, certificate.key_size) != (KeyKind.ML_KEM, mechanism.size):
         raise unsupported("the key encapsulation is not that of the recipient's key")
     if kem.key_size != wrap.key_size:
         raise Malformed("the size of the key-encryption key is not that of its key wrap")

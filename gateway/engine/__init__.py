@@ -14,6 +14,7 @@
 ``uncovered``                what a signature does not cover, and a reader may believe
 ``rate``                     how often a key may fail
 ``learning``                 the certificate that a good signature teaches
+``finish`` ``pace``          from a message's end at a door to its reply, and when
 ``wanting`` ``redelivery``   what would help a message; another attempt at it
 ===========================  ================================================================
 """

@@ -44,6 +44,7 @@ def make_record(
     transaction: Transaction, outcome: Outcome, receipts: Sequence[Receipt], reply: Reply | None, duration: float
 ) -> Record:
     """Return the one record of a message; ``duration`` is in seconds."""
+    finding = outcome.finding
     return Record(
         id=transaction.id,
         received_at=transaction.received_at,
@@ -62,7 +63,17 @@ def make_record(
         digest=None if transaction.size is not None else sha256(transaction.content).hexdigest(),
         retry_of=transaction.retry_of,
         duration_ms=round(duration * 1000, 3),
-        **outcome.facts,
+        group=finding.group,
+        rule=finding.rule,
+        from_=finding.author,
+        message_id=finding.message_id,
+        layers=finding.layers,
+        signature=finding.signature,
+        encryption=finding.encryption,
+        protected=finding.protected,
+        notes=finding.notes,
+        pass_of=finding.pass_of,
+        held=outcome.held,
     )
 
 

@@ -5,15 +5,15 @@ of the surroundings defers; a bug while opening delivers the original with ``neu
 only for findings that tell an attacker nothing: none that a key was used for.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from gateway.engine.answers import names_of
-from gateway.engine.findings import facts_of
+from gateway.engine.description import message_id, of_inbound
+from gateway.engine.finding import Finding, not_judged
 from gateway.engine.learning import lesson_of
 from gateway.engine.mark import SEAL, Mark, Sealer, Stamp
 from gateway.engine.opened import Access, Opened
@@ -102,23 +102,23 @@ class Inbound:
             return self._unread(transaction, Reason.LIMIT)
         # Of a header that ends here for some and there for others nobody knows which From a reader will see (SIG-09).
         author = author_of(header) if header.reads_one_way and not header.is_divided else None
-        message_id = _message_id(header)
+        named = message_id(header)
         mark = self.sealer.read(content, header, transaction.received_at)
         if mark is not None and mark.fault is None:
-            facts = {**_untouched(None), "from_": author, "message_id": message_id, "pass_of": mark.id}
-            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, content),), facts=facts)
+            finding = replace(not_judged(None), author=author, message_id=named, pass_of=mark.id)
+            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, content),), finding=finding)
         forged = forged_fields(header, self.sealer.authserv_ids)
         reason = self._not_ours(transaction)
         if reason is not None:
             plain = edit(content, header, drop=forged) if forged else content
-            facts = {**_untouched(reason), "from_": author, "message_id": message_id}
-            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, plain),), facts=_noted(facts, mark))
+            finding = replace(not_judged(reason), author=author, message_id=named)
+            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, plain),), finding=_noted(finding, mark))
         try:
             renamed = None if plain_id(header) else under(header, f"<{transaction.id}@{self.authserv_id}>".encode())
         except LimitExceeded:
             return self._unread(transaction, Reason.LIMIT)
-        outcome = self._judged(transaction, header, renamed, author, message_id, at)
-        return replace(outcome, facts=_noted(outcome.facts, mark))
+        outcome = self._judged(transaction, header, renamed, author, named, at)
+        return replace(outcome, finding=_noted(outcome.finding, mark))
 
     def give_up(self, transaction: Transaction) -> Outcome:
         """Deliver a message as it came, without reading it; what claims to be ours is cut out."""
@@ -130,10 +130,10 @@ class Inbound:
         content = cut_forged(transaction.content, self.sealer.authserv_ids)
         not_ours = self._not_ours(transaction)
         if not_ours is not None:
-            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, content),), facts=_untouched(not_ours))
-        opened = Opened(signature=_not_judged(reason))
+            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, content),), finding=not_judged(not_ours))
+        opened = Opened(signature=_unjudged(reason))
         made = b"".join((*self._fields(transaction, opened), content))
-        return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, made),), facts=facts_of(opened, None, None))
+        return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, made),), finding=of_inbound(opened, None, None))
 
     def _fields(self, transaction: Transaction, opened: Opened, aside: str | None = None) -> tuple[bytes, ...]:
         """Return our fields; ``aside``: a protected Subject that is not put in the outer one's place."""
@@ -152,7 +152,7 @@ class Inbound:
         header: Header,
         renamed: Header | None,
         author: str | None,
-        message_id: str | None,
+        named: str | None,
         at: datetime,
     ) -> Outcome:
         """``renamed``: the header under a Message-ID of ours, used if a key was; None: its own will do."""
@@ -160,7 +160,7 @@ class Inbound:
         opened = self._open(transaction, header, author, at, _access(transaction))
         # Whatever the key produced: nothing that gets back to a sender may tell.
         head = renamed if renamed is not None and opened.key_used else header
-        facts = facts_of(opened, author, message_id or _message_id(head))
+        finding = of_inbound(opened, author, named or message_id(head))
         if self.replies is not None and opened.encryption.status is Encryption.DECRYPTED:
             # Before anybody can read it: an answer may come at once (row DEC-13).
             names = names_of(transaction.id, header, head, again=transaction.retry_of is not None)
@@ -169,13 +169,15 @@ class Inbound:
         made = partial(self._tagged, transaction, header, head, stamp)
         refused = self._refusal(opened)
         if refused is not None:
-            return Outcome(Verdict.REJECT, reply(550, EnhancedCode.NOT_AUTHORIZED, refused), facts=facts)
+            return Outcome(Verdict.REJECT, reply(550, EnhancedCode.NOT_AUTHORIZED, refused), finding=finding)
         hold = Hold(Reason.NOT_ADDRESSED, frozenset(), unreadable=True) if opened.withheld else hold_of(opened)
         deliveries = self._copies(transaction, opened, partial(self._open, transaction, header, author, at), made)
         if len(deliveries) > 1 and hold is not None and not hold.unreadable:
             # What could be read is not kept: held mail goes to all its recipients again but those it stays closed for.
             hold = None
-        return Outcome(Verdict.RELAY, deliveries=deliveries, hold=hold, learn=lesson_of(opened, author), facts=facts)
+        return Outcome(
+            Verdict.RELAY, deliveries=deliveries, hold=hold, learn=lesson_of(opened, author), finding=finding
+        )
 
     def _copies(
         self,
@@ -226,7 +228,7 @@ class Inbound:
             if self.bugs is not None:
                 self.bugs(transaction.id, error)
             # Whether a key had been used is not known here: it goes on as if one had been.
-            return Opened(signature=_not_judged(Reason.INTERNAL), key_used=True, entitled=opened.entitled)
+            return Opened(signature=_unjudged(Reason.INTERNAL), key_used=True, entitled=opened.entitled)
 
     def _refusal(self, opened: Opened) -> str | None:
         """Return why policy refuses the message, told in words that are no oracle."""
@@ -300,20 +302,10 @@ def _failed(closed: Opened) -> Opened:
     return closed
 
 
-def _not_judged(reason: Reason) -> SignatureFinding:
+def _unjudged(reason: Reason) -> SignatureFinding:
     return SignatureFinding(status_of(reason), (reason,))
 
 
-def _message_id(header: Header) -> str | None:
-    fields = header.named("message-id")
-    return header.value(fields[0]).decode("utf-8", "replace") if fields else None
-
-
-def _noted(facts: Mapping[str, Any], mark: Mark | None) -> Mapping[str, Any]:
+def _noted(finding: Finding, mark: Mark | None) -> Finding:
     """Return what the record says, with why a seal was not believed."""
-    return facts if mark is None else {**facts, "notes": (*facts.get("notes", ()), f"seal: {mark.fault}")}
-
-
-def _untouched(reason: Reason | None) -> dict[str, Any]:
-    finding = {"status": "none", "reason": reason}
-    return {"signature": finding, "encryption": finding}
+    return finding if mark is None else replace(finding, notes=(*finding.notes, f"seal: {mark.fault}"))

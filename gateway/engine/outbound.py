@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from gateway.cms.algorithm import raised, scheme_for
 from gateway.cms.signed import Signer
+from gateway.engine.algorithms import Algorithms
 from gateway.engine.answers import answered_by
+from gateway.engine.description import of_outbound
+from gateway.engine.finding import Finding, not_made
 from gateway.engine.mark import SEAL, Sealer
 from gateway.engine.ports import Certificates, Keys, OpenedMail
 from gateway.engine.submission import Submission, author_of, read_submission
@@ -33,18 +35,6 @@ from gateway.smime.open import root_layer
 
 QUICK = 20_000
 """Bytes of a message that is read in well under ten milliseconds, whatever it holds (row LIM-05)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Algorithms:
-    """How new protection is made (``algorithms`` in the configuration)."""
-
-    digest: str = "sha256"
-    sign_rsa: str = "pkcs1v15"
-    cipher: str = "aes-256-cbc"
-    encrypt_rsa: str = "pkcs1v15"
-    opaque: bool = False
-    """Signatures carry the content, which no relay can alter then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +72,23 @@ class Outbound:
             submission = read_submission(transaction, self.rules, self.sealer)
         except Malformed as error:
             text = f"{Reason.MALFORMED}: the message's header block cannot be read: {error}"
-            finding = {"status": "not-signed", "reason": Reason.MALFORMED}
-            facts = {"signature": finding, "encryption": {**finding, "status": "not-encrypted"}}
-            return Outcome(Verdict.REJECT, reply(550, EnhancedCode.OTHER_MEDIA, text), facts=facts)
+            return Outcome(
+                Verdict.REJECT, reply(550, EnhancedCode.OTHER_MEDIA, text), finding=not_made(Reason.MALFORMED)
+            )
         decision = self._decide(submission, at)
         algorithms = self.of_groups.get(decision.group or "", self.algorithms)
-        facts = _facts(submission, decision, algorithms)
+        finding = of_outbound(submission, decision, algorithms)
         if decision.withheld:
-            return _withheld(transaction, facts)
+            return _withheld(transaction, finding)
         if decision.reply is not None:
-            return Outcome(Verdict.REJECT, decision.reply, facts=facts)
+            return Outcome(Verdict.REJECT, decision.reply, finding=finding)
         deliveries = self._deliveries(transaction.envelope, submission, decision, algorithms, at)
-        return Outcome(Verdict.RELAY, deliveries=deliveries, facts=facts)
+        return Outcome(Verdict.RELAY, deliveries=deliveries, finding=finding)
 
     def give_up(self) -> Outcome:
         """Refuse a message without looking at it."""
-        finding = {"status": "not-signed", "reason": Reason.INTERNAL}
-        facts = {"signature": finding, "encryption": {**finding, "status": "not-encrypted"}}
         text = f"{Reason.INTERNAL}: the gateway cannot process this message; ask its administrator"
-        return Outcome(Verdict.REJECT, reply(554, EnhancedCode.OTHER_SYSTEM, text), facts=facts)
+        return Outcome(Verdict.REJECT, reply(554, EnhancedCode.OTHER_SYSTEM, text), finding=not_made(Reason.INTERNAL))
 
     def _decide(self, submission: Submission, at: datetime) -> Decision:
         question = self._question(submission)
@@ -168,11 +156,11 @@ class Outbound:
         return key
 
 
-def _withheld(transaction: Transaction, facts: dict[str, Any]) -> Outcome:
+def _withheld(transaction: Transaction, finding: Finding) -> Outcome:
     """Take a message that may not leave, for the mail server would return it to a sender who is not ours."""
     text = f"{Reason.REPLY_TO_ENCRYPTED}: kept and not sent (record {transaction.id})"
     hold = Hold(Reason.REPLY_TO_ENCRYPTED, frozenset(), unreadable=False)
-    return Outcome(Verdict.RELAY, reply(250, EnhancedCode.OTHER, text), hold=hold, facts=facts)
+    return Outcome(Verdict.RELAY, reply(250, EnhancedCode.OTHER, text), hold=hold, finding=finding)
 
 
 def _around(
@@ -187,61 +175,3 @@ def _around(
 
 def _recipients(envelope: Envelope, copy: Copy) -> tuple[Recipient, ...]:
     return tuple(recipient for recipient in envelope.recipients if recipient.address in copy.recipients)
-
-
-def _facts(submission: Submission, decision: Decision, algorithms: Algorithms) -> dict[str, Any]:
-    """What the record says of the message, by field name."""
-    header, question = submission.header, submission.question
-    ids = header.named("message-id")
-    made = decision.reply is None
-    certificates = [certificate for copy in decision.copies for certificate in copy.certificates]
-    layers = [Layer.ENCRYPTED] if certificates else []
-    layers += [Layer.SIGNED] if decision.signer is not None and made else []
-    layers += [submission.layer] if submission.layer else []
-    return {
-        "from_": question.author,
-        "message_id": header.value(ids[0]).decode("utf-8", "replace") if ids else None,
-        "group": decision.group,
-        "rule": decision.rule,
-        "layers": tuple(layer.value for layer in layers),
-        "notes": decision.notes,
-        "signature": {
-            "status": "signed" if decision.signed and made else "not-signed",
-            "reason": decision.sign_reason,
-            "detail": question.fault,
-            "signers": [_signer(decision.signer.certificate, algorithms)] if decision.signer and made else [],
-        },
-        "encryption": {
-            "status": "encrypted" if decision.encrypted and made else "not-encrypted",
-            "reason": decision.encrypt_reason,
-            "reasons": [reason for reason in (decision.encrypt_reason, decision.encrypt_cause) if reason is not None],
-            "missing": [{"address": answer.address, "reason": answer.reason} for answer in decision.missing],
-            "cipher": raised(algorithms.cipher, decision.capabilities) if certificates else None,
-            "recipients": [_recipient(certificate) for certificate in dict.fromkeys(certificates)],
-        },
-    }
-
-
-def _signer(certificate: Certificate, algorithms: Algorithms) -> dict[str, Any]:
-    scheme = scheme_for(certificate, algorithms.digest, algorithms.sign_rsa)
-    return {
-        "addresses": list(certificate.addresses),
-        "subject": certificate.subject,
-        "issuer": certificate.issuer,
-        "serial": format(certificate.serial, "x"),
-        "fingerprint": certificate.fingerprint,
-        "not_before": certificate.not_before.isoformat(),
-        "not_after": certificate.not_after.isoformat(),
-        "digest": scheme.digest,
-        "algorithm": scheme.kind,
-    }
-
-
-def _recipient(certificate: Certificate) -> dict[str, Any]:
-    return {
-        "issuer": certificate.issuer,
-        "serial": format(certificate.serial, "x"),
-        "fingerprint": certificate.fingerprint,
-        "addresses": list(certificate.addresses),
-        "key_algorithm": certificate.key_kind,
-    }

@@ -1,11 +1,26 @@
 """The record: the one account of a message. Journal row, log line, metrics and JSON are readings of it.
 
-No subject, no content and no key material ever stands in it.
+No subject, no content and no key material ever stands in it. Its JSON is made and read here and nowhere else; the
+dataclasses are its schema.
 """
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from gateway.engine import finding
+from gateway.engine.finding import EncryptionFound, ProtectedField, Signature
+from gateway.engine.transaction import Direction, FrontEnd, Verdict
+from gateway.reason import Reason
+from gateway.smime.finding import Coverage, Encryption, Status
+from gateway.smime.layer import Layer
+
+Json = dict[str, Any]
+"""A JSON object, as the json module reads and writes it."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,97 +35,144 @@ class DeliveryRecord:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One message, as docs/interface.md §6 lists its fields. ``received_at`` is aware (UTC); ``size`` is in bytes.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """What a source was asked: ``ms`` is how long it took."""
 
-    ``layers`` are outermost first. ``signature`` and ``encryption`` hold ``status``, ``reason`` and, as they apply,
-    ``signers``, ``recipients``, ``missing``. ``verdict``: relay, reject or defer. ``rule`` names the rule that won.
-    ``digest``: SHA-256 of the content as it came, hex. ``lookups``: ``address``, ``source``, ``result``, ``ms``.
-    ``protected``: ``name``, ``inner``, ``outer`` of fields that differ (a Subject's name only). ``notes``: words.
+    address: str
+    source: str
+    result: str
+    ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One message, its fields in the order of the JSON. ``received_at`` is aware (UTC); ``size`` is in bytes.
+
+    ``layers`` are outermost first. ``rule`` names the rule that won. ``digest``: SHA-256 of what came, hex.
     """
 
     id: str
-    received_at: datetime
-    direction: str
-    front_end: str
-    door: str
-    verdict: str
-    sender: str
-    recipients: tuple[str, ...]
-    size: int
     queue_id: str | None = None
+    received_at: datetime
+    direction: Direction
+    front_end: FrontEnd
+    door: str
     client: str | None = None
     auth: str | None = None
+    sender: str
+    recipients: tuple[str, ...]
     message_id: str | None = None
     from_: str | None = None
+    size: int
     group: str | None = None
+    verdict: Verdict
+    reply: str | None = None
+    layers: tuple[Layer, ...] = ()
+    signature: Signature | None = None
+    encryption: EncryptionFound | None = None
+    deliveries: tuple[DeliveryRecord, ...] = ()
     rule: str | None = None
     digest: str | None = None
-    lookups: tuple[dict[str, Any], ...] = ()
-    protected: tuple[dict[str, Any], ...] = ()
+    lookups: tuple[Lookup, ...] = ()
+    protected: tuple[ProtectedField, ...] = ()
     notes: tuple[str, ...] = ()
-    reply: str | None = None
-    layers: tuple[str, ...] = ()
-    signature: dict[str, Any] = field(default_factory=dict)
-    encryption: dict[str, Any] = field(default_factory=dict)
-    deliveries: tuple[DeliveryRecord, ...] = ()
     held: str | None = None
     retry_of: str | None = None
     pass_of: str | None = None
     duration_ms: float = 0.0
 
 
-_ORDER = (
-    "id",
-    "queue_id",
-    "received_at",
-    "direction",
-    "front_end",
-    "door",
-    "client",
-    "auth",
-    "sender",
-    "recipients",
-    "message_id",
-    "from_",
-    "size",
-    "group",
-    "verdict",
-    "reply",
-    "layers",
-    "signature",
-    "encryption",
-    "deliveries",
-    "rule",
-    "digest",
-    "lookups",
-    "protected",
-    "notes",
-    "held",
-    "retry_of",
-    "pass_of",
-    "duration_ms",
-)
-
-_LISTS = ("recipients", "layers", "lookups", "protected", "notes")
-
-
-def as_json(record: Record) -> dict[str, Any]:
+def as_json(record: Record) -> Json:
     """Return the record as a JSON object (docs/interface.md §6): its names and order, times in RFC 3339 (UTC)."""
-    document = {name.rstrip("_"): getattr(record, name) for name in _ORDER}
-    document["received_at"] = record.received_at.isoformat().replace("+00:00", "Z")
-    document["deliveries"] = [asdict(delivery) for delivery in record.deliveries]
-    return document
+    document: Json = _plain(record)
+    return document | {name: document[name] or {} for name in ("signature", "encryption")}
 
 
-def from_json(document: dict[str, Any]) -> Record:
-    """Return the record that ``as_json`` wrote."""
-    values = {name: document[name.rstrip("_")] for name in _ORDER if name.rstrip("_") in document}
-    values["received_at"] = datetime.fromisoformat(document["received_at"])
-    values["deliveries"] = tuple(
-        DeliveryRecord(**delivery | {"recipients": tuple(delivery["recipients"])})
-        for delivery in document["deliveries"]
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return {name.rstrip("_"): _plain(getattr(value, name)) for name in _names(type(value))}
+
+
+def from_json(document: Mapping[str, Any]) -> Record:
+    """Return the record that ``as_json`` wrote, of this version or of one before."""
+    direction = Direction(document["direction"])
+    outbound = direction is Direction.OUTBOUND
+    values = {name.rstrip("_"): name for name in _names(Record)}
+    return Record(
+        **{values[name]: _read(document[name]) for name in values.keys() & document.keys() - _OTHERWISE},
+        received_at=datetime.fromisoformat(document["received_at"]),
+        direction=direction,
+        front_end=FrontEnd(document["front_end"]),
+        verdict=Verdict(document["verdict"]),
+        layers=tuple(map(Layer, document.get("layers", ()))),
+        signature=_signature(document.get("signature"), outbound),
+        encryption=_encryption(document.get("encryption"), outbound),
+        deliveries=_each(DeliveryRecord, document.get("deliveries")),
+        lookups=_each(Lookup, document.get("lookups")),
+        protected=_each(ProtectedField, document.get("protected")),
     )
-    lists = {name: tuple(document.get(name, ())) for name in _LISTS}
-    return Record(**values | lists)
+
+
+_OTHERWISE = {
+    *("received_at", "direction", "front_end", "verdict", "layers"),
+    *("signature", "encryption", "deliveries", "lookups", "protected"),
+}
+_WORDS: dict[str, type[StrEnum]] = {"reason": Reason, "coverage": Coverage}
+
+
+def _signature(document: Mapping[str, Any] | None, outbound: bool) -> Signature | None:
+    if not document:
+        return None
+    signers = document.get("signers")
+    if outbound:
+        status, own = finding.Signing(document["status"]), _each(finding.OwnSigner, signers)
+        return _made(finding.SignatureMade, document, status=status, signers=own)
+    found = tuple(_made(finding.JudgedSigner, each, status=Status(each["status"])) for each in signers or ())
+    return _made(finding.SignatureJudged, document, status=Status(document["status"]), signers=found)
+
+
+def _encryption(document: Mapping[str, Any] | None, outbound: bool) -> EncryptionFound | None:
+    if not document:
+        return None
+    recipients = document.get("recipients")
+    if outbound:
+        return _made(
+            finding.EncryptionMade,
+            document,
+            status=finding.Encrypting(document["status"]),
+            missing=_each(finding.Missing, document.get("missing")),
+            recipients=_each(finding.EncryptedTo, recipients),
+        )
+    found = _each(finding.RecipientFound, recipients)
+    return _made(finding.EncryptionOpened, document, status=Encryption(document["status"]), recipients=found)
+
+
+def _each(kind: type[T], documents: Sequence[Mapping[str, Any]] | None) -> tuple[T, ...]:
+    return tuple(_made(kind, document) for document in documents or ())
+
+
+def _made(kind: type[T], document: Mapping[str, Any], **known: Any) -> T:
+    """Return one value of a JSON object; what this version does not know is left out."""
+    names = _names(kind)
+    values = {name: _read(value, name) for name, value in document.items() if name in names and name not in known}
+    return kind(**values, **known)
+
+
+def _read(value: Any, name: str = "") -> Any:
+    if isinstance(value, list):
+        return tuple(Reason(item) if name == "reasons" else item for item in value)
+    return _WORDS[name](value) if value is not None and name in _WORDS else value
+
+
+def _names(kind: type) -> tuple[str, ...]:
+    """Return the names of the fields of a dataclass."""
+    return _KNOWN.get(kind) or _KNOWN.setdefault(kind, tuple(field.name for field in fields(kind)))
+
+
+_KNOWN: dict[type, tuple[str, ...]] = {}

@@ -29,15 +29,20 @@ class Step(StrEnum):
     GIVE_UP = "give up"
 
 
+_STEPS: dict[Reason | None, Step] = {Reason.NOT_ADDRESSED: Step.WAIT, Reason.RATE: Step.LATER}
+"""Of what stays closed; given up for any other reason."""
+
+
 def next_step(outcome: Outcome, rule: Redeliver, *, unreadable: bool, asked: bool) -> Step:
     """Return what to do. ``unreadable``: it could not be decrypted when it came; ``asked``: somebody wants it now."""
     if outcome.verdict is not Verdict.RELAY:
         return Step.GIVE_UP
     if outcome.hold is not None and (outcome.hold.unreadable or not unreadable):
         return Step.WAIT
-    encryption = outcome.facts["encryption"]
-    if unreadable and encryption["status"] != Encryption.DECRYPTED:
-        return {Reason.NOT_ADDRESSED: Step.WAIT, Reason.RATE: Step.LATER}.get(encryption["reason"], Step.GIVE_UP)
+    encryption = outcome.finding.encryption
+    if unreadable and not is_decrypted(outcome):
+        reason = encryption.reason if encryption else None
+        return _STEPS.get(reason, Step.GIVE_UP)
     return Step.DELIVER if _is_wanted(rule, unreadable=unreadable, asked=asked) else Step.KEEP
 
 
@@ -46,8 +51,12 @@ def goes_again(outcome: Outcome, step: Step, rule: Redeliver, *, unreadable: boo
     if step not in (Step.WAIT, Step.GIVE_UP):
         return step is Step.DELIVER
     used = any(delivery.key_used for delivery in outcome.deliveries)
-    closed = used and outcome.facts["encryption"]["status"] != Encryption.DECRYPTED
-    return closed and _is_wanted(rule, unreadable=unreadable, asked=asked)
+    return used and not is_decrypted(outcome) and _is_wanted(rule, unreadable=unreadable, asked=asked)
+
+
+def is_decrypted(outcome: Outcome) -> bool:
+    """Whether the message was opened."""
+    return outcome.finding.encryption is not None and outcome.finding.encryption.status is Encryption.DECRYPTED
 
 
 def _is_wanted(rule: Redeliver, *, unreadable: bool, asked: bool) -> bool:

@@ -120,8 +120,9 @@ def _results_of(header: Header, ids: Collection[str]) -> Iterator[Field]:
 def _claims(value: bytes, ids: Collection[str]) -> bool:
     """Whether a result is under one of ``ids``, as it stands or to a reader who decodes words wherever they are."""
     readings = {value.decode("utf-8", "replace"), decode_words(value)}
-    seen = ("".join(filter(counts, reading)) for reading in readings for counts in (_counts, _shows))
-    return any(_authserv_id(text) in ids for text in seen)
+    if not all(map(str.isprintable, readings)):
+        readings = {"".join(filter(counts, reading)) for reading in readings for counts in (_counts, _shows)}
+    return any(_authserv_id(text) in ids for text in readings)
 
 
 def _counts(character: str) -> bool:

@@ -1,11 +1,11 @@
 """What goes into the engine and what comes out: Transaction, Delivery, Outcome. Each is made once and frozen."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
+from gateway.engine.finding import NOTHING, Finding
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.pki.certificate import Certificate
 from gateway.pki.need import Need
@@ -150,8 +150,10 @@ class Outcome:
     deliveries: tuple[Delivery, ...] = ()
     hold: Hold | None = None
     learn: Lesson | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """What the record says of the message, by the record's field names (``engine.record``)."""
+    held: str | None = None
+    """The id under which a message that was withheld is kept."""
+    finding: Finding = NOTHING
+    """What the record says of the message."""
 
     @property
     def withheld(self) -> bool:

@@ -3,6 +3,7 @@
 ================  ===============================================================================
 ``address``       one address: how SMTP writes it, and when two are the same
 ``envelope``      who sends to whom, with the parameters of MAIL and RCPT
+``arrival``       what a message must be to be taken in: line ends, size, no loop
 ``header``        the header block as an index of offsets, and ``edit``, the only way to write it
 ``lexical``       quoted strings and comments, which structured values share
 ``mailbox``       the addresses in a field, read strictly and read broadly

@@ -3,6 +3,5 @@
 A ``pipeline`` is a process's store, engine and journal; every front end brings its messages there. ``hold`` keeps mail
 that cannot be read yet and ``retry`` tries it again, ``learn`` takes down what a good signature teaches,
 ``status_lookup`` finds out whether signers are revoked, and ``journal_writer`` writes the records: all with no client
-waiting. ``pace`` has all mail on which a key was used take the same time. ``poison`` keeps a message that kills its
-process from doing so again: it is tried in a ``sandbox`` first.
+waiting. ``poison`` keeps a message that kills its process from doing so again: it is tried in a ``sandbox`` first.
 """

@@ -43,7 +43,7 @@ class Keeper:
     def withhold(self, transaction: Transaction, outcome: Outcome) -> str:
         """Keep an outbound message that goes to nobody; return the id under which it is held. Raises ``Fault``."""
         assert outcome.hold is not None
-        message_id = outcome.facts.get("message_id")
+        message_id = outcome.finding.message_id
         message = to_hold(transaction, outcome.hold.reason, frozenset(), unreadable=False, message_id=message_id)
         kept = replace(message, state=State.WITHHELD, note="never sent: an answer to encrypted mail, in clear")
         done = self._store.held.hold(kept, transaction.content, self._without_sender, 0)

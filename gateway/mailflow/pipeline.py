@@ -25,6 +25,7 @@ from gateway.mailflow.status_lookup import StatusLookup, fetches
 from gateway.metrics import ERRORS, STAGES, Kind, Stage, count_record
 from gateway.pki.need import LEGACY
 from gateway.reply import Reply
+from gateway.smime.finding import Encryption
 from gateway.store import Store, open_store
 from gateway.store.opened.replies import Sighting
 from gateway.wiring import build_engine, store_options
@@ -90,7 +91,7 @@ class Pipeline:
         held = self._keeper.withhold(transaction, outcome)
         ERRORS[Kind.WITHHELD].inc()
         logger.warning("%s: not sent, kept as held message %s: %s", transaction.id, held[:16], outcome.reply)
-        return replace(outcome, hold=None, facts={**outcome.facts, "held": held})
+        return replace(outcome, hold=None, held=held)
 
     def judge(self, transaction: Transaction) -> Outcome:
         """Run the engine with all poison, and nothing else. Raises as ``process`` does."""
@@ -163,7 +164,8 @@ class Pipeline:
 def _came_in_plain(record: Record) -> bool:
     """Whether a mail was not encrypted; one that we sealed comes again, perhaps opened by us."""
     sealed = record.pass_of is not None or "seal: expired" in record.notes
-    return record.direction == Direction.INBOUND and record.encryption.get("status") == "none" and not sealed
+    plain = record.encryption is not None and record.encryption.status is Encryption.NONE
+    return record.direction is Direction.INBOUND and plain and not sealed
 
 
 def _sighting(record: Record) -> Sighting:

@@ -22,8 +22,8 @@ from gateway.engine.engine import Engine
 from gateway.engine.transaction import Outcome, Transaction
 from gateway.errors import GatewayError
 from gateway.log import logger
+from gateway.mail.arrival import digest
 from gateway.mailflow.sandbox import survives_sandbox
-from gateway.smtp.ledger_session import digest
 
 STRIKES = 3
 FORGOTTEN_AFTER = 86400.0

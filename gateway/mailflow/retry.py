@@ -20,17 +20,15 @@ from gateway.config import Options
 from gateway.engine.engine import make_record
 from gateway.engine.record import Record
 from gateway.engine.redelivery import Step, as_answer, goes_again, next_step
-from gateway.engine.transaction import Delivery, Direction, FrontEnd, Hold, Outcome, Receipt, Transaction, Verdict
+from gateway.engine.transaction import Direction, FrontEnd, Hold, Outcome, Receipt, Transaction, Verdict
 from gateway.errors import Fault
-from gateway.log import logger
-from gateway.mail.envelope import Envelope
+from gateway.log import logger, status
 from gateway.mailflow.pipeline import Pipeline
 from gateway.metrics import ERRORS, Kind
 from gateway.reason import Reason
-from gateway.smtp.copy import accepted, unavailable
+from gateway.smtp.copy import send_unreported
 from gateway.smtp.door import Door, NextHop
 from gateway.smtp.next_hop import Pool
-from gateway.smtp.sending import send
 from gateway.store.held.entries import HoldLimits
 from gateway.store.held.message import HeldMessage, redelivery_message_id, to_hold
 from gateway.wiring import build_redelivery_rules
@@ -140,7 +138,7 @@ class Retry:
         await self._settle(message, content, result, receipt)
         seconds = asyncio.get_running_loop().time() - started
         self._pipeline.write(_record(message, result, receipt, seconds))
-        if receipt is not None and receipt.reply is not None and accepted(receipt.reply):
+        if receipt is not None and receipt.reply is not None and receipt.reply.taken:
             await self._thread(self._pipeline.learn, result.transaction, result.outcome)
         return True
 
@@ -200,21 +198,15 @@ class Retry:
 
     async def _deliver(self, message: HeldMessage, result: _Result) -> Receipt:
         """Hand the first delivery, that of those who can read it, to the next hop."""
-        delivery: Delivery = result.outcome.deliveries[0]
-        hop = self._next_hop(message.door)
         sender = "" if self._options.sender is None else message.envelope.sender
-        envelope = Envelope(sender, delivery.recipients, message.envelope.parameters)
-        try:
-            reply = await send(self._pool_of(hop), message.client, envelope, delivery)
-        except Fault as fault:
-            logger.warning("%s: held message %s: %s", result.transaction.id, message.id, fault)
-            reply = unavailable(fault, result.transaction.id)
-        return Receipt(delivery, str(hop), reply)
+        transaction = replace(result.transaction, envelope=replace(message.envelope, sender=sender))
+        pool = self._pool_of(self._next_hop(message.door))
+        return await send_unreported(transaction, result.outcome.deliveries[0], pool)
 
     async def _settle(self, message: HeldMessage, content: bytes, result: _Result, receipt: Receipt | None) -> None:
         held, outcome = self._store.held, result.outcome
         reply = None if receipt is None else receipt.reply
-        taken = reply is not None and accepted(reply)
+        taken = reply is not None and reply.taken
         if receipt is not None and not taken and (reply is None or not reply.permanent):
             await self._mark(held.failed_temporarily, message.id, now(), f"not taken by the next hop: {reply}")
             return
@@ -268,7 +260,7 @@ def _record(message: HeldMessage, result: _Result, receipt: Receipt | None, seco
     if receipt is not None:
         record = make_record(result.transaction, result.outcome, (receipt,), receipt.reply, seconds)
         return replace(record, held=message.id)
-    outcome = Outcome(_verdict(result), facts=result.outcome.facts)
+    outcome = Outcome(_verdict(result), finding=result.outcome.finding)
     record = make_record(result.transaction, outcome, (), result.outcome.reply, seconds)
     return replace(record, held=message.id, message_id=message.message_id, rule=UNDELIVERED[result.step])
 
@@ -282,9 +274,5 @@ def _verdict(result: _Result) -> Verdict:
 
 def _status(outcome: Outcome) -> str:
     """Return the two statuses of a message in words."""
-    found = [(name, outcome.facts.get(name, {})) for name in ("encryption", "signature")]
-    return ", ".join(f"{name} {fact.get('status')}" + _why(fact.get("reason")) for name, fact in found)
-
-
-def _why(reason: str | None) -> str:
-    return f" ({reason})" if reason else ""
+    found = (("encryption", outcome.finding.encryption), ("signature", outcome.finding.signature))
+    return ", ".join(f"{name} {(status(finding) or 'unknown').replace('(', ' (')}" for name, finding in found)

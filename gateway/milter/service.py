@@ -1,8 +1,6 @@
-"""The way of a message from its end to the answer: processed, changed in place, reported.
+"""A message at its end: what it needs on every front end's way to the answer (``engine.finish``).
 
-Whatever goes wrong on our side defers (451 and a record id): never an acceptance, never a permanent error, never the
-text of an exception. A message is changed all or not at all: where an edit fails the mail server is told to defer, and
-forgets the others.
+It is changed in place, all or not at all: where an edit fails the mail server is told to defer, and forgets the others.
 """
 
 import logging
@@ -10,7 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
+from gateway.engine.finish import Steps, at_once, blocking, finish
 from gateway.engine.transaction import (
     Client,
     Delivery,
@@ -22,10 +22,10 @@ from gateway.engine.transaction import (
     Verdict,
 )
 from gateway.errors import Fault
-from gateway.mail.recoding import BARE_RETURN
+from gateway.mail.arrival import refusal
 from gateway.milter.edits import Edits, edits
 from gateway.milter.message import Message
-from gateway.reply import BARE, EnhancedCode, Reply, reply, trouble
+from gateway.reply import EnhancedCode, Reply, reply, trouble
 
 Process = Callable[[Transaction], Outcome]
 """The engine: what is to become of a message."""
@@ -57,9 +57,8 @@ class Service:
 
         ``may_open``: whether the mail server can be kept from telling the sender what became of an opened one.
         """
-        started = time.monotonic()
         content = message.take()
-        refusal = _refusal(message, content)
+        refused = refusal(content, size=message.size, limit=message.limit)
         transaction = Transaction(
             id=self.new_id(),
             direction=self.direction,
@@ -67,42 +66,39 @@ class Service:
             door=self.name,
             client=client,
             envelope=message.envelope,
-            content=b"" if refusal else content,
+            content=b"" if refused else content,
             received_at=self.now(),
             can_split=False,
-            size=message.size if refusal else None,
+            size=message.size if refused else None,
             may_open=may_open,
         )
-        outcome = Outcome(Verdict.REJECT, refusal) if refusal else self._process(transaction)
-        answer, receipts = self._hand_over(transaction, outcome, carry)
-        try:
-            self.report(transaction, outcome, receipts, answer, time.monotonic() - started)
-        except Exception:
-            # What the mail server was given stands, with or without a record.
-            _logger.exception("%s: the record could not be written", transaction.id)
-        return answer
+        decided = Outcome(Verdict.REJECT, refused) if refused else None
+        steps = Steps(blocking(self.process), blocking(self.report), blocking(time.sleep))
+        return at_once(finish(transaction, decided, steps, blocking(partial(_hand_over, carry)))).reply
 
-    def _process(self, transaction: Transaction) -> Outcome:
-        try:
-            return self.process(transaction)
-        except Exception:
-            _logger.exception("%s: processing failed", transaction.id)
-            return Outcome(Verdict.DEFER, trouble(transaction.id))
 
-    def _hand_over(self, transaction: Transaction, outcome: Outcome, carry: Carry) -> tuple[Reply, tuple[Receipt, ...]]:
-        if outcome.withheld:
-            return KEPT, ()
-        if outcome.verdict is not Verdict.RELAY:
-            return outcome.reply or trouble(transaction.id), ()
-        try:
-            delivery = _suited(_only(outcome, transaction), transaction)
-            changes = edits(transaction.content, delivery.content)
-            if changes.header or changes.body is not None or delivery.key_used:
-                carry(changes, delivery)
-        except Exception:
-            _logger.exception("%s: the message could not be changed in place", transaction.id)
-            return trouble(transaction.id), ()
-        return LEFT, (Receipt(delivery, None, LEFT),)
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    """The answer, and the receipt of what stays with the mail server."""
+
+    reply: Reply
+    receipts: tuple[Receipt, ...] = ()
+
+
+def _hand_over(carry: Carry, transaction: Transaction, outcome: Outcome) -> _Handed:
+    if outcome.withheld:
+        return _Handed(KEPT)
+    if outcome.verdict is not Verdict.RELAY:
+        return _Handed(outcome.reply or trouble(transaction.id))
+    try:
+        delivery = _suited(_only(outcome, transaction), transaction)
+        changes = edits(transaction.content, delivery.content)
+        if changes.header or changes.body is not None or delivery.key_used:
+            carry(changes, delivery)
+    except Exception:
+        _logger.exception("%s: the message could not be changed in place", transaction.id)
+        return _Handed(trouble(transaction.id))
+    return _Handed(LEFT, (Receipt(delivery, None, LEFT),))
 
 
 def _only(outcome: Outcome, transaction: Transaction) -> Delivery:
@@ -118,11 +114,3 @@ def _suited(delivery: Delivery, transaction: Transaction) -> Delivery:
     if delivery.recode is None or "BODY=7BIT" not in map(str.upper, transaction.envelope.parameters):
         return delivery
     return replace(delivery, content=delivery.recode(delivery.content), recode=None)
-
-
-def _refusal(message: Message, content: bytes) -> Reply | None:
-    if message.too_large:
-        return reply(
-            552, EnhancedCode.TOO_BIG, f"Message too large: {message.size} bytes; the limit is {message.limit}"
-        )
-    return BARE if BARE_RETURN.search(content) else None

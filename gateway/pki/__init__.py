@@ -4,7 +4,7 @@
 ``certificate`` ``outline``  a certificate as facts; its structure, however odd its names
 ``names`` ``mail_names``     distinguished Names, shown and compared; the mail addresses of a SAN
 ``unreadable``               a certificate that is there and cannot be read
-``key``                      private keys behind one protocol
+``key`` ``kinds``            private keys behind one protocol; kinds of keys and what they make
 ``holding``                  a stored certificate and what the store knows of it
 ``bundle`` ``armour``        what a file of certificates and keys holds; the texts they come in
 ``passphrase``               the octets that a passphrase may stand for

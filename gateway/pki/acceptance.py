@@ -18,6 +18,7 @@ from gateway.pki.certificate import (
     UnsupportedKey,
     key_facts,
 )
+from gateway.pki.kinds import KeyKind
 from gateway.pki.names import same_name
 from gateway.reason import Reason
 
@@ -55,7 +56,7 @@ def key_refusal(key: PrivateKeyTypes, *, accept_legacy: bool = False) -> Refusal
         kind, size, curve = key_facts(key.public_key())
     except UnsupportedKey as error:
         return Reason.UNSUPPORTED_ALGORITHM, f"{error}; use an RSA or EC key"
-    return _key_refusal(kind, size, curve, accept_legacy and kind != "dsa")
+    return _key_refusal(kind, size, curve, accept_legacy and kind != KeyKind.DSA)
 
 
 def mail_addresses(certificate: Certificate, subject_email: str) -> tuple[str, ...]:
@@ -65,14 +66,14 @@ def mail_addresses(certificate: Certificate, subject_email: str) -> tuple[str, .
     return certificate.subject_addresses
 
 
-def _key_refusal(kind: str, size: int, curve: str | None, accept_legacy: bool) -> Refusal | None:
-    if kind.startswith("rsa") and size < (LEGACY_RSA_BITS if accept_legacy else RSA_BITS.start):
+def _key_refusal(kind: KeyKind, size: int, curve: str | None, accept_legacy: bool) -> Refusal | None:
+    if kind.is_rsa and size < (LEGACY_RSA_BITS if accept_legacy else RSA_BITS.start):
         return Reason.WEAK_KEY, f"RSA key of {size} bits; at least {RSA_BITS.start} are needed, ask for a new one"
-    if kind.startswith("rsa") and size >= RSA_BITS.stop:
+    if kind.is_rsa and size >= RSA_BITS.stop:
         return Reason.UNSUPPORTED_ALGORITHM, f"RSA key of {size} bits; at most {RSA_BITS.stop - 1} are supported"
-    if kind == "dsa" and not accept_legacy:
+    if kind == KeyKind.DSA and not accept_legacy:
         return Reason.UNSUPPORTED_ALGORITHM, "DSA key; S/MIME needs an RSA, EC, Ed25519 or X25519 key"
-    if kind == "ec" and curve not in CURVES:
+    if kind == KeyKind.EC and curve not in CURVES:
         return Reason.UNSUPPORTED_ALGORITHM, f"EC key on the curve {curve}; use P-256, P-384 or P-521"
     return None
 

@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from gateway.asn1.ber import Fields, read
 from gateway.asn1.der import BIT_STRING, BOOLEAN, INTEGER, OCTET_STRING, SEQUENCE
 from gateway.errors import LimitExceeded, Malformed
+from gateway.pki.kinds import KeyKind
 from gateway.pki.mail_names import mail_names, usable_ascii
 from gateway.pki.names import rfc4514, values
 from gateway.pki.outline import read_outline
@@ -44,16 +45,18 @@ EMAIL_ADDRESS = "1.2.840.113549.1.9.1"
 EMAIL_PROTECTION = "1.3.6.1.5.5.7.3.4"
 ANY_USAGE = "2.5.29.37.0"
 
-SIGNING_KINDS = frozenset({"rsa", "rsa-pss", "ec", "ed25519", "ed448", "ml-dsa", "dsa"})
+SIGNING_KINDS = frozenset(
+    {KeyKind.RSA, KeyKind.RSA_PSS, KeyKind.EC, KeyKind.ED25519, KeyKind.ED448, KeyKind.ML_DSA, KeyKind.DSA}
+)
 ENCRYPTION_USAGE = {
-    "rsa": "keyEncipherment",
-    "ml-kem": "keyEncipherment",
-    "ec": "keyAgreement",
-    "x25519": "keyAgreement",
-    "x448": "keyAgreement",
+    KeyKind.RSA: "keyEncipherment",
+    KeyKind.ML_KEM: "keyEncipherment",
+    KeyKind.EC: "keyAgreement",
+    KeyKind.X25519: "keyAgreement",
+    KeyKind.X448: "keyAgreement",
 }
 """The usage that receiving encrypted mail needs, by kind of key (RFC 8551 §4, RFC 5753, RFC 8410, RFC 9935)."""
-SEALING_KINDS = frozenset({"rsa", "ec", "ed25519", "x25519"})
+SEALING_KINDS = frozenset({KeyKind.RSA, KeyKind.EC, KeyKind.ED25519, KeyKind.X25519})
 NIST_CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 RSA_BITS = range(2048, 8192 + 1)
 
@@ -98,9 +101,7 @@ class Certificate:
     public_key: PublicKeyTypes
     public_key_id: str
     """SHA-256 of the SubjectPublicKeyInfo, lower-case hexadecimal."""
-    key_kind: str
-    """``rsa``, ``ec``, ``ed25519``, ``ed448``, ``x25519``, ``x448``, ``ml-dsa``, ``ml-kem``, ``dsa``;
-    ``rsa-pss`` for an RSA key that makes PSS signatures and nothing else (RFC 4055 §1.2)."""
+    key_kind: KeyKind
     key_size: int
     """Bits of the modulus or of the curve; the parameter set's number for ``ml-dsa`` and ``ml-kem``."""
     curve: str | None
@@ -131,7 +132,7 @@ class Certificate:
     @property
     def may_seal(self) -> bool:
         """Whether we make new mail with a key of this kind and size; the other kinds serve inbound mail only."""
-        if self.key_kind == "rsa":
+        if self.key_kind == KeyKind.RSA:
             return self.key_size in RSA_BITS
         return self.key_kind in SEALING_KINDS and (self.curve is None or self.curve in NIST_CURVES)
 
@@ -190,7 +191,7 @@ def _read(der: bytes) -> Certificate:
         smime_capabilities=extensions.get("1.2.840.113549.1.9.15"),
         public_key=key,
         public_key_id=public_key_id(key),
-        key_kind="rsa-pss" if _key_algorithm(outline.key) == RSASSA_PSS else kind,
+        key_kind=KeyKind.RSA_PSS if _key_algorithm(outline.key) == RSASSA_PSS else kind,
         key_size=size,
         curve=curve,
     )
@@ -201,27 +202,27 @@ def public_key_id(key: PublicKeyTypes) -> str:
     return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
-_FIXED: tuple[tuple[type, str, int], ...] = (
-    (ed25519.Ed25519PublicKey, "ed25519", 256),
-    (ed448.Ed448PublicKey, "ed448", 448),
-    (x25519.X25519PublicKey, "x25519", 256),
-    (x448.X448PublicKey, "x448", 448),
-    (mldsa.MLDSA44PublicKey, "ml-dsa", 44),
-    (mldsa.MLDSA65PublicKey, "ml-dsa", 65),
-    (mldsa.MLDSA87PublicKey, "ml-dsa", 87),
-    (mlkem.MLKEM768PublicKey, "ml-kem", 768),
-    (mlkem.MLKEM1024PublicKey, "ml-kem", 1024),
+_FIXED: tuple[tuple[type, KeyKind, int], ...] = (
+    (ed25519.Ed25519PublicKey, KeyKind.ED25519, 256),
+    (ed448.Ed448PublicKey, KeyKind.ED448, 448),
+    (x25519.X25519PublicKey, KeyKind.X25519, 256),
+    (x448.X448PublicKey, KeyKind.X448, 448),
+    (mldsa.MLDSA44PublicKey, KeyKind.ML_DSA, 44),
+    (mldsa.MLDSA65PublicKey, KeyKind.ML_DSA, 65),
+    (mldsa.MLDSA87PublicKey, KeyKind.ML_DSA, 87),
+    (mlkem.MLKEM768PublicKey, KeyKind.ML_KEM, 768),
+    (mlkem.MLKEM1024PublicKey, KeyKind.ML_KEM, 1024),
 )
 
 
-def key_facts(key: PublicKeyTypes) -> tuple[str, int, str | None]:
+def key_facts(key: PublicKeyTypes) -> tuple[KeyKind, int, str | None]:
     """Return kind, size and curve of a public key, in the words of ``Certificate``. Raises ``UnsupportedKey``."""
     if isinstance(key, rsa.RSAPublicKey):
-        return "rsa", key.key_size, None
+        return KeyKind.RSA, key.key_size, None
     if isinstance(key, ec.EllipticCurvePublicKey):
-        return "ec", key.curve.key_size, key.curve.name
+        return KeyKind.EC, key.curve.key_size, key.curve.name
     if isinstance(key, dsa.DSAPublicKey):
-        return "dsa", key.key_size, None
+        return KeyKind.DSA, key.key_size, None
     for of_kind, kind, size in _FIXED:
         if isinstance(key, of_kind):
             return kind, size, None

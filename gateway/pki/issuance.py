@@ -14,6 +14,7 @@ from gateway.asn1.ber import Fields, read
 from gateway.asn1.der import SEQUENCE
 from gateway.errors import Malformed
 from gateway.pki.certificate import RSA_BITS, Certificate
+from gateway.pki.kinds import KeyKind
 from gateway.pki.names import NameKey, name_key, same_name
 from gateway.pki.outline import read_outline
 
@@ -102,7 +103,7 @@ def _verify(signed: Signed, body: bytes, issuer: Certificate) -> None:
     match issuer.public_key, parameters:
         case rsa.RSAPublicKey() as key, padding.PSS() as scheme if hashed:
             key.verify(signature, body, scheme, hashed)
-        case rsa.RSAPublicKey() as key, padding.PKCS1v15() as scheme if hashed and issuer.key_kind == "rsa":
+        case rsa.RSAPublicKey() as key, padding.PKCS1v15() as scheme if hashed and issuer.key_kind == KeyKind.RSA:
             key.verify(signature, body, scheme, hashed)
         case rsa.RSAPublicKey() as key, None if isinstance(hashed, hashes.MD5) and isinstance(signed, x509.Certificate):
             key.verify(signature, body, padding.PKCS1v15(), hashed)  # the judgement will say that it is weak

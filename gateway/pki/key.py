@@ -10,26 +10,27 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mlkem, padding, rsa, x448, x25519
 
 from gateway.pki.certificate import public_key_id
+from gateway.pki.kinds import SignatureKind, TransportKind
 
 AgreementKey = ec.EllipticCurvePublicKey | x25519.X25519PublicKey | x448.X448PublicKey
 
 
 @dataclass(frozen=True, slots=True)
 class SignatureScheme:
-    """How a signature is made: ``kind`` is ``rsa-pkcs1v15``, ``rsa-pss``, ``ecdsa`` or ``eddsa``.
+    """How a signature is made: ``digest`` is ``sha256``, ``sha384`` or ``sha512``, and ignored on Edwards curves.
 
-    ``digest`` is ``sha256``, ``sha384`` or ``sha512``; it is ignored for eddsa. PSS salts are as long as the digest.
+    PSS salts are as long as the digest.
     """
 
-    kind: str
+    kind: SignatureKind
     digest: str
 
 
 @dataclass(frozen=True, slots=True)
 class KeyTransport:
-    """How a content key is wrapped to RSA: ``pkcs1v15``, or ``oaep`` with digest, MGF1 digest and label."""
+    """How a content key is wrapped to RSA; digest, MGF1 digest and label are those of OAEP."""
 
-    kind: str
+    kind: TransportKind
     digest: str = "sha256"
     mgf_digest: str = "sha256"
     label: bytes = b""
@@ -69,14 +70,14 @@ HASHES: dict[str, hashes.HashAlgorithm] = {
 
 def signature_padding(scheme: SignatureScheme) -> padding.AsymmetricPadding:
     """Return the RSA padding of ``scheme`` (RFC 8017 §8)."""
-    if scheme.kind == "rsa-pkcs1v15":
+    if scheme.kind == SignatureKind.RSA_PKCS1V15:
         return padding.PKCS1v15()
     return padding.PSS(padding.MGF1(HASHES[scheme.digest]), padding.PSS.DIGEST_LENGTH)
 
 
 def transport_padding(transport: KeyTransport) -> padding.AsymmetricPadding:
     """Return the RSA padding of ``transport`` (RFC 8017 §7)."""
-    if transport.kind == "pkcs1v15":
+    if transport.kind == TransportKind.PKCS1V15:
         return padding.PKCS1v15()
     return padding.OAEP(padding.MGF1(HASHES[transport.mgf_digest]), HASHES[transport.digest], transport.label or None)
 
@@ -107,13 +108,15 @@ class SoftwareKey:
 
     def sign(self, data: bytes, scheme: SignatureScheme) -> bytes:
         """Return the signature over ``data`` (hashed here)."""
-        key = self._key
-        if scheme.kind in ("rsa-pkcs1v15", "rsa-pss") and isinstance(key, rsa.RSAPrivateKey):
-            return key.sign(data, signature_padding(scheme), HASHES[scheme.digest])
-        if scheme.kind == "ecdsa" and isinstance(key, ec.EllipticCurvePrivateKey):
-            return key.sign(data, ec.ECDSA(HASHES[scheme.digest]))
-        if scheme.kind == "eddsa" and isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
-            return key.sign(data)
+        match self._key, scheme.kind:
+            case rsa.RSAPrivateKey() as key, SignatureKind.RSA_PKCS1V15 | SignatureKind.RSA_PSS:
+                return key.sign(data, signature_padding(scheme), HASHES[scheme.digest])
+            case ec.EllipticCurvePrivateKey() as key, SignatureKind.ECDSA:
+                return key.sign(data, ec.ECDSA(HASHES[scheme.digest]))
+            case ed25519.Ed25519PrivateKey() as key, SignatureKind.ED25519:
+                return key.sign(data)
+            case ed448.Ed448PrivateKey() as key, SignatureKind.ED448:
+                return key.sign(data)
         raise ValueError(f"a key of this kind cannot sign with {scheme.kind}")
 
     def unwrap(self, wrapped: bytes, transport: KeyTransport) -> bytes:

@@ -20,6 +20,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from gateway.pki.acceptance import LEGACY_RSA_BITS
 from gateway.pki.certificate import RSA_BITS, Certificate
+from gateway.pki.kinds import KeyKind
 from gateway.pki.names import name_key, rfc4514
 from gateway.pki.outline import read_outline
 from gateway.pki.path import MAX_CARRIED, CertificatePath, build_paths, is_root
@@ -219,11 +220,11 @@ class _Case:
     def _key_faults(self, certificate: Certificate) -> set[Reason]:
         kind, size, legacy = certificate.key_kind, certificate.key_size, self._strictness.accept_legacy
         found = set()
-        if kind.startswith("rsa") and size < (LEGACY_RSA_BITS if legacy else RSA_BITS.start):
+        if kind.is_rsa and size < (LEGACY_RSA_BITS if legacy else RSA_BITS.start):
             found.add(Reason.WEAK_KEY)
-        if kind.startswith("rsa") and size >= RSA_BITS.stop:
+        if kind.is_rsa and size >= RSA_BITS.stop:
             found.add(Reason.UNSUPPORTED_ALGORITHM)
-        if kind == "dsa" and not legacy:
+        if kind == KeyKind.DSA and not legacy:
             found.add(Reason.WEAK_ALGORITHM)
         return found
 

@@ -9,7 +9,6 @@ connections brings them to a crawl.
 import select
 import signal
 import socket
-import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -17,10 +16,9 @@ from threading import BoundedSemaphore
 
 from gateway.clock import new_id, now
 from gateway.config import Endpoint, Milter, Options
-from gateway.engine.transaction import FrontEnd, Outcome, Receipt, Transaction, Verdict
+from gateway.engine.transaction import FrontEnd, Outcome, Receipt, Transaction
 from gateway.errors import Fault
 from gateway.log import start_logging
-from gateway.mailflow.pace import rest
 from gateway.mailflow.pipeline import Pipeline
 from gateway.metrics import PROCESSES, SESSIONS, Role
 from gateway.milter.endpoint import unix_socket
@@ -31,8 +29,6 @@ from gateway.processes.rlimits import worker_count
 from gateway.processes.supervisor import MARGIN, Supervisor
 from gateway.processes.worker import ENGINE_THREADS, return_large_blocks
 from gateway.reply import Reply
-from gateway.smtp.content import looping
-from gateway.smtp.service import LOOP
 
 
 def attend_door(name: str, child: Child) -> None:
@@ -113,18 +109,11 @@ class MilterWorker:
         )
 
     def _process(self, transaction: Transaction) -> Outcome:
-        if looping(transaction.content):
-            return Outcome(Verdict.REJECT, LOOP)
-        began = time.monotonic()
         with self._turns:
-            outcome = self._pipeline.process(transaction)
-        time.sleep(rest(transaction, outcome, time.monotonic() - began))
-        return outcome
+            return self._pipeline.process(transaction)
 
     def _report(
         self, transaction: Transaction, outcome: Outcome, receipts: Sequence[Receipt], reply: Reply, seconds: float
     ) -> None:
-        began = time.monotonic() - seconds
         with self._turns:
             self._pipeline.report(transaction, outcome, receipts, reply, seconds)
-        time.sleep(rest(transaction, outcome, time.monotonic() - began))

@@ -8,7 +8,7 @@ gathered for a moment and written together.
 import asyncio
 import ctypes
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -18,7 +18,6 @@ from gateway.config import Options
 from gateway.engine.transaction import FrontEnd, Outcome, Receipt, Transaction
 from gateway.errors import Fault
 from gateway.log import logger, start_logging
-from gateway.mailflow.pace import rest
 from gateway.mailflow.pipeline import Pipeline, prune
 from gateway.mailflow.retry import Retry
 from gateway.metrics import PROCESSES, SESSIONS, Role
@@ -159,25 +158,16 @@ class Worker:
         """Run the engine over one message: in a thread, but for what takes less than the way to a thread and back."""
         if self._pipeline.is_quick(transaction):
             return self._pipeline.process(transaction)
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        outcome = await self._thread(self._pipeline.process, transaction)
-        await asyncio.sleep(rest(transaction, outcome, loop.time() - began))
-        return outcome
+        return await self._thread(self._pipeline.process, transaction)
 
     async def report(
-        self, transaction: Transaction, outcome: Outcome, receipts: tuple[Receipt, ...], reply: Reply, seconds: float
+        self, transaction: Transaction, outcome: Outcome, receipts: Sequence[Receipt], reply: Reply, seconds: float
     ) -> None:
-        """Write the record of a message; in a thread where that blocks, as for one that is held or large.
-
-        The reply is sent after it.
-        """
-        began = asyncio.get_running_loop().time() - seconds
+        """Write the record of a message; in a thread where that blocks, as for one that is held or large."""
         if self._pipeline.report_blocks(transaction, outcome):
             await self._thread(self._pipeline.report, transaction, outcome, receipts, reply, seconds)
         else:
             self._pipeline.report(transaction, outcome, receipts, reply, seconds)
-        await asyncio.sleep(rest(transaction, outcome, asyncio.get_running_loop().time() - began))
 
     async def _prune(self) -> None:
         """Remove what is past its retention, unless the clock was just set: it may be wrong, and nothing comes back."""

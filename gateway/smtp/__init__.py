@@ -9,11 +9,10 @@ A message's life: ``server`` (the dialogue) -> ``content`` (DATA) -> the engine 
 ``command`` ``content``      arguments of commands, strictly read; content on the wire
 ``capability``               what a server says it can do, and what a door offers of it
 ``credentials`` ``tls``      logins; TLS contexts of both sides
-``service``                  what sessions of a door share; from the final dot to the reply
+``service``                  what sessions of a door share, and their mail needs from the final dot to the reply
 ``relay`` ``page``           an outcome handed on, one reply found; its page in the ledger
 ``copy``                     one copy on its way, and what may be told of it
 ``next_hop`` ``connection``  kept connections, and a transaction on one; bytes out, replies in
-``sending``                  one copy that no client waits for
 ``budget`` ``deadline``      things in use at once; a timeout that is cheap to move
 ===========================  =================================================================
 """

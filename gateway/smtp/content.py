@@ -9,17 +9,14 @@ import re
 from collections.abc import Iterator
 
 from gateway.errors import Fault
+from gateway.mail.arrival import has_bare_line_end
 
 Octets = bytes | bytearray
 
 END = b"\r\n.\r\n"
 CHUNK = 262144
-RECEIVED_LIMIT = 100
-_NO_LINE_END = bytes(set(range(256)) - {0x0D, 0x0A})
-_BARE_CR = re.compile(rb"\r(?!\n)")
 _STUFFED = re.compile(rb"\r\n\.")
 _DOTTED = re.compile(rb"\n\.")
-_RECEIVED = re.compile(rb"^received[ \t]*+:", re.IGNORECASE | re.MULTILINE)
 
 
 class BareLineEnd(Fault):
@@ -56,7 +53,7 @@ class Content:
     """
 
     def __init__(self, limit: int, room: Room) -> None:
-        self._limit = limit
+        self.limit = limit
         self._room = room
         self._held = 0
         self.crowded = False
@@ -69,7 +66,7 @@ class Content:
     @property
     def too_large(self) -> bool:
         """Whether more than ``limit`` bytes came."""
-        return self.size > self._limit
+        return self.size > self.limit
 
     def feed(self, data: bytes) -> bytes | None:
         """Take the next piece; return what follows the final dot, or None while it has not come."""
@@ -118,14 +115,6 @@ def _beginning_of_end(data: bytes) -> int:
     return next((n for n in (4, 3, 2, 1) if data.endswith(END[:n])), 0)
 
 
-def has_bare_line_end(data: Octets) -> bool:
-    """Whether a CR stands without LF or an LF without CR."""
-    # Every byte of every message passes here twice, so this is the fastest way found: no CR without LF right behind
-    # it, and CR and LF in turn, leave no LF without a CR right before it.
-    ends = data.translate(None, _NO_LINE_END)
-    return 2 * ends.count(b"\r\n") != len(ends) or _BARE_CR.search(data) is not None
-
-
 def stuffed(content: Octets, chunk_size: int = CHUNK) -> Iterator[Octets]:
     """Yield the content dot-stuffed, in pieces, ending in CRLF (empty content: nothing), without the final dot.
 
@@ -149,10 +138,3 @@ def _whole_pairs(piece: Octets, before: Octets, after: Octets) -> Octets:
     if before == b"\r":
         piece = b"\r" + piece
     return piece + b"\n" if after == b"\n" and piece.endswith(b"\r") else piece
-
-
-def looping(content: bytes) -> bool:
-    """Whether the message has more Received fields than any honest path gives it (RFC 5321 §6.3)."""
-    end = content.find(b"\r\n\r\n")
-    header = content[: end if end >= 0 else len(content)]
-    return len(_RECEIVED.findall(header)) > RECEIVED_LIMIT

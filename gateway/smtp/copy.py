@@ -7,6 +7,7 @@ more, as the message came, and that answer counts. What the next hop says to con
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,12 +20,8 @@ from gateway.smtp.command import forwarded, path_line, rcpt_line, xforward_lines
 from gateway.smtp.connection import HopFault, HopLoop
 from gateway.smtp.next_hop import HopTransaction, Pool, begin
 
+_logger = logging.getLogger(__name__)
 LOOP = reply(554, EnhancedCode.ROUTING_LOOP, "Mail loop: the next hop is this gateway")
-
-
-def accepted(answer: Reply) -> bool:
-    """Whether the next hop took what it was given; a 421 or 354 in the wrong place did not."""
-    return 200 <= answer.code < 300
 
 
 def unavailable(fault: Fault, record_id: str) -> Reply:
@@ -53,7 +50,7 @@ class Copy:
     @property
     def committed(self) -> bool:
         """Whether the next hop has taken it."""
-        return self.answer is not None and accepted(self.answer)
+        return self.answer is not None and self.answer.taken
 
     @property
     def failure(self) -> Reply | None:
@@ -77,15 +74,19 @@ class Copy:
                 self.answer = self._too_large(hop) or await hop.deliver(self.delivery.content)
         except Fault as fault:
             hop.abandon()
-            self.answer = unavailable(fault, self._transaction.id)
+            self._failed(fault)
         if not hop.over:
             await hop.reset()
         if self.answer is None:
-            try:
-                await self.prepare()
-                await self.commit()
-            finally:
-                self.abandon()
+            await self.send()
+
+    async def send(self) -> None:
+        """Deliver in a transaction of its own."""
+        try:
+            await self.prepare()
+            await self.commit()
+        finally:
+            self.abandon()
 
     async def prepare(self) -> None:
         """Bring it to its final dot in a transaction of its own, unless something speaks against it."""
@@ -97,7 +98,7 @@ class Copy:
             await self._cut_down(hop)
             self.answer = await self._open(hop) or self._too_large(hop) or await hop.prepare(self.delivery.content)
         except Fault as fault:
-            self.answer = unavailable(fault, self._transaction.id)
+            self._failed(fault)
         if self._hop is not None:
             self._content_sent = self._hop.in_data
         if self.answer is not None:
@@ -114,7 +115,7 @@ class Copy:
             self.answer = await hop.commit()
         except Fault as fault:
             hop.abandon()
-            self.answer = unavailable(fault, self._transaction.id)
+            self._failed(fault)
         if await self._may_go_as_it_came():
             await self.prepare()
             await self.commit()
@@ -133,18 +134,24 @@ class Copy:
             self.delivery = await asyncio.to_thread(self.delivery.ready)
             self._size = len(self.delivery.content)
 
+    def _failed(self, fault: Fault) -> None:
+        """Take down what failed us; what it was stays in the log."""
+        _logger.warning("%s: %s", self._transaction.id, fault)
+        self.answer = unavailable(fault, self._transaction.id)
+
     async def _close(self) -> None:
         hop, self._hop = self._hop, None
         if hop is not None:
             await hop.reset()
 
     async def _open(self, hop: HopTransaction) -> Reply | None:
-        """Say MAIL and RCPT; return the reply that refused one, if one did."""
+        """Say MAIL and RCPT; return the reply that refused one, a 4xx before a 5xx, if one did."""
         offers = hop.capabilities
         lines = [mail_line(self._transaction, self.delivery, offers)]
         lines += [rcpt_line(to, offers) for to in self.delivery.recipients]
         answers = await hop.begin(xforward_lines(self._transaction.client, offers.xforward), lines)
-        return next((answer for answer in answers if not accepted(answer)), None)
+        refused = [answer for answer in answers if not answer.taken]
+        return next((answer for answer in refused if not answer.permanent), refused[0] if refused else None)
 
     async def _may_go_as_it_came(self) -> bool:
         """Whether content that a key was used for was refused, and the message as it came stands in its place now."""
@@ -153,7 +160,7 @@ class Copy:
         try:
             replaced = await self._replaced()
         except Fault as fault:
-            self.answer = unavailable(fault, self._transaction.id)
+            self._failed(fault)
             return False
         if replaced:
             self.answer = None
@@ -200,6 +207,20 @@ async def suited(delivery: Delivery, offers: Capabilities) -> Delivery:
         return delivery
     content = await asyncio.to_thread(delivery.recode, delivery.content)
     return replace(delivery, content=content, recode=None)
+
+
+async def send_unreported(transaction: Transaction, delivery: Delivery, pool: Pool) -> Receipt:
+    """Deliver a copy that no client waits for, as of held mail, to all its recipients or to none; return its receipt.
+
+    No bounce and no receipt is asked for (NOTIFY=NEVER, RFC 3461 §4.1): the sender had his for the message as it came,
+    and a bounce must not quote what was encrypted. It has no second chance as it came, for that is how it came first.
+    """
+    parameters = tuple(word for word in transaction.envelope.parameters if word.upper() == "SMTPUTF8")
+    recipients = tuple(Recipient(to.address, ("NOTIFY=NEVER",)) for to in delivery.recipients)
+    silent = replace(transaction, envelope=replace(transaction.envelope, parameters=parameters))
+    copy = Copy(silent, replace(delivery, recipients=recipients, opened=True, as_it_came=None), pool)
+    await copy.send()
+    return copy.receipts[-1]
 
 
 def mail_line(transaction: Transaction, delivery: Delivery, offers: Capabilities) -> bytes:

@@ -7,23 +7,15 @@ are looked up only while some failed transaction is known to wait for its retry.
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable
-from hashlib import sha256
 
 from gateway.engine.ports import Ledger
 from gateway.engine.transaction import Transaction
 from gateway.errors import Fault
+from gateway.mail.arrival import digest
 
 ASK_AGAIN = 1.0
-_TRACE = re.compile(rb"(?:(?:received|return-path|delivered-to)[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)*+", re.IGNORECASE)
 _logger = logging.getLogger(__name__)
-
-
-def digest(content: bytes) -> bytes:
-    """Return the SHA-256 of the content below Received, Return-Path and Delivered-To fields at its very top."""
-    top = _TRACE.match(content)
-    return sha256(memoryview(content)[top.end() if top else 0 :]).digest()
 
 
 class LedgerAccess:

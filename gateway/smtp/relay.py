@@ -25,17 +25,12 @@ from gateway.engine.transaction import Delivery, Outcome, Receipt, Transaction
 from gateway.errors import Fault
 from gateway.reply import EnhancedCode, Reply, reply
 from gateway.smtp.budget import Budget
-from gateway.smtp.copy import Copy, accepted, addresses
+from gateway.smtp.copy import Copy, addresses
 from gateway.smtp.ledger_session import LedgerAccess, LedgerSession
 from gateway.smtp.next_hop import HopTransaction, Pool
 
 TEXT_LIMIT = 480
 EARLIER = reply(250, EnhancedCode.OTHER, "Ok: taken in an earlier attempt")
-
-
-def passed_on(answer: Reply) -> Reply:
-    """Return the next hop's reply as the client gets it: verbatim, but 421 and 3xx speak of a session not its own."""
-    return Reply(451, answer.lines) if answer.code == 421 or 300 <= answer.code < 400 else answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +45,7 @@ class Handover:
         """Close the books once the reply was handed to the client's transport, or could not be."""
         if not acknowledged and not self.page.claimed:
             for receipt in self.receipts:
-                if receipt.reply is not None and accepted(receipt.reply):
+                if receipt.reply is not None and receipt.reply.taken:
                     # The client will send this again, and its next attempt must find the copy in the ledger.
                     await self.page.note(addresses(receipt.delivery.recipients))
         await self.page.settle(acknowledged=acknowledged)
@@ -150,7 +145,7 @@ def _verdict(transaction: Transaction, outcome: Outcome, copies: Sequence[Copy])
     answers = [answer for _, answer in failures]
     temporary = next((answer for answer in answers if not answer.permanent), None)
     if not any(copy.committed for copy in copies):
-        return passed_on(temporary or answers[0])
+        return (temporary or answers[0]).for_client
     if temporary is not None:
         return reply(451, EnhancedCode.OTHER_SYSTEM, f"Delivered in part, please try again (record {transaction.id})")
     refused = ", ".join(to for copy, _ in failures for to in addresses(copy.delivery.recipients))

@@ -27,11 +27,9 @@ from gateway.smtp.command import (
 )
 from gateway.smtp.connection import HopFault
 from gateway.smtp.content import Content
-from gateway.smtp.copy import accepted
 from gateway.smtp.dialogue import Goodbye
 from gateway.smtp.door import Auth
 from gateway.smtp.next_hop import HopTransaction, begin
-from gateway.smtp.relay import passed_on
 from gateway.smtp.service import Service
 from gateway.smtp.session import Session
 
@@ -92,8 +90,8 @@ class MailSession(Session):
             first, *rest = await hop.begin(xforward_lines(self.client, offers.xforward), lines)
         except HopFault as fault:
             first, rest = self.service.unavailable(fault), []
-        self.answer(passed_on(first))
-        if accepted(first):
+        self.answer(first.for_client)
+        if first.taken:
             self._take(wanted, rest)
             return
         for _ in wanted:
@@ -151,10 +149,10 @@ class MailSession(Session):
         replies = iter(answers)
         for path in wanted:
             answer = path if isinstance(path, Reply) else next(replies)
-            if isinstance(path, SmtpPath) and accepted(answer):
+            if isinstance(path, SmtpPath) and answer.taken:
                 self._recipients.append(Recipient(path.address, path.parameters))
                 self.spent = max(0, self.spent - 1)
-            self.answer(passed_on(answer))
+            self.answer(answer.for_client)
 
     # -- DATA ---------------------------------------------------------------------------------------------------
 
@@ -175,7 +173,7 @@ class MailSession(Session):
         content = await self.content(limit, self.service.room)
         self.finishing = True
         try:
-            await self._finish(content, limit, hop)
+            await self._finish(content, hop)
         finally:
             content.release()
             self.finishing = False
@@ -185,11 +183,11 @@ class MailSession(Session):
             # Client and gateway may disagree about where this message ended (row SMT-01).
             raise Goodbye
 
-    async def _finish(self, content: Content, limit: int, hop: HopTransaction) -> None:
+    async def _finish(self, content: Content, hop: HopTransaction) -> None:
         """Bring the message to its end, whatever becomes of the client."""
         envelope = Envelope(self._sender.address, tuple(self._recipients), self._sender.parameters)
-        handover = await self.service.finish(self.client, envelope, content, limit, self.pool, hop)
-        delivered = accepted(handover.reply)
+        handover = await self.service.finish(self.client, envelope, content, self.pool, hop)
+        delivered = handover.reply.taken
         if not delivered:
             # Before the reply: the client's next attempt, perhaps at once, must find what this one left.
             await handover.settle(acknowledged=False)

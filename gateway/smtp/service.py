@@ -1,24 +1,27 @@
-"""What all sessions of one door share, and the way of a message from its final dot to the client's reply.
+"""What all sessions of one door share: who is let in, and what a message needs from its final dot to its reply.
 
-The message is processed, handed over and reported; only then is the reply known. Whatever goes wrong on our side
-defers (451 and a record id): no path ends in a loss, in a permanent error, or in the text of an exception.
+That way itself is every front end's (``engine.finish``).
 """
 
 import asyncio
 import logging
 import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
+from gateway.engine.finding import not_judged, not_made
+from gateway.engine.finish import Steps, finish
 from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Receipt, Transaction, Verdict
 from gateway.errors import Fault
+from gateway.mail.arrival import refusal
 from gateway.mail.envelope import Envelope
 from gateway.reason import Reason
-from gateway.reply import BARE, EnhancedCode, Reply, reply, trouble
+from gateway.reply import EnhancedCode, Reply, reply, trouble
 from gateway.smtp.budget import Budget
-from gateway.smtp.content import Content, Room, looping
+from gateway.smtp.content import Content, Room
 from gateway.smtp.copy import unavailable
 from gateway.smtp.credentials import Logins
 from gateway.smtp.dialogue import CLOSING, Dialogue
@@ -30,10 +33,9 @@ from gateway.smtp.turned_away import TurnedAway
 
 Process = Callable[[Transaction], Awaitable[Outcome]]
 """The engine: what is to become of a message."""
-Report = Callable[[Transaction, Outcome, tuple[Receipt, ...], Reply, float], Awaitable[None]]
+Report = Callable[[Transaction, Outcome, Sequence[Receipt], Reply, float], Awaitable[None]]
 """The record: called before the client's reply leaves, with that reply and the seconds since the final dot."""
 
-LOOP = reply(554, EnhancedCode.ROUTING_LOOP, "Mail loop: too many Received fields")
 _logger = logging.getLogger(__name__)
 
 
@@ -59,7 +61,7 @@ class Service:
     clients: Counter[Address] = field(default_factory=Counter)
     closing: bool = False
     turns: TurnedAway = field(default_factory=TurnedAway)
-    _telling: set[asyncio.Task[None]] = field(default_factory=set)
+    _telling: set[asyncio.Task[Handover]] = field(default_factory=set)
 
     def admit(self, session: Dialogue, address: Address) -> Reply | None:
         """Let a client in, or return the reply that turns it away (rows SMT-05, SMT-07)."""
@@ -93,11 +95,8 @@ class Service:
             _logger.warning("door %s: %d more clients were turned away, without a record each", self.door.name, silent)
         outbound = self.door.direction is Direction.OUTBOUND
         reason = Reason.LIMIT if answer.temporary else Reason.NOT_AUTHORISED
-        facts = {
-            "rule": key if "." in key else f"listeners {self.door.name}: {key}",
-            "signature": {"status": "not-signed" if outbound else "none", "reason": reason},
-            "encryption": {"status": "not-encrypted" if outbound else "none", "reason": reason},
-        }
+        rule = key if "." in key else f"listeners {self.door.name}: {key}"
+        finding = replace(not_made(reason) if outbound else not_judged(reason), rule=rule)
         verdict = Verdict.DEFER if answer.temporary else Verdict.REJECT
         transaction = Transaction(
             id=self.new_id(),
@@ -110,7 +109,8 @@ class Service:
             received_at=at,
             size=0,
         )
-        told = asyncio.create_task(self._report(transaction, Outcome(verdict, answer, facts=facts), (), answer, 0.0))
+        outcome = Outcome(verdict, answer, finding=finding)
+        told = asyncio.create_task(finish(transaction, outcome, self._steps, self._answer))
         self._telling.add(told)
         told.add_done_callback(self._telling.discard)
         return answer
@@ -130,14 +130,14 @@ class Service:
         return unavailable(fault, record_id)
 
     async def finish(
-        self, client: Client, envelope: Envelope, content: Content, limit: int, pool: Pool, hop: HopTransaction
+        self, client: Client, envelope: Envelope, content: Content, pool: Pool, hop: HopTransaction
     ) -> Handover:
         """Bring a received message to its end; the reply is to be sent and the handover settled.
 
-        ``limit`` is the largest size in bytes; ``hop`` the transaction opened for the envelope, over afterwards.
+        ``hop``: the transaction opened for the envelope, over afterwards.
         """
-        started = asyncio.get_running_loop().time()
-        refusal = _refusal(content, limit)
+        kept = content.take()
+        refused = refusal(kept, bare=content.bare, size=content.size, limit=content.limit)
         transaction = Transaction(
             id=self.new_id(),
             direction=self.door.direction,
@@ -145,53 +145,33 @@ class Service:
             door=self.door.name,
             client=client,
             envelope=envelope,
-            content=b"" if refusal else content.take(),
+            content=b"" if refused else kept,
             received_at=self.now(),
-            size=content.size if refusal or content.crowded else None,
+            size=content.size if refused or content.crowded else None,
         )
-        if refusal is None and looping(transaction.content):
-            refusal = LOOP
-        outcome = Outcome(Verdict.REJECT, refusal) if refusal else await self._process(transaction, content)
-        outcome, handover = await self._hand_over(transaction, outcome, pool, hop)
-        seconds = asyncio.get_running_loop().time() - started
-        await self._report(transaction, outcome, handover.receipts, handover.reply, seconds)
-        return handover
+        decided = Outcome(Verdict.REJECT, refused) if refused else self._crowded(transaction, content)
+        return await finish(transaction, decided, self._steps, partial(self._hand_over, pool, hop))
 
-    async def _report(
-        self, transaction: Transaction, outcome: Outcome, receipts: tuple[Receipt, ...], answer: Reply, seconds: float
-    ) -> None:
-        try:
-            await self.report(transaction, outcome, receipts, answer, seconds)
-        except Exception:
-            # What the next hop took is delivered, with or without a record.
-            _logger.exception("%s: the record could not be written", transaction.id)
+    @property
+    def _steps(self) -> Steps:
+        return Steps(self.process, self.report, asyncio.sleep)
 
-    async def _process(self, transaction: Transaction, content: Content) -> Outcome:
-        if content.crowded:
-            _logger.warning("%s: not taken now: messages of %d bytes are under way", transaction.id, self.room.size)
-            return Outcome(Verdict.DEFER, trouble(transaction.id))
-        try:
-            return await self.process(transaction)
-        except Exception:
-            _logger.exception("%s: processing failed", transaction.id)
-            return Outcome(Verdict.DEFER, trouble(transaction.id))
+    def _crowded(self, transaction: Transaction, content: Content) -> Outcome | None:
+        """Defer a message for which there was no room."""
+        if not content.crowded:
+            return None
+        _logger.warning("%s: not taken now: messages of %d bytes are under way", transaction.id, self.room.size)
+        return Outcome(Verdict.DEFER, trouble(transaction.id))
 
-    async def _hand_over(
-        self, transaction: Transaction, outcome: Outcome, pool: Pool, hop: HopTransaction
-    ) -> tuple[Outcome, Handover]:
+    async def _hand_over(self, pool: Pool, hop: HopTransaction, transaction: Transaction, outcome: Outcome) -> Handover:
         if outcome.verdict is Verdict.RELAY and not outcome.withheld:
             try:
-                return outcome, await Relay(pool, self.books, self.copies).hand_over(transaction, outcome, hop)
+                return await Relay(pool, self.books, self.copies).hand_over(transaction, outcome, hop)
             except Exception:
                 _logger.exception("%s: handing over failed", transaction.id)
-                outcome = Outcome(Verdict.DEFER, trouble(transaction.id), facts=outcome.facts)
+                outcome = Outcome(Verdict.DEFER)
         await hop.reset()
-        return outcome, Handover((), outcome.reply or trouble(transaction.id), LedgerSession(self.books, transaction))
+        return await self._answer(transaction, outcome)
 
-
-def _refusal(content: Content, limit: int) -> Reply | None:
-    if content.bare:
-        return BARE
-    if content.too_large:
-        return reply(552, EnhancedCode.TOO_BIG, f"Message too large: {content.size} bytes; the limit is {limit}")
-    return None
+    async def _answer(self, transaction: Transaction, outcome: Outcome) -> Handover:
+        return Handover((), outcome.reply or trouble(transaction.id), LedgerSession(self.books, transaction))

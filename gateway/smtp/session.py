@@ -14,7 +14,6 @@ from gateway.smtp.credentials import MECHANISMS, read_credentials
 from gateway.smtp.dialogue import Dialogue, Goodbye
 from gateway.smtp.door import Auth, Credentials, TlsMode, client_address
 from gateway.smtp.next_hop import HopTransaction, Pool
-from gateway.smtp.relay import passed_on
 from gateway.smtp.service import Service
 
 OK = reply(250, EnhancedCode.OTHER, "Ok")
@@ -183,7 +182,7 @@ class Session(Dialogue):
         try:
             await pool.capabilities()
         except HopLoginRefused as refusal:
-            answer = self._turned_away("auth, the logins of the next hop", passed_on(refusal.reply))
+            answer = self._turned_away("auth, the logins of the next hop", refusal.reply.for_client)
             raise Rejection(answer) from refusal
         except Fault as fault:
             raise Rejection(Reply(454, self.service.unavailable(fault).lines)) from fault

@@ -15,6 +15,7 @@ from gateway.cms.rejected import Rejected
 from gateway.cms.unwrap import decrypt_failed
 from gateway.errors import Malformed
 from gateway.pki.key import AgreementKey, KeyTransport, SignatureScheme, SoftwareKey, transport_padding
+from gateway.pki.kinds import TransportKind
 from gateway.reason import Reason
 from tests.authority import Authority, Issued
 from tests.cms import foreign
@@ -170,7 +171,9 @@ def test_oaep_of_every_form(people: People, digest: str, mask: str, label: bytes
     hashed, masked = (der.sequence(der.oid(digests[name]), der.tlv(der.NULL)) for name in (digest, mask))
     mgf = der.sequence(der.oid("1.2.840.113549.1.1.8"), masked)
     source = der.sequence(der.oid("1.2.840.113549.1.1.9"), der.octets(label))
-    wrapped = who.private_key.public_key().encrypt(key, transport_padding(KeyTransport("oaep", digest, mask, label)))
+    wrapped = who.private_key.public_key().encrypt(
+        key, transport_padding(KeyTransport(TransportKind.OAEP, digest, mask, label))
+    )
     parts = (
         b"" if digest == "sha1" else der.explicit(0, hashed),
         b"" if mask == "sha1" else der.explicit(1, mgf),

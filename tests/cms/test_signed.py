@@ -18,6 +18,7 @@ from gateway.cms.rejected import Rejected
 from gateway.cms.signed import Signer, read_signed, sign_detached, sign_opaque, verify
 from gateway.errors import LimitExceeded, Malformed
 from gateway.pki.key import SignatureScheme
+from gateway.pki.kinds import SignatureKind
 from gateway.reason import Reason
 from tests.authority import Authority, Issued
 from tests.cms.conftest import AT
@@ -39,7 +40,7 @@ PARSED = {
     "rsa-pkcs1v15": "rsassa_pkcs1v15",
     "rsa-pss": "rsassa_pss",
     "ecdsa": "ecdsa",
-    "eddsa": "ed25519",
+    "ed25519": "ed25519",
 }
 
 
@@ -101,7 +102,7 @@ def test_structure_as_a_second_library_reads_it(
         assert parameters["salt_length"].native == who.digest.size
         assert parameters["hash_algorithm"]["algorithm"].native == who.digest.name
         assert parameters["mask_gen_algorithm"]["parameters"]["algorithm"].native == who.digest.name
-    if who.scheme.kind in ("ecdsa", "eddsa"):
+    if who.scheme.kind in ("ecdsa", "ed25519"):
         assert one["signature_algorithm"].dump()[-2:] != b"\x05\x00"
 
 
@@ -418,7 +419,7 @@ def test_rsa_signature_named_with_its_digest_verifies(signer: SignerOf) -> None:
 
 def test_pss_and_pkcs1v15_are_not_mistaken(signer: SignerOf) -> None:
     who = signer("rsa-2048", "sha256", "pkcs1v15")
-    wrong = signature_identifier(SignatureScheme("rsa-pss", "sha256"))
+    wrong = signature_identifier(SignatureScheme(SignatureKind.RSA_PSS, "sha256"))
     with pytest.raises(Rejected) as refused:
         judge(who, craft(who, [TYPE, message_digest(who)], algorithm=wrong))
     assert refused.value.reason is Reason.BAD_SIGNATURE

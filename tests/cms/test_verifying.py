@@ -29,6 +29,7 @@ from gateway.cms.signed import (
 )
 from gateway.errors import LimitExceeded, Malformed
 from gateway.pki.key import HASHES, SoftwareKey
+from gateway.pki.kinds import KeyKind
 from gateway.reason import Reason
 from tests.authority import Authority, Issued, issue
 from tests.cms.conftest import AT
@@ -449,7 +450,7 @@ def test_certificate_that_the_signature_does_not_name(authority: Authority, sign
 def test_key_for_pss_makes_nothing_else(signers: dict[str, Issued]) -> None:
     """RFC 4055 §1.2."""
     who = signers["rsa"]
-    restricted = replace(who.certificate, key_kind="rsa-pss")
+    restricted = replace(who.certificate, key_kind=KeyKind.RSA_PSS)
     (info,) = read_signed(signed(who, "sha256", der.sequence(der.oid(f"{PKCS1}.1"), NULL), usual("sha256"))).signers
     with pytest.raises(Rejected) as refused:
         verify_signer(info, hashed("sha256"), restricted)

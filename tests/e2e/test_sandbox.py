@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gateway.smtp.ledger_session import digest
+from gateway.mail.arrival import digest
 from tests.e2e import sandbox
 from tests.e2e.client import letter, submit
 from tests.e2e.conftest import ALICE, People

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway.engine.finding import Missing
 from gateway.engine.inbound import InboundRules
 from gateway.engine.transaction import Direction, Outcome, Verdict
 from gateway.mail.header import read_header
@@ -120,17 +121,17 @@ def test_so_does_mail_that_a_key_did_not_open(world: World, seal: Seal, ids: tup
     broken = receive(world, with_wrong_padding(sealed))
     opened = receive(world, sealed)
     assert SECRET in delivered(opened)
-    assert broken.facts["encryption"]["reason"] is Reason.DECRYPT_FAILED
+    assert broken.finding.encryption.reason is Reason.DECRYPT_FAILED
     for name in ("message-id", "references"):
         assert values(delivered(opened), name) == values(delivered(broken), name)
-    assert opened.facts["message_id"] == broken.facts["message_id"]
+    assert opened.finding.message_id == broken.finding.message_id
 
 
 def test_a_plain_id_stays_and_so_does_mail_that_no_key_opens(world: World, seal: Seal) -> None:
     plain = receive(world, seal(b"Message-ID: <plain@x>\r\n"))
     assert values(delivered(plain), "message-id") == [b"<plain@x>"]
     closed = receive(world, seal(b"Message-ID: a@x\r\n"), "nobody@example.org")
-    assert closed.facts["encryption"]["reason"] is Reason.NOT_ADDRESSED
+    assert closed.finding.encryption.reason is Reason.NOT_ADDRESSED
     assert values(delivered(closed), "message-id") == [b"a@x"]
     assert values(delivered(receive(world, head(b"Message-ID: a@x\r\n") + b"\r\nhi\r\n")), "message-id") == [b"a@x"]
 
@@ -142,7 +143,7 @@ def test_all_copies_have_it_and_the_seal_holds(world: World, seal: Seal) -> None
         made = bytes(delivery.content)
         assert values(made, "message-id") == [OURS]
         assert values(made, "references") == [b"<a@x>"]
-        assert receive(world, made).facts["pass_of"] == "0123"
+        assert receive(world, made).finding.pass_of == "0123"
 
 
 def test_so_has_the_copy_that_goes_where_the_next_hop_refuses_the_first(world: World, seal: Seal) -> None:
@@ -154,8 +155,8 @@ def test_so_has_the_copy_that_goes_where_the_next_hop_refuses_the_first(world: W
 
 
 def test_the_record_has_the_id_it_came_under_or_ours(world: World, seal: Seal) -> None:
-    assert receive(world, seal(b"Message-ID: a@x\r\n")).facts["message_id"] == "a@x"
-    assert receive(world, seal()).facts["message_id"] == OURS.decode()
+    assert receive(world, seal(b"Message-ID: a@x\r\n")).finding.message_id == "a@x"
+    assert receive(world, seal()).finding.message_id == OURS.decode()
 
 
 def test_mail_with_no_room_for_fields_of_ours_is_not_opened(world: World, seal: Seal) -> None:
@@ -213,10 +214,10 @@ def test_the_setting_of_the_group_it_was_opened_for_counts_for_others(world: Wor
     world.opened_mail.clear()
     receive(world, seal(b"Message-ID: <plain@x>\r\n"))
     outcome = world.send(answer(b"In-Reply-To: <plain@x>\r\n", author="sales@example.org"), THIRD)
-    assert (outcome.verdict, outcome.facts["encryption"]["reason"]) == (Verdict.RELAY, Reason.REPLY_TO_ENCRYPTED)
-    finding = outcome.facts["encryption"]
-    assert finding["reasons"] == [Reason.REPLY_TO_ENCRYPTED, Reason.NO_CERTIFICATE]
-    assert finding["missing"] == [{"address": THIRD, "reason": Reason.NO_CERTIFICATE}]
+    assert (outcome.verdict, outcome.finding.encryption.reason) == (Verdict.RELAY, Reason.REPLY_TO_ENCRYPTED)
+    finding = outcome.finding.encryption
+    assert finding.reasons == (Reason.REPLY_TO_ENCRYPTED, Reason.NO_CERTIFICATE)
+    assert finding.missing == (Missing(address=THIRD, reason=Reason.NO_CERTIFICATE),)
 
 
 def test_an_answer_of_somebody_in_no_group_does_not_fall_under_it(world: World, seal: Seal) -> None:
@@ -354,7 +355,7 @@ def test_warn_relays_and_says_so_and_ignore_says_nothing(world: World, seal: Sea
         world.opened_mail.clear()
         receive(world, seal(KEPT))
         outcome = world.send(head(KEPT) + PLAIN, THIRD)
-        assert (outcome.verdict, outcome.facts["encryption"]["reason"]) == (Verdict.RELAY, reason)
+        assert (outcome.verdict, outcome.finding.encryption.reason) == (Verdict.RELAY, reason)
 
 
 def test_a_refusal_that_would_return_it_to_a_stranger_is_not_told(world: World, seal: Seal) -> None:
@@ -363,8 +364,8 @@ def test_a_refusal_that_would_return_it_to_a_stranger_is_not_told(world: World, 
     assert (outcome.verdict, outcome.withheld, outcome.deliveries) == (Verdict.RELAY, True, ())
     assert outcome.reply is not None and outcome.reply.positive
     assert outcome.hold is not None and outcome.hold.reason is Reason.REPLY_TO_ENCRYPTED
-    assert outcome.facts["encryption"]["status"] == "not-encrypted"
-    assert outcome.facts["encryption"]["reason"] is Reason.REPLY_TO_ENCRYPTED
+    assert outcome.finding.encryption.status == "not-encrypted"
+    assert outcome.finding.encryption.reason is Reason.REPLY_TO_ENCRYPTED
 
 
 @pytest.mark.parametrize("setting", list(ReplyRule))
@@ -407,17 +408,17 @@ def test_an_expired_seal_still_says_that_it_arrived(world: World, seal: Seal) ->
     world.sealer = replace(world.sealer, withdrawals=lambda: 1)
     assert refused(world.send(opened, THIRD))
     again = receive(world, opened)
-    assert again.facts["notes"] == ("seal: expired",)
-    assert "pass_of" not in again.facts
+    assert again.finding.notes == ("seal: expired",)
+    assert again.finding.pass_of is None
 
 
 def test_why_a_seal_is_not_believed_is_in_the_record(world: World, seal: Seal) -> None:
     opened = delivered(receive(world, seal(KEPT)))
     again = receive(world, opened.replace(b"Subject: s", b"Subject: t"))
-    assert again.facts["notes"] == ("seal: Subject",)
-    assert again.facts["encryption"]["status"] == "none"
+    assert again.finding.notes == ("seal: Subject",)
+    assert again.finding.encryption.status == "none"
     world.inbound_rules = InboundRules(domains=frozenset({"example.com"}))
-    assert receive(world, opened + b"x").facts["notes"] == ("seal: body",)
+    assert receive(world, opened + b"x").finding.notes == ("seal: body",)
 
 
 # --- the tag that asks for less ---------------------------------------------------------------------------------------
@@ -432,7 +433,7 @@ def test_a_tag_for_plain_is_not_honoured_in_answers(world: World, fields: bytes,
     world.rules = replace(world.rules, tags=Tags(plain="[plain]", encrypt="[secret]"))
     content = answer(b"Subject: Re: [Plain] hello\r\n", fields)
     outcome = world.send(content, THIRD)
-    assert outcome.facts["encryption"]["reason"] is (Reason.OVERRIDE if honoured else None)
+    assert outcome.finding.encryption.reason is (Reason.OVERRIDE if honoured else None)
     assert b"plain" not in values(delivered(outcome), "subject")[0].lower()
     outcome = world.send(answer(b"Subject: Re: [secret] hello\r\n", fields), "nobody@example.net")
     assert str(outcome.reply).startswith("550 5.7.3")

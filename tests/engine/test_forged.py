@@ -7,8 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.engine.results import cut_forged, forged_fields
+from gateway.mail.arrival import has_bare_line_end
 from gateway.mail.header import edit, read_header
-from gateway.smtp.content import has_bare_line_end
 
 OURS = "smime.gw.example.org"
 TOP = b"Received: by mx\r\n\twith ESMTP\r\n"

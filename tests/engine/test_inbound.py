@@ -90,7 +90,7 @@ def body(outcome: Outcome, copy: int = 0) -> bytes:
 
 
 def reason(outcome: Outcome) -> Any:
-    return outcome.facts["signature"]["reason"]
+    return outcome.finding.signature.reason
 
 
 # --- what it becomes ------------------------------------------------------------------------------------------------
@@ -121,8 +121,8 @@ def test_clear_signed_passes_and_stays_byte_for_byte(world: World, customer: Cus
     found = words(outcome)
     assert f"signer={ALICE}" in found["signature"]
     assert "smime=pass" in found["authentication-results"]
-    assert outcome.facts["layers"] == ("signed",)
-    assert outcome.facts["signature"]["coverage"] == "whole"
+    assert outcome.finding.layers == ("signed",)
+    assert outcome.finding.signature.coverage == "whole"
 
 
 @pytest.mark.parametrize("cipher", ["aes-256-cbc", "aes-256-gcm"])
@@ -132,7 +132,7 @@ def test_signed_and_encrypted_is_opened_and_judged(world: World, customer: Custo
     assert status(outcome) == ("pass", "decrypted")
     assert words(outcome)["encryption"] == f"decrypted; cipher={cipher}; authenticated=yes"
     assert b"My printer burns." in body(outcome)
-    assert outcome.facts["layers"] == ("encrypted", "signed")
+    assert outcome.finding.layers == ("encrypted", "signed")
     assert outcome.deliveries[0].opened
     header = read_header(bytes(outcome.deliveries[0].content))
     assert [header.value(field) for field in header.named("subject")] == [b"help"]
@@ -198,8 +198,8 @@ def test_sig_12_the_clock_is_ours(world: World, customer: Customer, offset: time
     outcome = world.engine.inbound.process(
         replace(_transaction(world, signed), received_at=transaction_time), transaction_time
     )
-    assert outcome.facts["signature"]["status"] == "policy"
-    assert expected in outcome.facts["signature"]["reasons"]
+    assert outcome.finding.signature.status == "policy"
+    assert expected in outcome.finding.signature.reasons
 
 
 def _transaction(world: World, content: bytes) -> Any:
@@ -256,7 +256,7 @@ def test_sig_01_a_signature_below_the_root_is_partial(world: World, customer: Cu
         assert status(outcome) == ("none", "none")
     else:
         assert (status(outcome)[0], reason(outcome)) == ("policy", Reason.PARTIAL)
-        assert outcome.facts["signature"]["coverage"] == "partial"
+        assert outcome.finding.signature.coverage == "partial"
 
 
 def test_sig_04_certificates_only_is_no_signature(world: World, customer: Customer) -> None:
@@ -424,8 +424,8 @@ def test_a_message_that_comes_again_with_its_seal_keeps_its_result(world: World,
     once = bytes(receive(world, customer.seal(encrypt="required")).deliveries[0].content)
     again = receive(world, b"Received: by mail.example.org\r\n" + once)
     assert bytes(again.deliveries[0].content) == b"Received: by mail.example.org\r\n" + once
-    assert again.facts["pass_of"] == "0123"
-    assert receive(world, once.replace(b"burns", b"sings")).facts.get("pass_of") is None
+    assert again.finding.pass_of == "0123"
+    assert receive(world, once.replace(b"burns", b"sings")).finding.pass_of is None
 
 
 def test_a_header_over_the_limits_is_tagged_and_cleaned(world: World) -> None:
@@ -514,7 +514,7 @@ def test_dec_13_an_answer_to_encrypted_mail(world: World, customer: Customer, fi
     """DEC-13: require encrypts or refuses, whatever the message wishes; warn says so; ignore does not look."""
     group = replace(world.rules.groups[0], sign=Level.NEVER, encrypt=Level.NEVER, replies=replies)
     world.rules = Rules(groups=(group,))
-    assert world.send(ANSWER % field, ALICE).facts["encryption"]["reason"] is Reason.POLICY_NEVER
+    assert world.send(ANSWER % field, ALICE).finding.encryption.reason is Reason.POLICY_NEVER
     receive(world, customer.seal(encrypt="required"))
     world.rules = Rules(groups=(group,))
     outcome = world.send(ANSWER % (field + b"\r\nX-SMIME-Gateway-Encrypt: never"), ALICE)
@@ -528,7 +528,7 @@ def test_dec_13_an_answer_to_encrypted_mail(world: World, customer: Customer, fi
     else:
         expected = Reason.REPLY_TO_ENCRYPTED if replies is ReplyRule.WARN else Reason.OVERRIDE
         assert outcome.verdict is Verdict.RELAY
-        assert outcome.facts["encryption"]["reason"] is expected
+        assert outcome.finding.encryption.reason is expected
 
 
 def test_dec_13_plain_mail_is_not_remembered(world: World, customer: Customer) -> None:

@@ -13,11 +13,13 @@ import pytest
 from gateway.cms.enveloped import read_enveloped
 from gateway.cms.signed import SignedData, read_signed, verify
 from gateway.engine import outbound, submission
+from gateway.engine.finding import Missing
 from gateway.engine.transaction import Direction, Outcome, Verdict
 from gateway.errors import Fault
 from gateway.mail.entity import decoded_body, read_entity
 from gateway.policy import decide
 from gateway.policy.rule import Tags
+from gateway.reason import Reason
 from gateway.smime import seal
 from tests.authority import Authority
 from tests.engine.world import AT, HELPDESK, World, mail
@@ -199,21 +201,21 @@ def test_mail_of_nobody_asks_the_store_nothing(world: World) -> None:
 
 def test_the_record_says_who_signed_and_who_was_missing(world: World) -> None:
     world.levels("required", "if-possible")
-    facts = world.send(mail(), "alice@example.com", "carol@example.com").facts
-    assert facts["group"] == "support"
-    assert facts["from_"] == HELPDESK
-    assert facts["message_id"] == "<42@example.org>"
-    (signer,) = facts["signature"]["signers"]
-    assert signer["fingerprint"] == world.issued[HELPDESK].certificate.fingerprint
-    assert facts["signature"]["status"] == "signed"
-    assert facts["encryption"]["status"] == "not-encrypted"
-    assert facts["encryption"]["missing"] == [{"address": "carol@example.com", "reason": "no-certificate"}]
+    finding = world.send(mail(), "alice@example.com", "carol@example.com").finding
+    assert finding.group == "support"
+    assert finding.author == HELPDESK
+    assert finding.message_id == "<42@example.org>"
+    (signer,) = finding.signature.signers
+    assert signer.fingerprint == world.issued[HELPDESK].certificate.fingerprint
+    assert finding.signature.status == "signed"
+    assert finding.encryption.status == "not-encrypted"
+    assert finding.encryption.missing == (Missing(address="carol@example.com", reason=Reason.NO_CERTIFICATE),)
 
 
 def test_no_subject_and_no_content_stands_in_the_record(world: World) -> None:
     world.rules = replace(world.rules, tags=Tags(encrypt="[encrypt]"))
     content = SECRET.replace(b"[Ticket#42] Printer", b"[encrypt] private-subject")
-    facts = repr(world.send(content, "alice@example.com").facts)
+    facts = repr(world.send(content, "alice@example.com").finding)
     assert "private-subject" not in facts
     assert CANARY.decode() not in facts
 
@@ -358,7 +360,7 @@ def test_out_04_what_everybody_can_open_raises_the_cipher(
         (holding,) = world.holdings[f"{name}@example.com"]
         world.holdings[f"{name}@example.com"] = [replace(holding, capabilities=announced)]
     outcome = world.send(SECRET, "alice@example.com", "hidden1@example.com")
-    assert outcome.facts["encryption"]["cipher"] == expected
+    assert outcome.finding.encryption.cipher == expected
     assert len(outcome.deliveries) == 2
     for delivery in outcome.deliveries:
         assert read_enveloped(decoded_body(read_entity(bytes(delivery.content)))).cipher.name == expected
@@ -378,7 +380,7 @@ def test_a_group_may_have_algorithms_of_its_own(world: World) -> None:
     world.levels("required", "required")
     world.of_groups = {"support": replace(world.algorithms, cipher="aes-256-gcm", opaque=True)}
     outcome = world.send(SECRET, "alice@example.com")
-    assert outcome.facts["encryption"]["cipher"] == "aes-256-gcm"
+    assert outcome.finding.encryption.cipher == "aes-256-gcm"
     world.levels("required", "never")
     assert signature_of(world.send(SECRET, "alice@example.com").deliveries[0].content).content is not None
     world.of_groups = {"other": world.of_groups["support"]}
@@ -453,7 +455,7 @@ def test_exempt_content(world: World, fields: tuple[str, ...], body: bytes, exem
     content = mail("MIME-Version: 1.0", *fields, body=body)
     outcome = world.send(content, "alice@example.com")
     assert (outcome.deliveries[0].content == content) is exempt
-    assert (outcome.facts["signature"]["reason"] == "exempt") is exempt
+    assert (outcome.finding.signature.reason == "exempt") is exempt
 
 
 def test_an_unusable_from_is_refused_with_what_is_wrong_with_it(world: World) -> None:
@@ -461,4 +463,4 @@ def test_an_unusable_from_is_refused_with_what_is_wrong_with_it(world: World) ->
     outcome = world.send(content, "alice@example.com")
     fault = "From: a square bracket stands in a name without quotes"
     assert str(outcome.reply) == f"550 5.7.3 from-ambiguous: {fault}"
-    assert outcome.facts["signature"]["detail"] == fault
+    assert outcome.finding.signature.detail == fault

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from gateway.engine.finding import EncryptionOpened, Finding
 from gateway.engine.redelivery import Step, as_answer, goes_again, next_step
 from gateway.engine.transaction import Delivery, Hold, Outcome, Verdict
 from gateway.mail.header import read_header
 from gateway.mail.message_id import REFERENCES_LIMIT
 from gateway.policy.redelivery import Redeliver
 from gateway.reason import Reason
+from gateway.smime.finding import Encryption
 
 NEW = "<held.1@gw.example.org>"
 BODY = b"\r\n\xe4 body\r\n"
@@ -110,7 +112,8 @@ UNJUDGED = Hold(Reason.NO_PATH, frozenset(), unreadable=False)
 
 
 def outcome(encryption: str, reason: Reason | None = None, hold: Hold | None = None) -> Outcome:
-    return Outcome(Verdict.RELAY, hold=hold, facts={"encryption": {"status": encryption, "reason": reason}})
+    finding = Finding(encryption=EncryptionOpened(status=Encryption(encryption), reason=reason))
+    return Outcome(Verdict.RELAY, hold=hold, finding=finding)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def receive(world: World, content: bytes) -> Outcome:
 
 
 def status(outcome: Outcome) -> str:
-    return str(outcome.facts["signature"]["status"])
+    return str(outcome.finding.signature.status)
 
 
 @pytest.fixture(scope="module")

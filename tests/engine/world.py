@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.cms.identity import Identity
+from gateway.engine.algorithms import Algorithms
 from gateway.engine.engine import Engine
 from gateway.engine.inbound import Inbound, InboundRules
 from gateway.engine.judging import Judge
 from gateway.engine.mark import Sealer
 from gateway.engine.opening import Opener
-from gateway.engine.outbound import Algorithms, Outbound
+from gateway.engine.outbound import Outbound
 from gateway.engine.ports import Use
 from gateway.engine.rate import FailureRate
 from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Transaction

@@ -29,9 +29,9 @@ def from_alice(authority: Authority, edit: Edit) -> bytes:
 
 
 def found(desk: Desk, content: bytes) -> tuple[str, str | None, str | None]:
-    signature: Any = desk.receive(content).facts["signature"]
-    (signer,) = signature["signers"]
-    return signature["status"], signature["reason"], signer["detail"]
+    signature: Any = desk.receive(content).finding.signature
+    (signer,) = signature.signers
+    return signature.status, signature.reason, signer.detail
 
 
 def test_a_certificate_that_cannot_be_read_is_not_absent(desk: Desk, authority: Authority) -> None:

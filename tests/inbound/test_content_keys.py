@@ -41,10 +41,10 @@ def stays_closed(desk: Desk, cms: bytes, earlier: str) -> None:
     assert words(outcome)[1] == CLOSED
     assert bytes(outcome.deliveries[0].content).endswith(came)
     assert outcome.hold == Hold(Reason.KEY_REUSED, frozenset(), unreadable=True)
-    found = outcome.facts["encryption"]
-    assert (found["status"], found["reason"], found["authenticated"]) == ("failed", "key-reused", False)
-    assert found["detail"].endswith(f"record {earlier}")
-    assert found["key"] == desk.certificate.certificate.fingerprint
+    found = outcome.finding.encryption
+    assert (found.status, found.reason, found.authenticated) == ("failed", "key-reused", False)
+    assert found.detail.endswith(f"record {earlier}")
+    assert found.key == desk.certificate.certificate.fingerprint
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_what_an_aead_proves_is_opened_whatever_came_before(desk: Desk) -> None:
     info = wrapped(desk.certificate)
     assert encryption(receive(desk, cbc(info), record="first")) == OPENED
     outcome = receive(desk, gcm(info, entity=OTHER))
-    assert (encryption(outcome), outcome.facts["encryption"]["authenticated"]) == (PROVEN, True)
+    assert (encryption(outcome), outcome.finding.encryption.authenticated) == (PROVEN, True)
     stays_closed(desk, cbc(info, entity=OTHER), "first")
 
 
@@ -105,7 +105,7 @@ def test_what_a_valid_signature_inside_proves_is_opened(desk: Desk, alice: Issue
     assert encryption(receive(desk, cbc(info))) == OPENED
     outcome = receive(desk, cbc(info, entity=signed(OTHER, alice)))
     assert words(outcome) == ("pass", PROVEN)
-    assert outcome.facts["encryption"]["authenticated"]
+    assert outcome.finding.encryption.authenticated
     assert b"Something else." in body(outcome)
 
 
@@ -162,7 +162,7 @@ def test_what_does_not_open_is_not_remembered(desk: Desk) -> None:
 
 def test_content_that_is_over_a_limit_inside_was_opened_all_the_same(desk: Desk) -> None:
     info = wrapped(desk.certificate)
-    assert receive(desk, cbc(info, entity=b"A: b\r\n" * 5000 + b"\r\n")).facts["encryption"]["status"] == "decrypted"
+    assert receive(desk, cbc(info, entity=b"A: b\r\n" * 5000 + b"\r\n")).finding.encryption.status == "decrypted"
     assert encryption(receive(desk, cbc(info, entity=OTHER))) == CLOSED
 
 
@@ -200,7 +200,7 @@ def test_who_asks_for_it_by_name_gets_it(desk: Desk) -> None:
     assert encryption(receive(desk, cbc(info))) == OPENED
     outcome = receive(desk, cbc(info, entity=OTHER), asked=True)
     assert (encryption(outcome), outcome.hold) == (OPENED, None)
-    assert not outcome.facts["encryption"]["authenticated"]
+    assert not outcome.finding.encryption.authenticated
     assert b"Something else." in body(outcome)
 
 

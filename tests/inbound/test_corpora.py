@@ -8,10 +8,10 @@ import csv
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from gateway.engine.finding import SignatureJudged
 from gateway.engine.transaction import Outcome, Verdict
 from gateway.mail.header import read_header
 from gateway.mail.message_id import plain_id
@@ -65,24 +65,24 @@ def ran(stores: Stores) -> Iterator[Mapping[bool, list[Ran]]]:
 
 def disagreement(row: Row, outcome: Outcome, plaintext: str) -> str:
     """What differs from the manifest; nothing where all agrees."""
-    signature, encryption = outcome.facts["signature"], outcome.facts["encryption"]
+    signature, encryption = outcome.finding.signature, outcome.finding.encryption
     if not _signature_agrees(row, signature):
-        return f"{signature['status']} {signature['reason'] or ''}".strip()
+        return f"{signature.status} {signature.reason or ''}".strip()
     wanted = row["expect_encryption"]
     reasons = row["expect_reason"].split("|") if wanted == "failed" and row["expect_reason"] else None
-    if wanted and (encryption["status"] != wanted or (reasons and encryption["reason"] not in reasons)):
-        return f"{encryption['status']} {encryption['reason'] or ''}".strip()
+    if wanted and (encryption.status != wanted or (reasons and encryption.reason not in reasons)):
+        return f"{encryption.status} {encryption.reason or ''}".strip()
     return "none" if row["plaintext_sha256"] and plaintext != row["plaintext_sha256"] else ""
 
 
-def _signature_agrees(row: Row, found: Mapping[str, Any]) -> bool:
-    wanted, status, reasons = row["expect_signature"], found["status"], set(found["reasons"])
+def _signature_agrees(row: Row, found: SignatureJudged) -> bool:
+    wanted, status, reasons = row["expect_signature"], found.status, set(found.reasons)
     if wanted == "verifies":
         return status in ("pass", "policy") and not reasons & UNVERIFIED
     if wanted == "does-not-verify":
         return status in ("fail", "neutral")
     expected_reason = row["expect_reason"] if wanted in ("fail", "policy") else None
-    return not wanted or (status == wanted and (not expected_reason or found["reason"] == expected_reason))
+    return not wanted or (status == wanted and (not expected_reason or found.reason == expected_reason))
 
 
 def test_every_row_agrees_with_the_manifest(
@@ -100,18 +100,18 @@ def test_by_default_legacy_is_weak_and_nothing_else_changes(ran: Mapping[bool, l
     """SIG-13: what would pass is policy, and a legacy envelope stays closed."""
     wrong = {}
     for row, outcome, plaintext in ran[False]:
-        signature, encryption = outcome.facts["signature"], outcome.facts["encryption"]
+        signature, encryption = outcome.finding.signature, outcome.finding.encryption
         if row["file"] in DISAGREEMENTS:
             continue
-        legacy = bool(WEAK & set(signature["reasons"])) or encryption["reason"] in WEAK
+        legacy = bool(WEAK & set(signature.reasons)) or encryption.reason in WEAK
         if row["legacy"] != "yes":
             agrees = not disagreement(row, outcome, plaintext)
         elif row["expect_signature"] in ("fail", "does-not-verify"):
-            agrees = signature["status"] == "fail"
+            agrees = signature.status == "fail"
         else:
-            agrees = legacy and signature["status"] != "pass"
+            agrees = legacy and signature.status != "pass"
         if not agrees:
-            wrong[row["file"]] = (signature["status"], signature["reasons"], encryption["status"])
+            wrong[row["file"]] = (signature.status, signature.reasons, encryption.status)
     assert wrong == {}
 
 
@@ -122,7 +122,7 @@ def test_every_mail_is_delivered_with_what_it_holds(ran: Mapping[bool, list[Ran]
         made, content = bytes(delivery.content), mail_of(row)
         assert outcome.verdict is Verdict.RELAY
         assert len(delivery.recipients) == 1
-        closed = outcome.facts["encryption"]["status"] == "failed" and row["kind"] != "signed-opaque"
+        closed = outcome.finding.encryption.status == "failed" and row["kind"] != "signed-opaque"
         kept = closed or (row["kind"] == "signed-detached" and row["layers"] == "signed")
         assert made.endswith(content) or not kept, row["file"]
         assert b"\n" not in made.replace(b"\r\n", b""), row["file"]
@@ -149,9 +149,9 @@ def test_thunderbird_agrees_but_for_its_own_rules(
     """Its verdicts, with SHA-1 refused, beside ours: what we call good and it does not, and the other way round."""
     with (CORPORA / "thunderbird" / "verdicts.tsv").open(encoding="utf-8", newline="") as table:
         theirs = {f"thunderbird/{row['file']}": row for row in csv.DictReader(table, delimiter="\t")}
-    ours = {row["file"]: outcome.facts for row, outcome, _ in ran[False]}
+    ours = {row["file"]: outcome.finding for row, outcome, _ in ran[False]}
     good = {file for file, row in theirs.items() if row["signature_good"] == "true"}
-    passing = {file for file in theirs if ours[file]["signature"]["status"] == "pass"}
+    passing = {file for file in theirs if ours[file].signature.status == "pass"}
     with capsys.disabled():
         print(f"\nThunderbird: {len(theirs) - len(good ^ passing)} of {len(theirs)} verdicts are the same")
     assert passing - good == {"thunderbird/alice.future.dsig.SHA256.multipart.eml"}
@@ -160,7 +160,7 @@ def test_thunderbird_agrees_but_for_its_own_rules(
         "thunderbird/alice.plain.sig.SHA256.opaque.dave.sig.SHA256.opaque.eml",
     }
     for file, row in theirs.items():
-        assert row["encrypted"] == "false" or ours[file]["encryption"]["status"] == "decrypted", file
+        assert row["encrypted"] == "false" or ours[file].encryption.status == "decrypted", file
 
 
 def test_the_document_lists_every_disagreement() -> None:
@@ -185,7 +185,7 @@ def test_header_survives_opening(ran: Mapping[bool, list[Ran]]) -> None:
             assert after[0][0] == "message-id"
             assert plain_id(left) is not None
             del after[0]
-        if HIDDEN in before and any(told["name"] == "Subject" for told in outcome.facts["protected"]):
+        if HIDDEN in before and any(told.name == "Subject" for told in outcome.finding.protected):
             aside = [left.value(field) for field in left.named("x-smime-gateway-protected-subject")]
             shown = left.value(left.named("subject")[0])
             assert (shown == HIDDEN[1]) is bool(aside)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.engine.finding import ProtectedField
 from gateway.engine.inbound import InboundRules
 from gateway.engine.redelivery import as_answer
 from gateway.engine.transaction import Outcome, Verdict
@@ -125,13 +126,13 @@ def test_nothing_inside_is_an_error(desk: Desk, alice: Issued, content: bytes, e
     entity = made.encrypted(content, desk.certificate) if encrypt else made.opaque(content, alice)
     outcome = desk.receive(hidden(entity))
     assert outcome.verdict is Verdict.RELAY
-    assert outcome.facts["signature"]["reason"] != "internal"
+    assert outcome.finding.signature.reason != "internal"
     (delivery,) = outcome.deliveries
     assert delivery.recode is not None
     for sent in (bytes(delivery.content), bytes(delivery.recode(delivery.content))):
         assert b"\n" not in sent.replace(b"\r\n", b"")
         assert b"\r" not in sent.replace(b"\r\n", b"")
-        assert desk.receive(sent).facts.get("pass_of") == "0123"
+        assert desk.receive(sent).finding.pass_of == "0123"
 
 
 # the Subject
@@ -176,10 +177,10 @@ def test_dec_11_a_protected_subject_takes_its_place_where_its_layer_is_vouched_f
         outcome = desk.receive(hidden(entity, outer))
         stays = [] if outer is None else [outer]
         assert subjects(outcome) == (([SUBJECT], None) if believed else (stays, SUBJECT))
-        assert {"name": "Subject", "inner": None, "outer": None} in outcome.facts["protected"]
-        assert SUBJECT not in repr(outcome.facts)
+        assert ProtectedField(name="Subject") in outcome.finding.protected
+        assert SUBJECT not in repr(outcome.finding)
         again = desk.receive(bytes(outcome.deliveries[0].content))
-        assert again.facts["pass_of"] == "0123"
+        assert again.finding.pass_of == "0123"
 
 
 @pytest.mark.parametrize("payload", [HP, LEGACY, UNMARKED], ids=["hp", "legacy", "unmarked"])
@@ -191,7 +192,7 @@ def test_who_sends_on_what_he_cannot_read_gets_no_subject_of_it_back(desk: Desk,
         for author in (MALLORY, f'"{ALICE}" <{MALLORY}>', f"{ALICE}, {MALLORY}"):
             sent_on = hidden(entity).replace(f"From: {ALICE}".encode(), f"From: {author}".encode())
             outcome = desk.receive(sent_on, sender=MALLORY)
-            assert outcome.facts["encryption"]["authenticated"]
+            assert outcome.finding.encryption.authenticated
             assert subjects(outcome) == (["[...]"], SUBJECT)
         if payload is HP and content is not payload:
             continue  # such a signature must have From inside
@@ -221,7 +222,7 @@ def test_the_outer_subject_where_it_is_wanted(desk: Desk, alice: Issued) -> None
 def test_an_unmarked_subject_inside_replaces_none_that_somebody_wrote(desk: Desk, alice: Issued) -> None:
     outcome = desk.receive(mail(made.encrypted(made.opaque(UNMARKED, alice), desk.certificate)))
     assert subjects(outcome) == (["help"], None)
-    assert outcome.facts["protected"] == ({"name": "Subject", "inner": None, "outer": None},)
+    assert outcome.finding.protected == (ProtectedField(name="Subject"),)
 
 
 def test_a_subject_outside_the_signature_is_not_believed(desk: Desk, alice: Issued) -> None:
@@ -240,9 +241,7 @@ def test_fields_that_differ_are_in_the_record(desk: Desk, alice: Issued, mallory
         payload = HP.replace(f"From: {ALICE}".encode(), f"From: {author}\r\nReply-To: bob@example.com".encode())
         outcome = desk.receive(mail(signed(payload, alice)))
         assert words(outcome)[0] == status
-        told = {
-            difference["name"]: (difference["inner"], difference["outer"]) for difference in outcome.facts["protected"]
-        }
+        told = {difference.name: (difference.inner, difference.outer) for difference in outcome.finding.protected}
         assert told.pop("Reply-To") == ("bob@example.com", None)
         assert told.pop("Subject") == (None, None)
         assert told == ({"From": (MALLORY, ALICE)} if author == MALLORY else {})
@@ -262,7 +261,7 @@ def test_what_stays_closed_tells_nothing_of_what_is_inside(desk: Desk) -> None:
     outcome = desk.receive(hidden(made.encrypted(HP, desk.certificate, cipher="aes-256-gcm")), "sales@example.org")
     assert words(outcome)[1] == "failed not-addressed"
     assert subjects(outcome) == (["[...]"], None)
-    assert outcome.facts["protected"] == ()
+    assert outcome.finding.protected == ()
 
 
 def test_a_forged_field_of_ours_inside_or_outside_goes(desk: Desk, alice: Issued) -> None:
@@ -336,7 +335,7 @@ def test_a_clear_signed_root_is_replaced_by_its_content_whatever_its_status(
             continue
         assert read(outcome)["Content-Type"] == "text/plain; charset=utf-8"
         assert bytes(outcome.deliveries[0].content).endswith(b"\r\n\r\n" + made.CANARY + b"\r\n")
-        assert plain_desk.receive(bytes(outcome.deliveries[0].content)).facts["pass_of"] == "0123"
+        assert plain_desk.receive(bytes(outcome.deliveries[0].content)).finding.pass_of == "0123"
 
 
 def test_a_clear_signed_root_with_anything_else_in_it_stays(plain_desk: Desk, alice: Issued) -> None:

@@ -118,7 +118,7 @@ def test_what_nobody_could_be_encrypted_to_is_not_learned(
     signer = make(authority)
     entity = signed(TEXT, signer) if signer.certificate.key_kind == "ec" else _ed25519(signer)
     outcome = desk.receive(mail(entity))
-    assert outcome.facts["signature"]["status"] == "pass"
+    assert outcome.finding.signature.status == "pass"
     assert outcome.learn is None
 
 
@@ -162,7 +162,7 @@ def test_crt_05_a_preferred_certificate_must_hold_too(desk: Desk, authority: Aut
     for other in refused:
         entity = bag(alice, other, *elsewhere.leaf("x@y.example").issuers, attributes=(preference(by_serial(other)),))
         outcome = desk.receive(mail(entity))
-        assert outcome.facts["signature"]["status"] == "pass"
+        assert outcome.finding.signature.status == "pass"
         assert outcome.learn is None
 
 

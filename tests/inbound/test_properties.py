@@ -115,7 +115,7 @@ def test_hdr_02_a_field_added_outside_never_helps(
     outcome = stable.receive(sealed[which][:start] + added + sealed[which][start:])
     before = stable.receive(sealed[which])
     assert all(_passes(before)) or not any(_passes(outcome))
-    assert before.facts["encryption"]["authenticated"] or not outcome.facts["encryption"]["authenticated"]
+    assert before.finding.encryption.authenticated or not outcome.finding.encryption.authenticated
     assert_marked_once(outcome)
 
 
@@ -135,7 +135,7 @@ def test_stripping_is_idempotent(authority: Authority, stable: Desk, sealed: lis
     first = bytes(stable.receive(sealed[which]).deliveries[0].content)
     second = other.receive(first)
     assert_marked_once(second)
-    assert second.facts.get("pass_of") is None
+    assert second.finding.pass_of is None
     third = stable.receive(bytes(second.deliveries[0].content))
     assert_marked_once(third)
     content = [bytes(outcome.deliveries[0].content) for outcome in (second, third)]
@@ -188,7 +188,7 @@ def test_nothing_escapes_and_nobody_is_forgotten(
     served = [recipient.address for delivery in outcome.deliveries for recipient in delivery.recipients]
     assert sorted(served) == sorted(to)
     assert split or len(outcome.deliveries) == 1
-    assert outcome.facts["signature"]["reason"] != "internal"
+    assert outcome.finding.signature.reason != "internal"
 
 
 @BOUNDED
@@ -205,4 +205,4 @@ def test_only_faults_leave(stable: Desk, sealed: list[bytes], changes: list[Chan
         outcome = locked.receive(inside(sealed[2], changes))
     except Fault:
         return
-    assert outcome.facts["encryption"]["status"] in ("failed", "none"), "the store was not asked, so nothing was opened"
+    assert outcome.finding.encryption.status in ("failed", "none"), "the store was not asked, so nothing was opened"

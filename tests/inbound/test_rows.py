@@ -115,7 +115,7 @@ def test_sig_05_every_signer_counts(desk: Desk, authority: Authority, alice: Iss
         assert "pass" not in [result.result for result in results]
     outcome = desk.receive(mail(signed(TEXT, *([expired, alice] if first else [alice, expired]))))
     assert words(outcome)[0] == "pass"
-    assert [signer["status"] for signer in outcome.facts["signature"]["signers"]] == ["pass", "policy"]
+    assert [signer.status for signer in outcome.finding.signature.signers] == ["pass", "policy"]
     header = read_header(bytes(outcome.deliveries[0].content))
     value = header.value(header.named("authentication-results")[0]).decode()
     assert [result.result for result in AuthenticationResultsHeader.parse_value(value).results] == ["pass"]
@@ -126,8 +126,8 @@ def test_sig_06_layers_in_one_another(desk: Desk, alice: Issued, mallory: Issued
     triple = signed(made.encrypted(signed(TEXT, alice), desk.certificate), mallory, boundary="t")
     outcome = desk.receive(mail(triple))
     assert words(outcome) == ("pass", "decrypted")
-    assert outcome.facts["layers"] == ("signed", "encrypted", "signed")
-    assert [signer["addresses"] for signer in outcome.facts["signature"]["signers"]] == [[ALICE], [MALLORY]]
+    assert outcome.finding.layers == ("signed", "encrypted", "signed")
+    assert [signer.addresses for signer in outcome.finding.signature.signers] == [(ALICE,), (MALLORY,)]
     assert results(outcome) == ["pass"]
     deep = TEXT
     for _ in range(6):
@@ -151,7 +151,7 @@ def test_sig_06_the_only_signature_is_around_ciphertext(desk: Desk, alice: Issue
         outcome = desk.receive(mail(entity))
         assert words(outcome) == (expected, "decrypted")
         assert set(results(outcome)) == {expected.partition(" ")[0]}
-        assert outcome.facts["signature"]["coverage"] == "partial"
+        assert outcome.finding.signature.coverage == "partial"
         assert CANARY in bytes(outcome.deliveries[0].content)
 
 
@@ -278,7 +278,7 @@ def test_sig_01_the_record_says_what_is_wrong_with_a_frame(
     ):
         outcome = desk.receive(mail(entity))
         assert words(outcome)[0] == "neutral malformed"
-        assert outcome.facts["signature"]["detail"].startswith(detail)
+        assert outcome.finding.signature.detail.startswith(detail)
 
 
 @pytest.mark.parametrize(
@@ -422,7 +422,7 @@ def test_sig_13_keys_that_cost_too_much_are_not_used(
     who = authority.leaf(ALICE, key=Unowned(2 ** (bits - 1) + 1, exponent))
     outcome = desk.receive(rsa_signed(who, bytes(bits // 8)))
     assert words(outcome)[0] == ("fail bad-signature" if used else "neutral limit")
-    assert (Reason.BAD_SIGNATURE in outcome.facts["signature"]["reasons"]) == used
+    assert (Reason.BAD_SIGNATURE in outcome.finding.signature.reasons) == used
     assert b"smime-identifier" not in bytes(outcome.deliveries[0].content)
 
 
@@ -655,14 +655,14 @@ def test_dec_03_an_inner_envelope_that_stays_closed_tells_nothing(desk: Desk, al
     for inner in (absent, absent.replace(b"MI", b"AA", 1), TEXT):
         outcome = desk.receive(mail(made.encrypted(inner, desk.certificate)))
         assert outcome.verdict is Verdict.RELAY
-        faces.add(outcome.facts["encryption"]["status"])
+        faces.add(outcome.finding.encryption.status)
         needs = outcome.hold.needs if outcome.hold is not None else frozenset()
         assert bool(needs) == (inner is absent)
         assert outcome.hold is None or outcome.hold.unreadable
     assert faces == {"decrypted"}
     held_for_some = desk.receive(mail(made.encrypted(absent, desk.certificate)), HELPDESK, "sales@example.org")
     assert held_for_some.hold is not None
-    assert held_for_some.facts["encryption"]["key"] == desk.certificate.certificate.fingerprint
+    assert held_for_some.finding.encryption.key == desk.certificate.certificate.fingerprint
 
 
 UMLAUTS = b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + "Grüße\r\n".encode()
@@ -695,7 +695,7 @@ def test_opened_8_bit_mail_in_7_bits_keeps_its_seal_and_its_results(desk: Desk, 
         assert narrow.isascii() is (entity is UMLAUTS)
         assert (inside in narrow) is (inside in entity)
         again = desk.receive(narrow)
-        assert again.facts["pass_of"] == "0123"
+        assert again.finding.pass_of == "0123"
         assert bytes(again.deliveries[0].content) == narrow
 
 
@@ -817,7 +817,7 @@ def test_lim_02_cms_bombs_are_delivered(desk: Desk, name: str) -> None:
     outcome = desk.receive(content)
     envelope = "recipient" in name or "agreement" in name
     assert words(outcome) == (("none", "failed limit") if envelope else ("neutral limit", "none"))
-    assert outcome.facts["encryption" if envelope else "signature"]["detail"]
+    assert (outcome.finding.encryption if envelope else outcome.finding.signature).detail
     assert bytes(outcome.deliveries[0].content).endswith(content)
 
 
@@ -833,8 +833,8 @@ def test_lim_02_at_most_twenty_operations(desk: Desk, authority: Authority, monk
     monkeypatch.setattr(judging, "verify_signer", counting)
     outcome = desk.receive(mail(many_candidates(authority)))
     assert len(counted) == judging.OPERATIONS == 20
-    assert outcome.facts["signature"]["status"] in ("fail", "neutral")
-    assert Reason.LIMIT in {signer["reason"] for signer in outcome.facts["signature"]["signers"]}
+    assert outcome.finding.signature.status in ("fail", "neutral")
+    assert Reason.LIMIT in {signer.reason for signer in outcome.finding.signature.signers}
 
 
 @pytest.mark.parametrize("depth", [500, 30_000])
@@ -962,7 +962,7 @@ def test_crt_04_of_several_certificates_the_one_that_signed_is_judged(
     cms = made.signed_data([made.signer_info(alice, made.attributes(TEXT))], [old, alice, authority.intermediate])
     outcome = desk.receive(mail(made.clear(TEXT, cms)))
     assert words(outcome)[0] == "pass"
-    assert outcome.facts["signature"]["signers"][0]["fingerprint"] == alice.certificate.fingerprint
+    assert outcome.finding.signature.signers[0].fingerprint == alice.certificate.fingerprint
 
 
 @pytest.mark.parametrize(("line", "found"), [(b"\n", "limit"), (b"\r\n", "")])

@@ -52,14 +52,14 @@ def told(outcome: Outcome) -> list[str]:
 
 
 def notes(outcome: Outcome) -> Any:
-    return outcome.facts["notes"]
+    return outcome.finding.notes
 
 
 def test_sig_12_the_signing_time_is_told(desk: Desk, alice: Issued) -> None:
     outcome = desk.receive(mail(signed_at(AT - timedelta(hours=3), alice)))
     assert told(outcome) == ["pass", "signed-at=2026-05-31T21:00:00Z"]
     assert notes(outcome) == ()
-    assert outcome.facts["signature"]["signers"][0]["signing_time"] == "2026-05-31T21:00:00+00:00"
+    assert outcome.finding.signature.signers[0].signing_time == "2026-05-31T21:00:00+00:00"
 
 
 def test_sig_12_a_signing_time_at_the_end_of_the_calendar(desk: Desk, alice: Issued) -> None:
@@ -188,8 +188,8 @@ def test_nothing_is_told_of_what_does_not_pass(desk: Desk, mallory: Issued) -> N
 def test_sig_09_the_record_says_why_nobody_is_the_author(desk: Desk, alice: Issued, author: str, detail: str) -> None:
     outcome = desk.receive(mail(opaque(TEXT, alice), author=author))
     assert told(outcome) == ["policy", "reason=from-ambiguous"]
-    finding = outcome.facts["signature"]
-    assert (finding["detail"], finding["signers"][0]["detail"]) == (detail, detail)
+    finding = outcome.finding.signature
+    assert (finding.detail, finding.signers[0].detail) == (detail, detail)
     assert detail.encode() not in bytes(outcome.deliveries[0].content)
 
 

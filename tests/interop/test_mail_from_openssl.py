@@ -111,8 +111,8 @@ def test_random_mail_of_openssl(
     want = expected(steps)
     outcome = helpdesk.receive(mail(made[0]))
     assert words(outcome) == (want.signature, want.encryption)
-    assert len(outcome.facts["signature"]["signers"]) == want.signers
+    assert len(outcome.finding.signature.signers) == want.signers
     assert_shows(outcome, made[want.shown])
     cbc = isinstance(steps[0], Sealing) and steps[0].cipher.endswith("cbc")
     if len(steps) == 1 and want.encryption == "decrypted":
-        assert outcome.facts["encryption"]["authenticated"] is not cbc
+        assert outcome.finding.encryption.authenticated is not cbc

@@ -82,7 +82,7 @@ def test_mail_of_gpgsm(
         "policy weak-algorithm" if digest == "SHA1" else "pass",
         "decrypted" if cipher else "none",
     )
-    assert outcome.facts["encryption"]["cipher"] == (CIPHERS[cipher] if cipher else None)
+    assert outcome.finding.encryption.cipher == (CIPHERS[cipher] if cipher else None)
     return assert_shows(outcome, signed if detached else entity)
 
 

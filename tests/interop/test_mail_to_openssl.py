@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.engine.outbound import Algorithms
+from gateway.engine.algorithms import Algorithms
 from gateway.pki.holding import Holding
 from gateway.policy.rule import Group, Level, Rules
 from tests.authority import Authority

@@ -200,7 +200,7 @@ def test_what_passes_here_holds_elsewhere(alice: Correspondent, helpdesk: Desk, 
         if words(outcome)[0] == "pass" and mutant != original:
             assert shown(bytes(outcome.deliveries[0].content)) == ENTITY, difference(original, mutant)
             # Of one person's signatures the best counts here (RFC 4853); openssl asks that all of them hold.
-            if all(signer["status"] == "pass" for signer in outcome.facts["signature"]["signers"]):
+            if all(signer.status == "pass" for signer in outcome.finding.signature.signers):
                 assert others.show(mutant) == ENTITY, f"mutant {number}: {difference(original, mutant)}"
 
 

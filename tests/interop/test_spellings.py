@@ -8,9 +8,9 @@ import re
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from gateway.mail.arrival import has_bare_line_end
 from gateway.mail.author import read_author
 from gateway.mail.header import read_header, spelt
-from gateway.smtp.content import has_bare_line_end
 from tests.interop.readers.reader import Reader
 
 UNSEEN = [

@@ -68,7 +68,7 @@ def test_it_is_kept_and_told(kept_off: Pipeline, caplog: pytest.LogCaptureFixtur
             kept_off.report(transaction(), outcome, (), outcome.reply, 0.0)
     found = kept_off.store.held.list()
     assert [(each.state, each.reason) for each in found] == [(State.WITHHELD, Reason.REPLY_TO_ENCRYPTED)] * 2
-    assert {outcome.facts["held"] for outcome in outcomes} == {each.id for each in found}
+    assert {outcome.held for outcome in outcomes} == {each.id for each in found}
     assert ERRORS[Kind.WITHHELD]._value.get() == counted + 2
     assert "not sent" in caplog.text
     assert found[0].id in caplog.text
@@ -133,7 +133,7 @@ def test_only_what_came_in_plain_by_itself_is_noted_as_plain(tmp_path: Path) -> 
         given = Transaction("9", Direction.INBOUND, FrontEnd.SMTP, "in", Client(), envelope, content, at)
         outcome = made.process(given)
         made.report(given, outcome, (), Reply(250, ("2.0.0 Ok",)), 0.0)
-        return outcome.facts.get("pass_of")
+        return outcome.finding.pass_of
 
     assert arrive(sealed, AT) == "7"
     assert arrive(sealed, AT + timedelta(days=30)) is None

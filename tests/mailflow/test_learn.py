@@ -87,7 +87,7 @@ def test_what_is_learned_is_a_matter_of_the_setting(
 ) -> None:
     pipeline = desk_of(tmp_path, authority, learn=setting)
     outcome = deliver(pipeline, letter(customer))
-    assert (outcome.verdict, outcome.facts["signature"]["status"]) == (Verdict.RELAY, "pass")
+    assert (outcome.verdict, outcome.finding.signature.status) == (Verdict.RELAY, "pass")
     assert [(holding.learned, holding.trusted) for holding in found(pipeline)] == standing
     assert all("aes-256-cbc" in holding.capabilities for holding in found(pipeline))
     pipeline.close()
@@ -113,10 +113,10 @@ def test_nothing_is_learned_of_mail_that_was_not_delivered(pipeline: Pipeline, c
 def test_it_changes_nothing_of_the_verdict(tmp_path: Path, authority: Authority, customer: Issued) -> None:
     """CRT-06: not of this message, and not of the next one when its authority is gone."""
     pipeline = desk_of(tmp_path, authority, learn="trusted")
-    assert deliver(pipeline, letter(customer)).facts["signature"]["status"] == "pass"
+    assert deliver(pipeline, letter(customer)).finding.signature.status == "pass"
     for issued in (authority.root, authority.intermediate):
         pipeline.store.certificates.delete(issued.certificate.fingerprint)
-    assert deliver(pipeline, letter(customer)).facts["signature"]["status"] == "policy"
+    assert deliver(pipeline, letter(customer)).finding.signature.status == "policy"
     pipeline.close()
 
 
@@ -169,7 +169,7 @@ def test_crt_06_a_flood_is_bounded_and_told_of(
     for number in range(10):
         address = f"u{number}@customer.example"
         outcome = deliver(pipeline, letter(authority.leaf(address, kind="p256"), address))
-        assert outcome.facts["signature"]["status"] == "pass"
+        assert outcome.finding.signature.status == "pass"
     assert len(entries(pipeline.store)) == before + 3
     assert caplog.text.count("not learned: too many today") == 7
 
@@ -190,9 +190,9 @@ def test_crt_06_another_certificate_for_the_address_replaces_none(
         transaction = Transaction(
             "d4", Direction.OUTBOUND, FrontEnd.SMTP, "outbound", Client("127.0.0.1"), envelope, content, ARRIVED
         )
-        return [found["fingerprint"] for found in pipeline.process(transaction).facts["encryption"]["recipients"]]
+        return [found.fingerprint for found in pipeline.process(transaction).finding.encryption.recipients]
 
-    assert deliver(pipeline, letter(newer)).facts["signature"]["status"] == "pass"
+    assert deliver(pipeline, letter(newer)).finding.signature.status == "pass"
     assert recipients() == [newer.certificate.fingerprint]
     import_file(pipeline.store, customer.pem(), (), ImportOptions())
     deliver(pipeline, letter(newer))
@@ -222,7 +222,7 @@ def test_held_mail_teaches_when_it_is_delivered_again(tmp_path: Path, authority:
             it.arrive(encrypted(head(), support, entity=signed(customer)))
             it.bring(pair(support))
             assert await it.work() == 1
-            assert it.records[0].signature["status"] == "pass"
+            assert it.records[0].signature.status == "pass"
             (holding,) = it.store.certificates.find([CUSTOMER], ARRIVED)[CUSTOMER]
             assert (holding.certificate, holding.learned) == (customer.certificate, True)
 

@@ -95,7 +95,7 @@ class Rig:
         if outcome.hold is None:
             return None
         hold = replace(outcome.hold, judged_under=generation)
-        return self.keeper.keep(transaction, hold, outcome.facts["message_id"])
+        return self.keeper.keep(transaction, hold, outcome.finding.message_id)
 
     def bring(self, *contents: bytes) -> None:
         for content in contents:
@@ -175,7 +175,7 @@ def test_it_is_opened_and_delivered_when_its_key_has_come(tmp_path: Path, suppor
             assert record.deliveries[0].reply == "250 2.0.0 Ok: queued as Q1"
             # Whoever gets it back by another way knows it.
             again = it.engine.process(arrived_again(message, record.received_at))
-            assert again.facts["pass_of"] == record.id
+            assert again.finding.pass_of == record.id
             # An answer may name it as it came first, or as it came again (DEC-13).
             for name in ("<7@customer.example>", record.message_id):
                 assert it.store.replies.answered(names([name.encode()])) is not None
@@ -390,7 +390,7 @@ def test_mail_that_waited_for_its_key_and_then_finds_it_reused_waits_for_who_nam
             assert (message.reason, message.state) == (Reason.KEY_REUSED, State.WAITING)
             assert {record.held for record in it.records} == arrived
             assert it.records[1].held == message.id
-            assert it.records[0].id in it.records[1].encryption["detail"]
+            assert it.records[0].id in it.records[1].encryption.detail
             it.bring(pair(sales))
             assert await it.work() == 0
             opened, closed = it.hop.messages
@@ -502,7 +502,7 @@ def test_what_a_milter_could_not_part_is_delivered_again_to_those_entitled(
             assert values(again, "x-smime-gateway-retry-of") == [b"a1"]
             assert values(again, "in-reply-to") == [b"<7@customer.example>"]
             (record,) = it.records
-            assert (record.retry_of, record.held, record.encryption["status"]) == ("a1", held, "decrypted")
+            assert (record.retry_of, record.held, record.encryption.status) == ("a1", held, "decrypted")
             assert it.held == []
 
     run(story())
@@ -540,7 +540,7 @@ def test_a_signature_judged_late_is_delivered_on_request_only(
             (message,) = it.held
             assert message.state is State.JUDGED
             assert it.hop.messages == []
-            assert it.records[-1].signature["status"] == "pass"
+            assert it.records[-1].signature.status == "pass"
             assert await it.work() == 0
             it.store.held.retry([message.id])
             await it.work()

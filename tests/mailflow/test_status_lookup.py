@@ -77,8 +77,8 @@ def transaction(content: bytes, at: datetime) -> Transaction:
 
 def said(engine: Engine, signer: Issued, at: datetime) -> tuple[str, str | None]:
     """What the engine says of a signed message."""
-    signature = engine.process(transaction(head() + signed(signer), at)).facts["signature"]
-    return signature["status"], signature["reason"]
+    signature = engine.process(transaction(head() + signed(signer), at)).finding.signature
+    return signature.status, signature.reason
 
 
 class Gateway:

@@ -158,7 +158,9 @@ def test_refusals_by_policy_are_counted_by_reason() -> None:
     copy = DeliveryRecord(("a@b.test",), "127.0.0.1:25", "550 5.1.1 nobody", signed=False, encrypted=False, size=1)
     by_next_hop = told(**refused, deliveries=(copy,))
     assert by_next_hop["refused_total"].value(reason="no-certificate") == 0
-    assert told(**refused, deliveries=(), direction="inbound")["refused_total"].value(reason="no-certificate") == 0
+    failed = {"status": "permerror", "reason": "no-certificate"}
+    inbound = told(verdict="reject", direction="inbound", signature=failed, deliveries=())
+    assert inbound["refused_total"].value(reason="no-certificate") == 0
 
 
 def test_answers_to_encrypted_mail_that_leave_in_clear_are_counted() -> None:

@@ -11,7 +11,6 @@ from gateway.errors import Fault
 from gateway.mail.envelope import Recipient
 from gateway.reply import Reply
 from gateway.smtp.door import Limits
-from gateway.smtp.ledger_session import digest
 from tests.smtp.fakes import QUICK, DictLedger, Hop, Rule, relay, run, split, world
 
 MAIL = b"From: a@example.org\r\nSubject: x\r\n\r\nText\r\n"
@@ -313,14 +312,6 @@ def test_smt_08_a_message_that_grew_too_large() -> None:
                 assert w.hop.messages == []
 
     run(story())
-
-
-def test_digest_is_over_what_stands_below_leading_trace_fields() -> None:
-    rest = b"X-Other: 1\r\nReceived: kept\r\nSubject: x\r\n\r\nbody\r\n"
-    trace = b"Return-Path: <a@b>\r\nRECEIVED: from x\r\n\tby y;\r\n z\r\nDelivered-To: c\r\n"
-    assert digest(trace + rest) == digest(rest)
-    assert digest(b"X-Spam: 1\r\n" + rest) != digest(rest)
-    assert digest(rest + b"more\r\n") != digest(rest)
 
 
 async def open_up(transaction: Transaction) -> Outcome:

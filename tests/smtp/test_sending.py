@@ -1,40 +1,46 @@
 """Mail that no client waits for: to all recipients or to none, and without a word back."""
 
-import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
-from gateway.engine.transaction import Client, Delivery
-from gateway.errors import Fault
+from gateway.engine.transaction import Client, Delivery, Direction, FrontEnd, Transaction
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.reply import Reply
+from gateway.smtp.copy import send_unreported
 from gateway.smtp.door import NextHop
 from gateway.smtp.next_hop import Pool
-from gateway.smtp.sending import send
 from tests.smtp.fakes import INSTANCE, QUICK, Hop, Rule, listening, run
 
 CONTENT = b"Subject: x\r\n\r\n.dot\r\n"
 CLIENT = Client("192.0.2.7", helo="mx.example.net")
 TO = (Recipient("a@example.org", ("NOTIFY=SUCCESS", "ORCPT=rfc822;x@y")), Recipient("b@example.org"))
+MAIL = Delivery(TO, CONTENT)
 
 
-async def sent(hop: Hop, content: bytes = CONTENT, *parameters: str) -> Reply:
+async def sent(hop: Hop, delivery: Delivery = MAIL, *parameters: str) -> Reply:
+    envelope = Envelope("c@example.com", TO, parameters)
+    at = datetime(2026, 6, 1, tzinfo=UTC)
+    transaction = Transaction("r1", Direction.INBOUND, FrontEnd.SMTP, "in", CLIENT, envelope, CONTENT, at)
     async with listening(hop):
         pool = Pool(NextHop("127.0.0.1", hop.port), QUICK, "gw.example.org", INSTANCE)
         try:
-            return await send(pool, CLIENT, Envelope("c@example.com", TO, parameters), Delivery(TO, content))
+            receipt = await send_unreported(transaction, delivery, pool)
         finally:
             pool.close()
+    assert receipt.next_hop == f"127.0.0.1:{hop.port}"
+    assert receipt.reply is not None
+    return receipt.reply
 
 
 def test_nobody_is_told_and_a_bounce_holds_no_content() -> None:
     async def story() -> None:
         hop = Hop()
-        answer = await sent(hop, CONTENT, "BODY=8BITMIME", "RET=FULL", "ENVID=x", "SMTPUTF8")
+        answer = await sent(hop, MAIL, "BODY=8BITMIME", "RET=FULL", "ENVID=x", "SMTPUTF8")
         assert str(answer) == "250 2.0.0 Ok: queued as Q1"
         (message,) = hop.messages
         assert message.content == CONTENT
-        assert message.mail == f"MAIL FROM:<c@example.com> SIZE={len(CONTENT)} SMTPUTF8 RET=HDRS"
+        assert message.mail == "MAIL FROM:<c@example.com> SMTPUTF8 RET=HDRS"
         assert [line for line in hop.log if line.startswith("RCPT")] == [
             "RCPT TO:<a@example.org> NOTIFY=NEVER",
             "RCPT TO:<b@example.org> NOTIFY=NEVER",
@@ -50,11 +56,9 @@ def test_who_cannot_be_told_not_to_report_has_nobody_to_report_to(
     keywords: tuple[str, ...], sender: str, key_used: bool
 ) -> None:
     async def story() -> None:
-        async with listening(Hop(keywords=keywords)) as hop:
-            pool = Pool(NextHop("127.0.0.1", hop.port), QUICK, "gw.example.org", INSTANCE)
-            await send(pool, CLIENT, Envelope("c@example.com", TO), Delivery(TO, CONTENT, key_used=key_used))
-            pool.close()
-            assert f"MAIL FROM:<{sender if key_used else 'c@example.com'}>" in hop.messages[0].mail
+        hop = Hop(keywords=keywords)
+        await sent(hop, Delivery(TO, CONTENT, key_used=key_used))
+        assert f"MAIL FROM:<{sender if key_used else 'c@example.com'}>" in hop.messages[0].mail
 
     run(story())
 
@@ -62,7 +66,7 @@ def test_who_cannot_be_told_not_to_report_has_nobody_to_report_to(
 def test_eight_bits_are_declared() -> None:
     async def story() -> None:
         hop = Hop()
-        await sent(hop, b"\r\n\xe4\r\n")
+        await sent(hop, Delivery(TO, b"\r\n\xe4\r\n"))
         assert "BODY=8BITMIME" in hop.messages[0].mail
 
     run(story())
@@ -71,12 +75,9 @@ def test_eight_bits_are_declared() -> None:
 def test_opened_mail_is_recoded_where_eight_bits_are_not_taken() -> None:
     async def story() -> None:
         for keywords, expected in (((), b"\r\nae\r\n"), (("8BITMIME",), b"\r\n\xe4\r\n")):
-            async with listening(Hop(keywords=keywords)) as hop:
-                pool = Pool(NextHop("127.0.0.1", hop.port), QUICK, "gw.example.org", INSTANCE)
-                delivery = Delivery(TO, b"\r\n\xe4\r\n", recode=lambda content: content.replace(b"\xe4", b"ae"))
-                await send(pool, CLIENT, Envelope("c@example.com", TO), delivery)
-                pool.close()
-                assert hop.messages[0].content == expected
+            hop = Hop(keywords=keywords)
+            await sent(hop, Delivery(TO, b"\r\n\xe4\r\n", recode=lambda content: content.replace(b"\xe4", b"ae")))
+            assert hop.messages[0].content == expected
 
     run(story())
 
@@ -84,7 +85,7 @@ def test_opened_mail_is_recoded_where_eight_bits_are_not_taken() -> None:
 def test_only_what_is_offered_is_said() -> None:
     async def story() -> None:
         hop = Hop(keywords=())
-        await sent(hop, b"\r\n\xe4\r\n", "SMTPUTF8")
+        await sent(hop, Delivery(TO, b"\r\n\xe4\r\n"), "ENVID=x")
         assert hop.messages[0].mail == "MAIL FROM:<c@example.com>"
         assert "RCPT TO:<a@example.org>" in hop.log
 
@@ -111,12 +112,20 @@ def test_all_or_none(rules: list[Rule], code: int) -> None:
 
 
 @pytest.mark.parametrize("stage", ["RCPT", "dot"])
-def test_a_next_hop_that_breaks_off_is_a_fault(stage: str) -> None:
+def test_a_next_hop_that_breaks_off_is_away_and_the_log_says_how(stage: str, caplog: pytest.LogCaptureFixture) -> None:
     async def story() -> None:
         hop = Hop(rules=[Rule(stage, "close")])
-        with pytest.raises(Fault):
-            await sent(hop)
-        await asyncio.sleep(0)
+        assert str(await sent(hop)) == "451 4.4.1 The next hop is not available (record r1)"
+        assert hop.messages == []
+        assert f"r1: 127.0.0.1:{hop.port} closed the connection" in caplog.text
+
+
+def test_content_that_is_refused_does_not_go_again_as_it_came() -> None:
+    async def story() -> None:
+        hop = Hop(rules=[Rule("dot", "554 5.6.0 no", times=1)])
+        as_it_came = Delivery(TO, b"\r\nsealed\r\n", key_used=True)
+        answer = await sent(hop, Delivery(TO, CONTENT, key_used=True, as_it_came=lambda: as_it_came))
+        assert answer.code == 554
         assert hop.messages == []
 
     run(story())

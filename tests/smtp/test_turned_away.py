@@ -38,7 +38,7 @@ def test_a_client_that_is_on_no_list(direction: Direction) -> None:
             (record,) = await records(made, 1)
         assert (record.verdict, record.size, record.recipients, record.client) == ("reject", 0, (), "127.0.0.1")
         assert (record.rule, record.reply) == ("listeners test: clients", "554 5.7.1 Client not welcome")
-        assert record.signature["reason"] == record.encryption["reason"] == "not-authorised"
+        assert record.signature.reason == record.encryption.reason == "not-authorised"
         assert (record.door, record.direction, record.digest) == ("test", direction, None)
 
     run(story())
@@ -52,7 +52,7 @@ def test_one_client_too_many() -> None:
             assert (await other.reply()).startswith("421")
             (record,) = await records(made, 1)
         assert (record.verdict, record.rule) == ("defer", "limits.connections")
-        assert record.signature["reason"] == "limit"
+        assert record.signature.reason == "limit"
 
     run(story())
 

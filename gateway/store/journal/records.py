@@ -139,8 +139,8 @@ def _row(record: Record) -> dict[str, Any]:
         "received_at": record.received_at,
         "direction": record.direction,
         "verdict": record.verdict,
-        "signature": record.signature.get("status"),
-        "encryption": record.encryption.get("status"),
+        "signature": record.signature.status if record.signature else None,
+        "encryption": record.encryption.status if record.encryption else None,
         "document": json.dumps(as_json(record), separators=(",", ":")),
     }
 

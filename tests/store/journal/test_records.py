@@ -27,7 +27,7 @@ def test_a_record_has_the_public_names() -> None:
     assert document["from"] == "Support@Example.org"
     assert document["deliveries"] == [
         {
-            "recipients": ("alice@example.com",),
+            "recipients": ["alice@example.com"],
             "next_hop": "127.0.0.1:25",
             "reply": "250 2.0.0 ok",
             "signed": True,

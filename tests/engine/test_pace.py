@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from gateway.engine.pace import MEGABYTE, STEP, rest, step
 from gateway.engine.transaction import Client, Delivery, Direction, FrontEnd, Outcome, Transaction, Verdict
 from gateway.mail.envelope import Envelope, Recipient
-from gateway.mailflow.pace import MEGABYTE, STEP, rest, step
 
 TO = (Recipient("support@example.org"),)
 PLAIN, USED = Delivery(TO, b""), Delivery(TO, b"", key_used=True)
