@@ -6,7 +6,10 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 READY  := $(VENV)/.ready
 
-.PHONY: setup demo run test lint soak fuzz bench lock clean
+# Where a machine forbids it, every process that a test starts would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: setup demo run test quick lint soak fuzz bench lock clean
 
 setup: $(READY)
 
@@ -28,7 +31,12 @@ run: setup
 
 test: setup
 	@sh .ci/packages openssl postfix
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# What is pure, and the options, in little more than half a minute: few random examples, nothing that computes for long.
+quick: setup
+	$(BIN)/python -m pytest -n 2 --dist loadfile --hypothesis-profile small -m "not slow" tests/test_*.py \
+		$(addprefix tests/,asn1 cms config engine mail pki policy smime)
 
 lint: setup
 	$(BIN)/ruff check .

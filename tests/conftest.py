@@ -1,6 +1,8 @@
 """Fixtures that all tests share, and how long property tests search: ``--hypothesis-profile=long`` is ``make fuzz``."""
 
 import os
+import signal
+from collections.abc import Iterator
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -18,6 +20,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile("long", settings.get_profile("default"), max_examples=5000)
+settings.register_profile("small", settings.get_profile("default"), max_examples=10)
 settings.load_profile("default")
 
 # Before anything imports gateway.metrics, as ``serve`` does it.
@@ -33,3 +36,11 @@ def pytest_unconfigure() -> None:
 def authority() -> Authority:
     """A test certification authority, one per run."""
     return Authority()
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What the test starts hears SIGINT, also where the suite runs in the background and has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

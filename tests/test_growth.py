@@ -38,6 +38,7 @@ BOUND = 4.6
 ROOM = 400
 """Steps of the smaller one that are not looked at: of what ends at once, chance is all there is to compare."""
 IDS = ["smime.gw.example.org"]
+pytestmark = pytest.mark.slow
 
 Make = Callable[[int], bytes]
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "installation.md").read_text()
 
@@ -27,6 +29,7 @@ def test_what_builds_is_locked() -> None:
     assert lock in (ROOT / "requirements.lock").read_text()
 
 
+@pytest.mark.slow
 def test_an_upgrade_leaves_no_module_behind(tmp_path: Path) -> None:
     """A ``build`` folder of an earlier version holds a module that is no more."""
     source, target = tmp_path / "source", tmp_path / "target"

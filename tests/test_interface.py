@@ -26,7 +26,7 @@ def options(of: click.Command) -> set[str]:
 
 
 def test_the_commands_and_their_options() -> None:
-    told = {words(name)[0]: set(words(options)) for name, options, _ in rows("3. Commands")}
+    told = {words(name)[0]: set(words(taken)) for name, taken, _ in rows("3. Commands")}
     assert told == {name: options(found) for name, found in commands(command.root)}
 
 

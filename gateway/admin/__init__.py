@@ -7,8 +7,14 @@ pages. What a change would cost is a view of its own, asked before it is made (`
 =======================  ============================================================================
 ``actor`` ``changes``    who does it; the one place that every change goes through
 ``view``                 views as JSON, pages
+``imports``              what a file holds, taken into the store or only looked at
 ``certificates``         listed, shown, exported; ``certificate_view`` is how one is told
 ``trust`` ``deletion``   what is said of certificates, and taken away, with what goes along
+``keys`` ``crls``        private keys (``key_view``) and revocation lists
+``held``                 mail that waits: shown, tried again, deleted
+``activity``             the records of messages
+``check``                the composer's question
+``configuration``        the configuration, checked and shown
 =======================  ============================================================================
 
 Not here: how things are printed, and who may do what.

@@ -9,6 +9,7 @@ from typing import Any, Self
 from gateway.admin.key_view import KeyView
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Held
+from gateway.pki.kinds import KeyKind
 from gateway.pki.summary import Summary, sealing_fault
 from gateway.policy.state import State
 from gateway.store import Store
@@ -67,7 +68,7 @@ class CertificateView:
     seen: datetime | None
     added: datetime | None
     notes: tuple[str, ...]
-    algorithm: str
+    algorithm: KeyKind
     key_size: int
     curve: str | None
     sha1: str
@@ -103,7 +104,7 @@ class WaitingView:
     addresses: tuple[str, ...]
     state: State
     has_key: bool
-    algorithm: str
+    algorithm: KeyKind
     key_size: int
 
 
@@ -117,7 +118,7 @@ class NamedCertificate:
 
 def waiting_view(key: StoredKey) -> WaitingView:
     """Return a private key as one of a list of certificates."""
-    return WaitingView(None, key.public_key_id, (), State.WAITING, True, key.kind, key.size)
+    return WaitingView(None, key.public_key_id, (), State.WAITING, True, KeyKind(key.kind), key.size)
 
 
 def named(certificate: Certificate) -> NamedCertificate:

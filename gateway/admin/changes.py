@@ -17,12 +17,18 @@ from gateway.log import logger
 
 
 class Verb(StrEnum):
-    """What somebody did."""
+    """What somebody did; ``export-key`` changes nothing, and counts, for a secret leaves."""
 
+    IMPORT = "import"
     TRUST = "trust"
     DISTRUST = "distrust"
     UNTRUST = "untrust"
     DELETE_CERTIFICATES = "delete-certificates"
+    EXPORT_KEY = "export-key"
+    DELETE_KEYS = "delete-keys"
+    DELETE_CRLS = "delete-crls"
+    RETRY_HELD = "retry-held"
+    DELETE_HELD = "delete-held"
 
 
 class Kind(StrEnum):
@@ -30,18 +36,24 @@ class Kind(StrEnum):
 
     CERTIFICATE = "certificate"
     KEY = "key"
+    CRL = "crl"
+    HELD = "held message"
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What became of one object. ``name``: its fingerprint or id; ``result``: a word, such as ``deleted``."""
+    """What became of one object. ``name``: its fingerprint or id; ``result``: a word, such as ``deleted``.
+
+    ``detail``: one line more, where the word does not say all.
+    """
 
     kind: Kind
     name: str
     result: str
+    detail: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name} {self.result}"
+        return f"{self.kind} {self.name} {self.result}" + (f" ({self.detail})" if self.detail else "")
 
 
 @dataclass(frozen=True, slots=True)

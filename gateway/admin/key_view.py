@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gateway.pki.kinds import KeyKind
 from gateway.store.keys.private_keys import StoredKey
 
 
@@ -13,7 +14,7 @@ class KeyView:
     """
 
     public_key_id: str
-    kind: str
+    kind: KeyKind
     size: int
     protected: bool
     certificates: tuple[str, ...]
@@ -22,4 +23,6 @@ class KeyView:
 
 def key_view(key: StoredKey) -> KeyView:
     """Return what is told of a private key."""
-    return KeyView(key.public_key_id, key.kind, key.size, key.protected, key.certificates, not key.certificates)
+    return KeyView(
+        key.public_key_id, KeyKind(key.kind), key.size, key.protected, key.certificates, not key.certificates
+    )

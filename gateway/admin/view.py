@@ -1,10 +1,10 @@
 """Views: frozen values whose fields are the keys of the JSON object that programs get. Lists of them come in pages."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
-from itertools import islice
+from itertools import dropwhile, islice
 from typing import Any, Generic, TypeVar
 
 from gateway.clock import rfc3339
@@ -26,6 +26,12 @@ def page(found: Iterable[T], name: Callable[[T], str], limit: int | None) -> Pag
     if limit is None or len(items) <= limit:
         return Page(tuple(items))
     return Page(tuple(items[:limit]), name(items[limit - 1]))
+
+
+def following(found: Iterable[T], name: Callable[[T], str], after: str | None) -> Iterator[T]:
+    """Yield what comes behind the one that is called ``after``; None: all."""
+    rest = iter(found)
+    return rest if after is None else islice(dropwhile(lambda item: name(item) != after, rest), 1, None)
 
 
 def as_json(view: Any) -> Any:

@@ -1,15 +1,13 @@
 """``crl``: the stored certificate revocation lists, imported or fetched; ``import`` takes them in."""
 
-from typing import Any
-
 import click
 
+from gateway.admin import crls
+from gateway.admin.crls import CrlView
+from gateway.cli.actor import this_user
 from gateway.cli.deletion import doomed_argument, print_results
-from gateway.cli.printing import SHORT, day, json_option, moment, print_json, print_table
-from gateway.pki.revocation import RevocationList
+from gateway.cli.printing import SHORT, day, json_option, print_json, print_table
 from gateway.wiring import Wiring
-
-IMPORTED = "imported"
 
 
 @click.group()
@@ -22,12 +20,11 @@ def crl() -> None:
 @click.pass_obj
 def list_(wiring: Wiring, as_json: bool) -> None:
     """List CRLs by issuer."""
-    found, urls = wiring.store.revocation_lists.list(), wiring.store.revocation_lists.urls()
+    found = crls.listed(wiring).items
     if as_json:
-        print_json([_json(item, urls.get(item.fingerprint)) for item in found])
+        print_json(found)
     else:
-        columns = ("id", "issuer", "kind", "number", "revoked", "made", "next", "origin")
-        print_table(columns, (_row(item, urls.get(item.fingerprint)) for item in found))
+        print_table(("id", "issuer", "kind", "number", "revoked", "made", "next", "origin"), map(_row, found))
 
 
 @crl.command()
@@ -39,45 +36,27 @@ def delete(wiring: Wiring, names: tuple[str, ...], as_json: bool) -> None:
 
     ID: at least 8 digits.
     """
-    lists = wiring.store.revocation_lists
-    gone = [lists.delete(name) for name in dict.fromkeys(lists.get(name).fingerprint for name in names)]
+    gone = crls.delete_crls(wiring, this_user(), names)
     if as_json:
-        print_results([{"fingerprint": item.fingerprint, "deleted": True} for item in gone])
+        print_results(gone)
         return
     for item in gone:
         click.echo(f"deleted CRL {item.fingerprint}")
 
 
-def _row(item: RevocationList, url: str | None) -> tuple[str, ...]:
-    number = "" if item.number is None else f"{item.number:x}"
-    next_update = "" if item.next_update is None else day(item.next_update)
+def _row(view: CrlView) -> tuple[str, ...]:
     return (
-        item.fingerprint[:SHORT],
-        item.issuer,
-        _kind(item),
-        number,
-        str(item.size),
-        day(item.this_update),
-        next_update,
-        url or IMPORTED,
+        view.fingerprint[:SHORT],
+        view.issuer,
+        _kind(view),
+        view.number or "",
+        str(view.revoked),
+        day(view.this_update),
+        "" if view.next_update is None else day(view.next_update),
+        view.url or view.origin,
     )
 
 
-def _kind(item: RevocationList) -> str:
-    words = {"delta": item.is_delta, "indirect": item.is_indirect}
+def _kind(view: CrlView) -> str:
+    words = {"delta": view.is_delta, "indirect": view.is_indirect}
     return " ".join(word for word, applies in words.items() if applies) or "complete"
-
-
-def _json(item: RevocationList, url: str | None) -> dict[str, Any]:
-    return {
-        "fingerprint": item.fingerprint,
-        "issuer": item.issuer,
-        "number": None if item.number is None else f"{item.number:x}",
-        "this_update": moment(item.this_update),
-        "next_update": None if item.next_update is None else moment(item.next_update),
-        "is_delta": item.is_delta,
-        "is_indirect": item.is_indirect,
-        "revoked": item.size,
-        "origin": IMPORTED if url is None else "fetched",
-        "url": url,
-    }

@@ -1,13 +1,14 @@
 """``held``: mail kept because a certificate or key was missing; seen, tried again, deleted."""
 
-from typing import Any
-
 import click
 
+from gateway.admin import held as keeping
+from gateway.admin.held import HeldView
+from gateway.admin.view import as_json as view_as_json
+from gateway.cli.actor import this_user
 from gateway.cli.deletion import agree, doomed_argument, on_terminal, print_results, yes_option
-from gateway.cli.printing import SHORT, json_option, moment, print_json, print_table, visible
-from gateway.pki.need import Need, NeedKind
-from gateway.store.held.message import HeldMessage
+from gateway.cli.printing import SHORT, json_option, print_json, print_table, visible
+from gateway.pki.need import NeedKind
 from gateway.wiring import Wiring
 
 NEEDED = {
@@ -30,9 +31,9 @@ def held() -> None:
 @click.pass_obj
 def list_(wiring: Wiring, text: str, as_json: bool) -> None:
     """List held mail, newest last."""
-    found = wiring.store.held.list(text)
+    found = keeping.listed(wiring, text).items
     if as_json:
-        print_json([_json(message) for message in found])
+        print_json(found)
     else:
         print_table(("id", "received", "from", "to", "reason", "state"), map(_row, found))
 
@@ -43,12 +44,12 @@ def list_(wiring: Wiring, text: str, as_json: bool) -> None:
 @click.pass_obj
 def show(wiring: Wiring, name: str, as_json: bool) -> None:
     """Show all that is known of a held message, and what would help."""
-    facts = _json(wiring.store.held.get(name))
+    (view,) = keeping.shown(wiring, [name])
     if as_json:
-        print_json(facts)
+        print_json(view)
         return
-    needs = [f"{NEEDED[NeedKind(need['kind'])]} {need['text'] or need['value']}" for need in facts.pop("needs")]
-    for key, value in (facts | {"needs": needs}).items():
+    needs = [f"{NEEDED[need.kind]} {need.text or need.value}" for need in view.needs]
+    for key, value in (view_as_json(view) | {"needs": needs}).items():
         shown = "; ".join(value) if isinstance(value, list) else value
         click.echo(visible(f"{key}: {'' if shown is None else shown}"))
 
@@ -62,9 +63,9 @@ def retry(wiring: Wiring, names: tuple[str, ...], as_json: bool) -> None:
 
     Without an ID: all but what is held as key-reused, which is opened only where its ID says so.
     """
-    ready = wiring.store.held.retry(names)
+    ready = keeping.retry_held(wiring, this_user(), names)
     if as_json:
-        print_json([{"id": message.id, "ready": True} for message in ready])
+        print_json(ready)
         return
     for message in ready:
         click.echo(f"held message {message.id} will be tried again")
@@ -82,44 +83,17 @@ def delete(wiring: Wiring, names: tuple[str, ...], yes: bool, as_json: bool) -> 
 
     ID: at least 8 digits.
     """
-    kept = wiring.store.held
-    doomed = {message.id: message for message in map(kept.get, names)}
+    doomed = [message.id for message in keeping.shown(wiring, names)]
     if on_terminal():
-        agree([f"held message {message.id} would never be readable" for message in doomed.values()], yes=yes)
-    gone = [kept.delete(name) for name in doomed]
+        agree([f"held message {name} would never be readable" for name in doomed], yes=yes)
+    gone = keeping.delete_held(wiring, this_user(), doomed)
     if as_json:
-        print_results([{"id": message.id, "deleted": True} for message in gone])
+        print_results(gone)
         return
     for message in gone:
         click.echo(f"deleted held message {message.id}")
 
 
-def _row(message: HeldMessage) -> tuple[str, ...]:
-    recipients = ", ".join(message.envelope.addresses)
-    received = f"{message.received_at:%Y-%m-%d %H:%M}"
-    return message.id[:SHORT], received, message.envelope.sender or "<>", recipients, message.reason, message.state
-
-
-def _json(message: HeldMessage) -> dict[str, Any]:
-    return {
-        "id": message.id,
-        "record_id": message.record_id,
-        "received_at": moment(message.received_at),
-        "door": message.door,
-        "client": message.client.origin,
-        "sender": message.envelope.sender,
-        "recipients": list(message.envelope.addresses),
-        "message_id": message.message_id,
-        "size": message.size,
-        "reason": message.reason,
-        "unreadable": message.unreadable,
-        "state": message.state,
-        "attempts": message.attempts,
-        "due": None if message.due is None else moment(message.due),
-        "note": message.note,
-        "needs": [_need(need) for need in sorted(message.needs, key=lambda need: (need.kind, need.text, need.value))],
-    }
-
-
-def _need(need: Need) -> dict[str, str]:
-    return {"kind": need.kind, "value": need.value, "text": need.text}
+def _row(view: HeldView) -> tuple[str, ...]:
+    received = f"{view.received_at:%Y-%m-%d %H:%M}"
+    return view.id[:SHORT], received, view.sender or "<>", ", ".join(view.recipients), view.reason, view.state

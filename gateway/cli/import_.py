@@ -1,24 +1,19 @@
 """``import``: takes certificates, private keys and CRLs from files of any kind into the store."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
+from gateway.admin.imports import Bundle, ImportedView, Result, TrustWish, Wishes, import_bundle
 from gateway.cli.actor import this_user
 from gateway.cli.deletion import on_terminal
 from gateway.cli.passphrase import asked, passphrase_option, read_passphrases
 from gateway.cli.printing import SHORT, json_option, print_json, visible
 from gateway.cli.standard_input import Source, once, read, shown
-from gateway.clock import now
 from gateway.pki.bundle import MAX_SIZE
 from gateway.pki.self_issued import Whose
-from gateway.policy.state import State
 from gateway.reason import Reason
-from gateway.store import Store
-from gateway.store.imports.importing import Imported, ImportOptions, import_file
 from gateway.wiring import Wiring
 
 BAD_INPUT = 65
@@ -56,33 +51,24 @@ def import_command(
     once(passphrase_file, *paths)
     if no_trust and trust_cas:
         raise click.UsageError("--no-trust and --trust-cas contradict one another")
-    options = ImportOptions(
-        subject_email=wiring.options.addresses.subject_email,
-        accept_legacy=bool(wiring.options.algorithms.accept_legacy),
-        trust=not no_trust,
-        trust_cas=trust_cas,
-        whose=Whose(whose) if whose else None,
-        dry_run=dry_run,
-        by=str(this_user()),
-    )
+    trust = TrustWish.NONE if no_trust else TrustWish.CAS if trust_cas else TrustWish.DEFAULT
+    wishes = Wishes(trust, Whose(whose) if whose else None, dry_run)
     # All files are read before the store is opened: run as root, opening it gives up the right to read them.
     passphrases = read_passphrases(passphrase_file)
-    contents = [(path, content) for path in paths if (content := _content(path)) is not None]
-    results: list[tuple[Path, Imported]] = []
-    for path, content in contents:
-        tried = [*passphrases, *_missing(wiring.store, path, content, passphrases, options)]
-        taken = import_file(wiring.store, content, tried, options)
-        of_file = [(path, imported if dry_run else _with_state(wiring, imported)) for imported in taken]
+    bundles = [Bundle(shown(path), data, passphrases) for path in paths if (data := _content(path)) is not None]
+    results: list[ImportedView] = []
+    for bundle in bundles:
+        of_file = import_bundle(wiring, this_user(), _with_missing(wiring, bundle, wishes), wishes)
         results += of_file
         if not as_json:
-            click.echo("\n".join(_line(path, imported) for path, imported in of_file))
+            click.echo("\n".join(map(_line, of_file)))
     if as_json:
-        print_json([_json(path, imported) for path, imported in results])
+        print_json(results)
     if dry_run:
         click.echo("dry run: nothing was stored", err=True)
-    if len(contents) < len(paths):
+    if len(bundles) < len(paths):
         click.get_current_context().exit(NO_INPUT)
-    if any(imported.result == "refused" for _, imported in results):
+    if any(view.result is Result.REFUSED for view in results):
         click.get_current_context().exit(BAD_INPUT)
 
 
@@ -95,47 +81,21 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-def _with_state(wiring: Wiring, imported: Imported) -> Imported:
-    """Say of a certificate that is stored why it serves for nothing all the same, or no more."""
-    if imported.object != "certificate" or imported.result == "refused" or imported.fingerprint is None:
-        return imported
-    (found,) = wiring.store.listing.of([imported.fingerprint], now())
-    if found.status.state not in (State.REVOKED, State.SUPERSEDED):
-        return imported
-    return replace(imported, text="; ".join(filter(None, (imported.text, found.status.state))))
-
-
-def _missing(
-    store: Store, path: Path, content: bytes, passphrases: Sequence[bytes], options: ImportOptions
-) -> list[bytes]:
+def _with_missing(wiring: Wiring, bundle: Bundle, wishes: Wishes) -> Bundle:
     """Ask on a terminal for the passphrase that none of those given is; nothing typed: there is none."""
-    given: list[bytes] = []
     while on_terminal():
-        tried = import_file(store, content, [*passphrases, *given], replace(options, dry_run=True))
-        if not any(imported.reason is Reason.BAD_PASSPHRASE for imported in tried):
+        tried = import_bundle(wiring, this_user(), bundle, replace(wishes, dry_run=True))
+        if not any(view.reason is Reason.BAD_PASSPHRASE for view in tried):
             break
-        answer = asked(f"passphrase of {shown(path)}")
+        answer = asked(f"passphrase of {bundle.name}")
         if not answer:
             break
-        given += answer
-    return given
+        bundle = replace(bundle, passphrases=[*bundle.passphrases, *answer])
+    return bundle
 
 
-def _line(path: Path, imported: Imported) -> str:
-    names = [imported.object, (imported.fingerprint or "")[:SHORT], ", ".join(imported.addresses) or imported.subject]
-    word = f"refused {imported.reason}" if imported.result == "refused" else imported.result
-    text = f" ({imported.text})" if imported.text else ""
-    return visible(f"{shown(path)}: {' '.join(filter(None, names))}: {word}{text}")
-
-
-def _json(path: Path, imported: Imported) -> dict[str, Any]:
-    return {
-        "file": shown(path),
-        "object": imported.object,
-        "fingerprint": imported.fingerprint,
-        "addresses": imported.addresses,
-        "subject": imported.subject,
-        "result": imported.result,
-        "reason": imported.reason,
-        "text": imported.text,
-    }
+def _line(view: ImportedView) -> str:
+    names = [view.object, (view.fingerprint or "")[:SHORT], ", ".join(view.addresses) or view.subject]
+    word = f"refused {view.reason}" if view.result is Result.REFUSED else view.result
+    text = f" ({view.text})" if view.text else ""
+    return visible(f"{view.file}: {' '.join(filter(None, names))}: {word}{text}")

@@ -1,17 +1,17 @@
 """``key``: the stored private keys, listed, exported under a passphrase, deleted."""
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
+from gateway.admin import keys
+from gateway.admin.key_view import KeyView
+from gateway.cli.actor import this_user
 from gateway.cli.deletion import agree, doomed_argument, on_terminal, print_results, yes_option
 from gateway.cli.passphrase import asked, passphrase_option, read_passphrases
 from gateway.cli.printing import SHORT, counted, json_option, print_json, print_table
 from gateway.cli.standard_input import shown
 from gateway.errors import Refused
-from gateway.store.keys.private_keys import StoredKey
 from gateway.wiring import Wiring
 
 name_argument = click.argument("name", metavar="ID")
@@ -27,9 +27,9 @@ def key() -> None:
 @click.pass_obj
 def list_(wiring: Wiring, as_json: bool) -> None:
     """List private keys; one whose certificate has not come yet is waiting."""
-    found = wiring.store.keys.list()
+    found = keys.listed(wiring).items
     if as_json:
-        print_json([_json(stored) for stored in found])
+        print_json(found)
     else:
         print_table(("id", "kind", "leaves under", "certificates"), map(_row, found))
 
@@ -43,9 +43,11 @@ def export(wiring: Wiring, name: str, passphrase_file: Path | None) -> None:
     passphrases = read_passphrases(passphrase_file)
     if passphrase_file is not None and len(passphrases) > 1:
         raise Refused(f"{shown(passphrase_file)} holds several passphrases: a key leaves under one")
-    if not passphrases and on_terminal() and not wiring.store.keys.get(name).protected:
+    (view,) = keys.shown(wiring, [name])
+    if not passphrases and on_terminal() and not view.protected:
         passphrases = asked("passphrase to protect the key with", new=True)
-    click.echo(wiring.store.keys.export(name, passphrases[0] if passphrases else None), nl=False)
+    pem = keys.export_key(wiring, this_user(), view.public_key_id, passphrases[0] if passphrases else None)
+    click.echo(pem, nl=False)
 
 
 @key.command()
@@ -58,36 +60,26 @@ def delete(wiring: Wiring, names: tuple[str, ...], yes: bool, as_json: bool) -> 
 
     ID: at least 8 digits.
     """
-    keys = wiring.store.keys
-    doomed = {stored.public_key_id: stored for stored in map(keys.get, names)}
-    agree([_loss(stored) for stored in doomed.values()], yes=yes)
-    gone = [keys.delete(name) for name in doomed]
+    doomed = keys.shown(wiring, names)
+    agree(list(map(_loss, doomed)), yes=yes)
+    gone = keys.delete_keys(wiring, this_user(), [view.public_key_id for view in doomed])
     if as_json:
-        print_results([_gone(stored) for stored in gone])
+        print_results(gone)
         return
-    for stored in gone:
-        click.echo(
-            f"deleted key {stored.public_key_id}; {counted(len(stored.certificates), 'certificate')} with this key kept"
-        )
+    for item in gone:
+        kept = counted(len(item.certificates), "certificate")
+        click.echo(f"deleted key {item.public_key_id}; {kept} with this key kept")
 
 
-def _loss(stored: StoredKey) -> str:
-    served = ", ".join(fingerprint[:SHORT] for fingerprint in stored.certificates)
-    lost = f"the private key {stored.public_key_id[:SHORT]}"
+def _loss(view: KeyView) -> str:
+    served = ", ".join(fingerprint[:SHORT] for fingerprint in view.certificates)
+    lost = f"the private key {view.public_key_id[:SHORT]}"
     if not served:
         return f"{lost}, which waits for its certificate, would be lost"
     return f"{lost} would be lost: {served} would sign nothing, and mail encrypted to it, old mail too, stays closed"
 
 
-def _gone(stored: StoredKey) -> dict[str, Any]:
-    return {"public_key_id": stored.public_key_id, "deleted": True, "certificates": list(stored.certificates)}
-
-
-def _row(stored: StoredKey) -> tuple[str, ...]:
-    certificates = ", ".join(fingerprint[:SHORT] for fingerprint in stored.certificates) or "waiting"
-    leaves = "its own passphrase" if stored.protected else "a passphrase given then"
-    return stored.public_key_id[:SHORT], f"{stored.kind} {stored.size}", leaves, certificates
-
-
-def _json(stored: StoredKey) -> dict[str, Any]:
-    return asdict(stored) | {"waiting": not stored.certificates}
+def _row(view: KeyView) -> tuple[str, ...]:
+    certificates = ", ".join(fingerprint[:SHORT] for fingerprint in view.certificates) or "waiting"
+    leaves = "its own passphrase" if view.protected else "a passphrase given then"
+    return view.public_key_id[:SHORT], f"{view.kind} {view.size}", leaves, certificates

@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 
-from gateway.cli.printing import json_option, moment, print_json, print_table, visible
+from gateway.admin import activity
+from gateway.admin.activity import Document, Query
+from gateway.cli.printing import json_option, print_json, print_table, visible
 from gateway.cli.records import COLUMNS, details, row
-from gateway.clock import now
+from gateway.clock import now, rfc3339
 from gateway.config.values import duration
 from gateway.engine.record import from_json
 from gateway.engine.transaction import Direction, Verdict
@@ -17,7 +19,6 @@ from gateway.errors import Malformed
 from gateway.log import line
 from gateway.mail.address import parse_path
 from gateway.smime.finding import Encryption, Status
-from gateway.store.journal.records import Document, Query
 from gateway.wiring import Wiring
 
 STATUSES = tuple(
@@ -99,12 +100,11 @@ def log(
         return
     query = Query(direction, status, address, since, id_, message_id, queue_id)
     wiring: Wiring = context.obj
-    journal = wiring.store.journal
     if sys.stdout.isatty() and not (follow or long or as_json):
-        print_table(COLUMNS, (row(from_json(document)) for document in journal.recent(query, limit)))
+        print_table(COLUMNS, (row(from_json(document)) for document in activity.recent(wiring, query, limit)))
         return
     try:
-        for document in journal.follow(query, limit) if follow else journal.recent(query, limit):
+        for document in activity.followed(wiring, query, limit) if follow else activity.recent(wiring, query, limit):
             click.echo(json.dumps(document) if as_json else _line(document))
     except KeyboardInterrupt:
         if not follow:
@@ -117,16 +117,16 @@ def log(
 @click.pass_obj
 def show(wiring: Wiring, name: str, as_json: bool) -> None:
     """Show all that is known of one message. ID: of its record, or of held mail, or a beginning of it."""
-    document, mail = wiring.store.journal.get(name)
+    mail = activity.shown(wiring, name)
     if as_json:
-        print_json(document)
+        print_json(mail.record)
         return
-    for text in details(document):
+    for text in details(mail.record):
         click.echo(visible(text))
-    if len(mail) > 1:
-        click.echo(f"records of this mail: {', '.join(mail)}")
+    if len(mail.records) > 1:
+        click.echo(f"records of this mail: {', '.join(mail.records)}")
 
 
 def _line(document: Document) -> str:
     record = from_json(document)
-    return f"{moment(record.received_at)} {line(record)}"
+    return f"{rfc3339(record.received_at)} {line(record)}"

@@ -73,8 +73,3 @@ def counted(count: int, noun: str) -> str:
 def day(at: datetime) -> str:
     """Return the day of a time, for tables."""
     return f"{at:%Y-%m-%d}"
-
-
-def moment(at: datetime) -> str:
-    """Return a time (aware, UTC) as RFC 3339."""
-    return at.isoformat().replace("+00:00", "Z")

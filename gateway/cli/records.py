@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+from gateway.admin.activity import Document
 from gateway.cli.printing import SHORT
 from gateway.engine.record import Record
 from gateway.log import outcome, status
-from gateway.store.journal.records import Document
 
 COLUMNS = ("time (UTC)", "id", "way", "result", "from -> to")
 SHOWN = 3

@@ -23,7 +23,12 @@ class Problem:
         return spelled(self.path) or "configuration"
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.text}" + (f" (line {self.line})" if self.line else "")
+        return told(self.key, self.text, self.line)
+
+
+def told(key: str, text: str, line: int | None) -> str:
+    """Return one fault in a line."""
+    return f"{key}: {text}" + (f" (line {line})" if line else "")
 
 
 class ConfigError(GatewayError):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from gateway.pki.kinds import KeyKind
 from gateway.reason import Reason
 
 
@@ -39,7 +40,7 @@ class Fit(Protocol):
         """Whether we make new mail with a key of this kind and size."""
 
     @property
-    def key_kind(self) -> str:
+    def key_kind(self) -> KeyKind:
         """The kind of its key."""
 
     @property
@@ -70,7 +71,7 @@ class Summary:
     may_encrypt: bool
     may_seal: bool
     public_key_id: str
-    key_kind: str
+    key_kind: KeyKind
     key_size: int
     curve: str | None
     sha1: str

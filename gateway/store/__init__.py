@@ -7,6 +7,7 @@ doors' ports.
 ``files`` ``refusal``         ownership and modes of the state directory; what is refused at the door
 ``installation``              whether who becomes the owner of the state directory can read this code
 ``database`` ``generation``   transactions and faults; the memory in front of them
+``changes``                   what each change concerns, so that the rest stays in memory
 ``schema`` ``migrate``        the tables, and bringing an older store up to date
 ``due``                       when something that was put off is due, whatever the clock did
 ``certificates``              leaves, authorities, trust; what mail teaches

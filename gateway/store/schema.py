@@ -80,6 +80,15 @@ condition = Table(
 ``secret``: what MAC keys are derived from, under the key-encryption key. ``withdrawals`` grows with every distrust,
 deletion and revocation."""
 
+changes = Table(
+    "changes",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""What each of the last changes concerns (``changes``). ``number``: the generation from then on."""
+
 certificates = Table(
     "certificates",
     metadata,
@@ -99,7 +108,7 @@ certificates = Table(
     Column("serial", Text, nullable=False, server_default=""),
     Column("not_before", Moment, nullable=False, server_default="0"),
     Column("mail_names", Text, nullable=False, server_default="[]"),
-    Column("key_kind", String(16), nullable=False, server_default=""),
+    Column("key_kind", String(16), nullable=False, server_default="rsa"),
     Column("key_size", Integer, nullable=False, server_default="0"),
     Column("curve", String(64)),
     Column("may_sign", Boolean, nullable=False, server_default=false()),
@@ -113,6 +122,7 @@ certificates = Table(
     Index("ix_certificates_is_ca", "is_ca", "subject_id"),
     Index("ix_certificates_not_after", "not_after", "fingerprint"),
     Index("ix_certificates_kind_not_after", "is_ca", "not_after", "fingerprint"),
+    Index("ix_certificates_trust_not_after", "trust", "not_after", "fingerprint"),
 )
 """What lists tell stands in columns (``certificates.facts``), so that they read no certificate. ``subject_id``,
 ``issuer_id``: SHA-256 of these names by value (``pki.need.name_id``). ``is_ca``: false, too, where a CA

@@ -3,18 +3,27 @@
 import ast
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.admin.changes import Change, Effect, Kind, Verb, changing
+from gateway.admin.crls import delete_crls
 from gateway.admin.deletion import delete_certificates
+from gateway.admin.held import delete_held, retry_held
+from gateway.admin.imports import Bundle, Wishes, import_bundle
+from gateway.admin.keys import delete_keys, export_key
 from gateway.admin.trust import distrust, trust, untrust
 from gateway.errors import Refused
 from gateway.log import logger
+from gateway.pki.revocation import read_revocation_list
+from gateway.store.imports.importing import ImportOptions, import_file
 from gateway.wiring import Wiring
 from tests.admin.conftest import ADA
 from tests.authority import Authority, Issued
+from tests.store.held.messages import held
 
 ROOT = Path(__file__).parents[2] / "gateway"
 PLACE = "changing"
@@ -43,27 +52,67 @@ def heard() -> Iterator[list[Change]]:
     logger.removeHandler(handler)
 
 
-Act = Callable[[Wiring, str], object]
-ACTS: dict[Verb, tuple[Act, Sequence[str]]] = {
-    Verb.TRUST: (lambda wiring, own: trust(wiring, ADA, [own]), ["trusted"]),
-    Verb.DISTRUST: (lambda wiring, own: distrust(wiring, ADA, [own]), ["distrusted"]),
-    Verb.UNTRUST: (lambda wiring, own: untrust(wiring, ADA, [own[:16]]), ["none"]),
+@dataclass(frozen=True)
+class Stock:
+    """What there is to act on, by id."""
+
+    certificate: str
+    key: str
+    crl: str
+    held: str
+
+
+@pytest.fixture
+def stock(stocked: Wiring, support: Issued, authority: Authority) -> Stock:
+    der = authority.revocation_list().public_bytes(Encoding.DER)
+    import_file(stocked.store, der, [], ImportOptions())
+    certificate = support.certificate
+    crl = read_revocation_list(der).fingerprint
+    return Stock(certificate.fingerprint, certificate.public_key_id, crl, held(stocked.store))
+
+
+Act = Callable[[Wiring, Stock], object]
+ACTS: dict[Verb, tuple[Act, Sequence[tuple[str, str]]]] = {
+    Verb.TRUST: (lambda wiring, has: trust(wiring, ADA, [has.certificate]), [("certificate", "trusted")]),
+    Verb.DISTRUST: (lambda wiring, has: distrust(wiring, ADA, [has.certificate]), [("certificate", "distrusted")]),
+    Verb.UNTRUST: (lambda wiring, has: untrust(wiring, ADA, [has.certificate[:16]]), [("certificate", "none")]),
     Verb.DELETE_CERTIFICATES: (
-        lambda wiring, own: delete_certificates(wiring, ADA, [own]),
-        ["deleted", "deleted"],
+        lambda wiring, has: delete_certificates(wiring, ADA, [has.certificate]),
+        [("certificate", "deleted"), ("key", "deleted")],
     ),
+    Verb.EXPORT_KEY: (lambda wiring, has: export_key(wiring, ADA, has.certificate, b"secret"), [("key", "exported")]),
+    Verb.DELETE_KEYS: (lambda wiring, has: delete_keys(wiring, ADA, [has.key]), [("key", "deleted")]),
+    Verb.DELETE_CRLS: (lambda wiring, has: delete_crls(wiring, ADA, [has.crl[:8], has.crl]), [("crl", "deleted")]),
+    Verb.RETRY_HELD: (lambda wiring, has: retry_held(wiring, ADA, []), [("held", "ready")]),
+    Verb.DELETE_HELD: (lambda wiring, has: delete_held(wiring, ADA, [has.held]), [("held", "deleted")]),
 }
 
 
-@pytest.mark.parametrize("verb", Verb)
-def test_each_use_case_tells_one_change(stocked: Wiring, support: Issued, heard: list[Change], verb: Verb) -> None:
-    act, results = ACTS[verb]
-    act(stocked, support.certificate.fingerprint)
+@pytest.mark.parametrize("verb", [verb for verb in Verb if verb is not Verb.IMPORT])
+def test_each_use_case_tells_one_change(stocked: Wiring, stock: Stock, heard: list[Change], verb: Verb) -> None:
+    act, effects = ACTS[verb]
+    act(stocked, stock)
     (change,) = heard
     assert (change.actor, change.verb) == (ADA, verb)
-    assert [effect.result for effect in change.effects] == results
-    names = {support.certificate.fingerprint, support.certificate.public_key_id}
-    assert {effect.name for effect in change.effects} <= names
+    told = [(effect.kind, effect.name, effect.result) for effect in change.effects]
+    assert told == [(Kind[kind.upper()], getattr(stock, kind), result) for kind, result in effects]
+    assert all(name in str(change) for _, name, _ in told)
+
+
+def test_an_import_tells_what_it_stored_and_nothing_that_it_refused(
+    wiring: Wiring, authority: Authority, heard: list[Change]
+) -> None:
+    alice, nobody = authority.leaf("alice@example.com", kind="p256"), authority.leaf(kind="p256")
+    bundle = Bundle("both.pem", alice.pem() + nobody.pem() + alice.key_pem())
+    seen = import_bundle(wiring, ADA, bundle, Wishes(dry_run=True))
+    assert heard == []
+    views = import_bundle(wiring, ADA, bundle, Wishes())
+    assert [view.result for view in views] == [view.result for view in seen] == ["added", "refused", "added"]
+    (change,) = heard
+    assert (change.actor, change.verb) == (ADA, Verb.IMPORT)
+    told = [(effect.kind, effect.name, effect.result) for effect in change.effects]
+    expected = [(Kind.CERTIFICATE, alice.certificate.fingerprint), (Kind.KEY, alice.certificate.public_key_id)]
+    assert told == [(*names, "added") for names in expected]
 
 
 def test_several_objects_are_one_change(
@@ -158,4 +207,28 @@ def test_no_use_case_changes_the_store_elsewhere() -> None:
             if called(call) in names:
                 seen.add(called(call))
                 assert inside, f"{path.name}:{call.lineno}: {called(call)} outside of {PLACE}()"
-    assert {"set_trust", "delete"} <= seen
+    assert {"set_trust", "delete", "export", "retry", "import_file"} <= seen
+
+
+OUTSIDE_THE_STORE = {
+    "gateway.store.files",
+    "gateway.store.installation",
+    "gateway.store.Misconfigured",
+    "gateway.store.NotPermitted",
+}
+"""What commands take from that room: who owns the state directory, what reads the code, and two refusals."""
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "cli").rglob("*.py")), ids=lambda path: path.name)
+def test_no_command_goes_to_the_store_itself(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    taken = [node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    assert "store" not in taken, f"{path.name} reaches into the store: a use-case of admin does that"
+    modules = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    names = {
+        f"{node.module}.{alias.name}" if node.module == "gateway.store" else str(node.module)
+        for node in modules
+        for alias in node.names
+        if (node.module or "").startswith("gateway.store")
+    }
+    assert names <= OUTSIDE_THE_STORE

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.cli.command import run
+from tests.stores import ready
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Command:
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str], configuration: str = "") -> None:
         self.folder = folder
-        self.state = folder / "state"
+        self.state = ready(folder / "state")
         self._capsys = capsys
         self._file = folder / "gateway.yaml"
         self._file.write_text(f"state: {self.state}\nhostname: gw.example.org\n{configuration}")

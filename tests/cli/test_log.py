@@ -153,6 +153,7 @@ def test_on_a_terminal_a_table_and_long_lines_where_asked_for(
     assert max(map(len, command("log").lines)) <= 80
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_follow_shows_new_messages_until_interrupted(command: Command) -> None:
     file = command.folder / "gateway.yaml"
     arguments = [sys.executable, "-m", "gateway", "-c", str(file), "log", "--follow", "--json", "--limit", "1"]

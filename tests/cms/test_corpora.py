@@ -215,6 +215,7 @@ def _plaintext(row: Row, outcome: Outcome) -> str:
     return "" if outcome.plaintext == wanted or not wanted else "another plaintext"
 
 
+@pytest.mark.slow
 def test_every_row_agrees_with_the_manifest(capsys: pytest.CaptureFixture[str]) -> None:
     everything = rows()
     differing = {row["file"]: text for row in everything if (text := disagreement(row))}
@@ -224,6 +225,7 @@ def test_every_row_agrees_with_the_manifest(capsys: pytest.CaptureFixture[str]) 
     assert set(DISAGREEMENTS) == set(differing)
 
 
+@pytest.mark.slow
 def test_sig_13_legacy_is_told_apart() -> None:
     """Without ``accept_legacy`` legacy envelopes stay closed, and nothing else does; legacy signatures are known."""
     wrong = []

@@ -37,7 +37,9 @@ from tests.cms.surgery import BODY, at, put, streamed
 from tests.cms.test_compressed import packed
 
 CONTENT = b"The content that was meant.\r\n" * 3
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(
+    max_examples=settings().max_examples * 3 // 2, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 Edit = tuple[str, int, bytes]
 edits = st.lists(

@@ -145,7 +145,7 @@ TREES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dic
 
 
 @given(st.dictionaries(KEYS, TREES, max_size=6))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings().max_examples * 3 // 2)
 def test_any_tree_is_options_or_a_config_error(tree: dict[str, Any]) -> None:
     try:
         assert isinstance(parse(yaml.safe_dump(tree, allow_unicode=True)), Options)
@@ -154,7 +154,7 @@ def test_any_tree_is_options_or_a_config_error(tree: dict[str, Any]) -> None:
 
 
 @given(st.text() | st.text(alphabet="ab:-[]{}&*!|>'\"#%@\n\t \\0", max_size=40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=settings().max_examples * 3)
 def test_any_text_is_options_or_a_config_error(text: str) -> None:
     try:
         assert isinstance(parse(text), Options)

@@ -81,6 +81,7 @@ def test_a_record_that_cannot_be_written_is_in_the_log(direct: Daemon, sink: Sin
     assert sent.id not in {record["message_id"] for record in shown(direct, "--limit", "1000")}
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_follow(direct: Daemon, story: dict[str, str]) -> None:
     command = direct.command("log", "--follow", "--json", "--address", "@follow.example.com")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower:

@@ -20,7 +20,9 @@ FORGED = {
     b"Authentication-Results": b"smime.gw.example.org; smime=pass",
 }
 UNSEEN = [b" ", b"\t", b"\v", b"\f", b"\0", b"\x08", b"\x1b", b"\x7f", b"\x85", b"\xa0", b"\xc2\xa0", b"\xef\xbb\xbf"]
-UNSEEN += [b">", b")", b">) "]
+SEEN = [b">", b")", b">) "]
+"""Passed over by some reader before a name ends; behind the colon they are part of the value to everybody."""
+UNSEEN += SEEN
 FOLDS = [b"\r\n ", b"\r\n\t", b"\r\n  \r\n "]
 ODD_FOLDS = [b"\r\n\v", b"\r\n\f", b"\r\n\xa0"]
 """Some readers fold at whatever their language calls a blank."""
@@ -151,6 +153,7 @@ def test_hdr_02_nothing_is_left_that_anybody_takes_for_ours(
 ) -> None:
     line = name + b": " + FORGED[name]
     for place, octets in unseen:
+        assume(octets not in SEEN or place % (len(name) + 2) <= len(name))
         line = line[: place % (len(name) + 2)] + octets + line[place % (len(name) + 2) :]
     assume(b"\r\n\r\n" not in b"\r\n" + above + line and not has_bare_line_end(line))  # the header ends above it
     left, _, _ = by_field(above + line + b"\r\nTo: b@example.com\r\n\r\ntext").partition(b"To: b@")

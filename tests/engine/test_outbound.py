@@ -317,6 +317,7 @@ def test_lim_03_and_04_hostile_addresses_end_in_a_refusal_or_a_mail(world: World
     assert "from-ambiguous" in str(outcome.reply)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sign", "encrypt"), [("required", "never"), ("required", "required")])
 def test_memory_of_a_large_message(world: World, sign: str, encrypt: str) -> None:
     """A 12 MB attachment costs at most four times its size while it is sealed, the message itself included."""

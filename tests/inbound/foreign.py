@@ -27,6 +27,7 @@ from gateway.policy.rule import Rules
 from gateway.smime.open import AnyLayer, SignedLayer
 from gateway.store import Store, StoreOptions, open_store
 from gateway.store.imports.importing import ImportOptions, import_file
+from tests.stores import ready
 
 CORPORA = Path(__file__).parents[3] / "shared" / "corpora"
 AUTHSERV_ID = "smime.gw.example.org"
@@ -62,7 +63,7 @@ class Stores:
 
     def _made(self, keys: str, certificates: str, anchors: str, passphrase: str) -> Store:
         state = self.folder / f"state{len(list(self.folder.iterdir()))}"
-        store = open_store(StoreOptions(state), durable=False)
+        store = open_store(StoreOptions(ready(state)), durable=False)
         options = ImportOptions(subject_email="always", accept_legacy=True)
         for name in filter(None, ",".join((anchors, certificates, keys)).split(",")):
             if name.endswith(".txt"):

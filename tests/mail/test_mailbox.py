@@ -187,6 +187,7 @@ def test_lim_03_nested_comments_end_at_a_limit(count: int) -> None:
     assert "alice@x.org" in addresses_seen(b"(" * count + b"alice@x.org")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit", [b"(", b"a", b" ", b"@", b'"', b"\\", b"a@b.c,", b"=?", b"=?utf-8?q?a?= ", b". ", b"<"]
 )

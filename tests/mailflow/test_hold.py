@@ -29,6 +29,7 @@ from gateway.store import StoreOptions, open_store
 from gateway.store.held.entries import ENTRY_COST
 from gateway.store.held.message import State
 from tests.mailflow.test_learn import options
+from tests.stores import ready
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 NEED = frozenset({Need(NeedKind.ISSUER, "ab" * 32)})
@@ -94,7 +95,7 @@ def arrived(number: int, sender: str) -> Transaction:
 
 
 def test_a_flood_of_signatures_that_cannot_be_judged_leaves_room_for_what_cannot_be_read(tmp_path: Path) -> None:
-    store = open_store(StoreOptions(tmp_path / "state"), durable=False)
+    store = open_store(StoreOptions(ready(tmp_path / "state")), durable=False)
     settings = options(tmp_path, inbound={"hold": {"max_total": "200kB", "max_per_sender": 4}})
     keeper, total = Keeper(settings, store), settings.inbound.hold.max_total
     numbers = count()

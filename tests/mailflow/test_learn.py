@@ -31,6 +31,7 @@ from tests.letters import ENTITY, encrypted, head, signed
 from tests.mailflow.test_retry import CUSTOMER, SUPPORT, pair, rig
 from tests.smtp.fakes import run
 from tests.store.certificates.entries import entries
+from tests.stores import ready
 
 ARRIVED = datetime(2026, 6, 1, 10, tzinfo=UTC)
 TAKEN, LATER = Reply(250, ("2.0.0 Ok",)), Reply(451, ("4.3.0 later",))
@@ -42,7 +43,7 @@ def customer(authority: Authority) -> Issued:
 
 
 def options(folder: Path, **values: Any) -> Options:
-    return parse(yaml.safe_dump({"hostname": "gw.example.org", "state": str(folder / "state"), **values}))
+    return parse(yaml.safe_dump({"hostname": "gw.example.org", "state": str(ready(folder / "state")), **values}))
 
 
 def desk_of(folder: Path, authority: Authority, **values: Any) -> Pipeline:

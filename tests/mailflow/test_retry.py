@@ -39,6 +39,7 @@ from tests.inbound.content_key import OTHER, cbc, wrapped
 from tests.inbound.made import p7m
 from tests.letters import ENTITY, SECRET, encrypted, head, signed
 from tests.smtp.fakes import INSTANCE, QUICK, Hop, Message, Rule, listening, run
+from tests.stores import ready
 
 SUPPORT, SALES, CUSTOMER = "support@example.org", "sales@example.org", "alice@customer.example"
 ARRIVED = datetime(2026, 6, 1, 10, tzinfo=UTC)
@@ -68,7 +69,7 @@ class Rig:
         listener = {"name": "in", "direction": "inbound", "listen": "127.0.0.1:1", "next_hop": f"127.0.0.1:{hop.port}"}
         document = {
             "hostname": "gw.example.org",
-            "state": str(folder / "state"),
+            "state": str(ready(folder / "state")),
             "listeners": [listener],
             "groups": groups,
             "inbound": {"hold": hold},

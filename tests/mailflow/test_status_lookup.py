@@ -28,6 +28,7 @@ from gateway.wiring import Wiring, build_engine, store_options
 from tests.authority import Authority, Issued
 from tests.letters import head, signed
 from tests.lookup.site import Site, listening
+from tests.stores import ready
 
 ALICE, SUPPORT = "alice@customer.example", "support@example.org"
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -66,7 +67,11 @@ def ca(site: Site) -> Ca:
 
 
 def options_of(folder: Path, revocation: str = "hard", **values: Any) -> Options:
-    document = {"hostname": "gw.example.org", "state": str(folder / "state"), "inbound": {"revocation": revocation}}
+    document = {
+        "hostname": "gw.example.org",
+        "state": str(ready(folder / "state")),
+        "inbound": {"revocation": revocation},
+    }
     return parse(yaml.safe_dump(document | values))
 
 

@@ -42,7 +42,11 @@ class MailServer:
     def __init__(self, where: Path | tuple[str, int], offered: int = OFFERED, actions: int = ACTIONS) -> None:
         self.socket = socket.socket(socket.AF_UNIX if isinstance(where, Path) else socket.AF_INET)
         self.socket.settimeout(PATIENCE)
-        self.socket.connect(str(where) if isinstance(where, Path) else where)
+        try:
+            self.socket.connect(str(where) if isinstance(where, Path) else where)
+        except OSError:
+            self.socket.close()
+            raise
         self.sender: list[str] = []
         """What was asked of the envelope's sender: address and parameters."""
         self.recipients: list[list[str]] = []

@@ -36,15 +36,16 @@ class Milter:
         with (folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command(folder, processes, limit), stderr=log)
         self._log = folder / "log"
-        self._await()
+        self._await(processes)
 
-    def _await(self) -> None:
+    def _await(self, processes: int) -> None:
         deadline = time.monotonic() + 30
         while True:
             assert self._process.poll() is None, self.log
             with suppress(OSError, Gone):
                 MailServer(self.socket).__exit__()
-                return
+                if len(self.processes) == processes:
+                    return
             assert time.monotonic() < deadline, self.log
             time.sleep(0.05)
 

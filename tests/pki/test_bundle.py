@@ -413,6 +413,7 @@ def _mutant(chance: random.Random, data: bytes) -> bytes:
     return bytes(changed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["p12", "pem", "der", "keys", "p7b"])
 def test_two_thousand_mutants_of_each_form_never_raise(authority: Authority, alice: Issued, form: str) -> None:
     """The only exception that leaves this room is Malformed, and ``read_bundle`` has none at all."""

@@ -136,6 +136,7 @@ def test_the_signatures() -> None:
     assert verified == 223
 
 
+@pytest.mark.slow
 def test_the_paths() -> None:
     missed = {row["mail"] for row in rows() if is_accepted(row["mail"]) is not expected(row)}
     print(f"\nPKITS: {len(rows()) - len(missed)} of {len(rows())} paths as expected; missed: {sorted(missed)}")

@@ -477,7 +477,7 @@ def samples() -> tuple[Authority, Issued, list[bytes]]:
     return authority, leaf, [*(item.public_bytes(Encoding.DER) for item in lists), *responses]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=settings().max_examples * 2)
 @given(data=st.data())
 def test_changed_evidence_is_malformed_or_says_nothing_new(
     samples: tuple[Authority, Issued, list[bytes]], data: st.DataObject

@@ -578,7 +578,7 @@ def soup() -> list[bytes]:
     return [item.der for item in issued]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings().max_examples * 3 // 2)
 @given(data=st.data())
 def test_random_heaps_give_a_finding(soup: list[bytes], data: st.DataObject) -> None:
     """Whatever is carried, trusted and changed, ``judge`` returns; only reading a certificate may raise Malformed."""

@@ -27,13 +27,14 @@ from gateway.reason import Reason
 from gateway.reply import Reply
 from tests.metrics.parsing import Growth
 from tests.store.journal.records import AT, record
+from tests.stores import ready
 
 CONTENT = b"From: support@example.org\r\n\r\nhello\r\n"
 
 
 @pytest.fixture
 def options(tmp_path: Path) -> Options:
-    return parse(yaml.safe_dump({"hostname": "gw.example.org", "state": str(tmp_path / "state")}))
+    return parse(yaml.safe_dump({"hostname": "gw.example.org", "state": str(ready(tmp_path / "state"))}))
 
 
 @pytest.fixture

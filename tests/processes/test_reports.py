@@ -13,6 +13,7 @@ from gateway.store.imports.importing import ImportOptions, import_file
 from tests.authority import Authority
 from tests.engine.world import AT, HELPDESK
 from tests.letters import encrypted, head
+from tests.stores import ready
 
 
 @pytest.mark.parametrize(("setting", "expected"), [({}, "NEVER"), ({"notify": "failure"}, "FAILURE")])
@@ -20,7 +21,12 @@ def test_the_setting_reaches_the_copies(
     tmp_path: Path, authority: Authority, setting: dict[str, str], expected: str
 ) -> None:
     groups = [{"name": "support", "addresses": [HELPDESK]}]
-    document = {"hostname": "gw.example.org", "state": str(tmp_path / "state"), "groups": groups, "inbound": setting}
+    document = {
+        "hostname": "gw.example.org",
+        "state": str(ready(tmp_path / "state")),
+        "groups": groups,
+        "inbound": setting,
+    }
     pipeline = Pipeline(parse(yaml.safe_dump(document)))
     try:
         support = authority.leaf(HELPDESK, kind="rsa-2048")

@@ -228,6 +228,7 @@ def test_a_second_term_reaches_all_floors(tmp_path: Path) -> None:
         assert all(map(gone, crew.pids()))
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_terminals_interrupt_is_one_stop(tmp_path: Path) -> None:
     """Ctrl-C goes to every process of a terminal; those below leave it to the first supervisor."""
     with Crew(tmp_path, ("upper", nested), ("one", serving)) as crew:

@@ -229,13 +229,16 @@ def test_memory_of_a_large_message() -> None:
 
         async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(b"220 x\r\n")
-            while line := await reader.readline():
-                writer.write(b"354 go\r\n" if line == b"DATA\r\n" else b"250 ok\r\n")
-                if line == b"DATA\r\n":
-                    tail = b""
-                    while not tail.endswith(b"\r\n.\r\n"):
-                        tail = tail[-5:] + await reader.read(65536)
-                    writer.write(b"250 taken\r\n")
+            try:
+                while line := await reader.readline():
+                    writer.write(b"354 go\r\n" if line == b"DATA\r\n" else b"250 ok\r\n")
+                    if line == b"DATA\r\n":
+                        tail = b""
+                        while not tail.endswith(b"\r\n.\r\n"):
+                            tail = tail[-5:] + await reader.read(65536)
+                        writer.write(b"250 taken\r\n")
+            finally:
+                writer.transport.abort()
 
     async def story() -> None:
         sink = await asyncio.start_server(Sink().serve, "127.0.0.1", 0)

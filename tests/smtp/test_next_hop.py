@@ -356,7 +356,10 @@ def test_a_copy_whose_next_hop_cannot_be_reached_defers_all() -> None:
 def test_a_reply_inside_the_content_is_not_lost() -> None:
     """A next hop that breaks off in the middle may say why; that is the client's reply."""
 
+    writers: list[asyncio.StreamWriter] = []
+
     async def impatient(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         writer.write(b"220 x\r\n")
         while (line := await reader.readline()) != b"DATA\r\n":
             writer.write(b"250 ok\r\n" if line else b"")
@@ -375,5 +378,7 @@ def test_a_reply_inside_the_content_is_not_lost() -> None:
             await client.envelope("b@example.net")
             assert await client.data((b"x" * 998 + b"\r\n") * 20_000) == "552 5.3.4 too much"
         server.close()
+        for writer in writers:
+            writer.transport.abort()
 
     run(story())

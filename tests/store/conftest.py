@@ -6,13 +6,17 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 
 from gateway.store import Store, StoreOptions, open_store
+from tests.stores import migrate, ready
 
 _numbers = count()
 
@@ -45,11 +49,30 @@ class PrivateServer:
         self.run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")
         shutil.rmtree(self.folder)
 
-    def new_database(self) -> str:
-        """Create an empty database and return its URL."""
-        name = f"store{next(_numbers)}"
-        self.run("createdb", "-h", str(self.folder), "-U", self.user, name)
+    def url(self, name: str) -> str:
+        """The option ``database`` for the database of that name."""
         return f"postgresql+psycopg://{self.user}@/{name}?host={self.folder}"
+
+    def execute(self, statement: str) -> None:
+        """Run one statement outside of the databases that tests use."""
+        engine = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+
+    @contextmanager
+    def new_database(self, like: str = "template1") -> Iterator[str]:
+        """The URL of a new database that is a copy of another one, and is dropped afterwards."""
+        name = f"store{next(_numbers)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {like} STRATEGY file_copy")
+        yield self.url(name)
+        self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @cached_property
+    def current(self) -> str:
+        """The name of a database whose schema is current."""
+        self.execute("CREATE DATABASE current")
+        migrate(self.url("current"), self.folder)
+        return "current"
 
 
 @pytest.fixture(scope="session")
@@ -66,13 +89,48 @@ def postgresql() -> Iterator[PrivateServer]:
     server.stop()
 
 
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Whatever stores a test opens, their connections are closed at its end."""
+    engines = set[Engine]()
+
+    def note(connection: Connection) -> None:
+        engines.add(connection.engine)
+
+    event.listen(Engine, "engine_connect", note)
+    yield
+    event.remove(Engine, "engine_connect", note)
+    for engine in engines:
+        engine.dispose()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def options(request: pytest.FixtureRequest, tmp_path: Path) -> StoreOptions:
+def kind(request: pytest.FixtureRequest) -> str:
+    """The database in which the test's stores are."""
+    return str(request.param)
+
+
+@pytest.fixture
+def options(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StoreOptions]:
+    """Options of an empty store, ready for use."""
+    if kind == "sqlite":
+        yield StoreOptions(ready(tmp_path / "state"), wait=1.0)
+        return
+    (tmp_path / "state").mkdir(mode=0o700)
+    server: PrivateServer = request.getfixturevalue("postgresql")
+    with server.new_database(like=server.current) as url:
+        yield StoreOptions(tmp_path / "state", url, wait=1.0)
+
+
+@pytest.fixture
+def unmade(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StoreOptions]:
     """Options of a store that does not exist yet."""
-    database = "sqlite"
-    if request.param == "postgresql":
-        database = request.getfixturevalue("postgresql").new_database()
-    return StoreOptions(tmp_path / "state", database, wait=1.0)
+    if kind == "sqlite":
+        yield StoreOptions(tmp_path / "state", wait=1.0)
+        return
+    server: PrivateServer = request.getfixturevalue("postgresql")
+    with server.new_database() as url:
+        yield StoreOptions(tmp_path / "state", url, wait=1.0)
 
 
 @pytest.fixture

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import alembic.command
-import alembic.config
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -20,12 +18,17 @@ from sqlalchemy import event, insert, text, update
 
 from gateway.engine.record import as_json
 from gateway.errors import Fault
-from gateway.store import Misconfigured, NotPermitted, Store, StoreOptions, migrate, open_store, schema
-from gateway.store.database import open_database
+from gateway.store import Misconfigured, NotPermitted, Store, StoreOptions, open_store, schema
 from gateway.store.journal.records import Query
 from tests.store.journal.records import AT, record
+from tests.store.older import older_store
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make files of another user")
+
+
+@pytest.fixture
+def options(unmade: StoreOptions) -> StoreOptions:
+    return unmade
 
 
 def mode(path: Path) -> int:
@@ -58,19 +61,10 @@ def test_the_migrations_make_the_tables_that_the_code_uses(options: StoreOptions
 
 
 def test_a_store_of_the_first_schema_is_migrated_with_what_it_holds(options: StoreOptions) -> None:
-    options.state.mkdir(mode=0o700)
-    if options.database == "sqlite":
-        (options.state / "store.db").touch(mode=0o600)
-    database = open_database(options.database, options.state, durable=True, wait=1)
-    with database.write() as connection:
-        settings = alembic.config.Config(attributes={"connection": connection})
-        settings.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
-        alembic.command.upgrade(settings, "0001")
     old = record(queue_id="4ABC", message_id="<a@example.org>")
-    with database.write() as connection:
-        row = {"id": "r1", "received_at": AT, "direction": "outbound", "verdict": "relay"}
+    row = {"id": "r1", "received_at": AT, "direction": "outbound", "verdict": "relay"}
+    with older_store(options, "0001") as database, database.write() as connection:
         connection.execute(insert(schema.records), {**row, "document": json.dumps(as_json(old))})
-    database.close()
     store = open_store(options, durable=True)
     for query in (Query(), Query(id="r1"), Query(queue_id="4ABC"), Query(message_id="a@example.org")):
         assert [document["id"] for document in store.journal.recent(query)] == ["r1"]

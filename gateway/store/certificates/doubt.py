@@ -26,6 +26,16 @@ class Doubt:
         any_may_be = any(map(says_revoked, evidence.responses))
         self._fallen = _subjects(authorities) if any_may_be else self._named_below(authorities)
 
+    @property
+    def issuers(self) -> frozenset[str]:
+        """Of whose certificates some may be revoked, by ``pki.need.name_id``; an indirect list may name others'."""
+        return self._fallen.union(self._lists)
+
+    @property
+    def names_any_issuer(self) -> bool:
+        """Whether there is an indirect list."""
+        return "" in self._lists
+
     def of(self, issuer_id: str, serial: int) -> bool:
         """Return whether a certificate may be revoked. ``issuer_id``: the ``pki.need.name_id`` of its issuer."""
         return issuer_id in self._fallen or self._names(issuer_id, serial)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Select, select
 
+from gateway.pki.kinds import KeyKind
 from gateway.pki.summary import Summary
 from gateway.policy.state import Status
 from gateway.reason import Reason
@@ -75,7 +76,7 @@ def entry(row: Any) -> Entry:
     """Return what a row of ``entries`` says."""
     summary = {name: getattr(row, name) for name in _SUMMARY}
     return Entry(
-        certificate=Summary(addresses=tuple(json.loads(row.mail_names)), **summary),
+        certificate=Summary(**summary | _typed(row)),
         said=Said(Origin(row.origin), Trust(row.trust), bool(row.pending)),
         has_key=bool(row.has_key),
         issuer_id=row.issuer_id,
@@ -83,6 +84,10 @@ def entry(row: Any) -> Entry:
         changed_at=row.changed_at,
         changed_by=row.changed_by,
     )
+
+
+def _typed(row: Any) -> dict[str, Any]:
+    return {"addresses": tuple(json.loads(row.mail_names)), "key_kind": KeyKind(row.key_kind)}
 
 
 def by_fingerprint(connection: Connection, fingerprints: Iterable[str]) -> list[Entry]:

@@ -21,6 +21,7 @@ from gateway.store import schema
 from gateway.store.certificates import stored
 from gateway.store.certificates.identities import index_value
 from gateway.store.certificates.said import Trust
+from gateway.store.changes import AUTHORITIES, REVOCATION
 from gateway.store.database import Database
 from gateway.store.generation import Cache, Generation
 from gateway.store.revocation import lists, responses
@@ -38,11 +39,11 @@ class StoredEvidence:
         self._database = database
         self._lists_read: dict[str, RevocationList] = {}
         # By hash, not by Identity: whoever writes a message chooses the size of those.
-        self._named: Cache[str, Holdings] = Cache(generation, IDENTITIES_KEPT)
-        self._authorities: Cache[None, tuple[Holdings, TrustSnapshot]] = Cache(generation, 1)
-        self._trust: Cache[str, TrustSnapshot] = Cache(generation, LEAVES_KEPT)
-        self._of_all: Cache[None, RevocationEvidence] = Cache(generation, 1)
-        self._revocation: Cache[str, RevocationEvidence] = Cache(generation, LEAVES_KEPT)
+        self._named: Cache[Holdings] = Cache(generation, IDENTITIES_KEPT)
+        self._authorities: Cache[tuple[Holdings, TrustSnapshot]] = Cache(generation, 1)
+        self._trust: Cache[TrustSnapshot] = Cache(generation, LEAVES_KEPT, AUTHORITIES)
+        self._of_all: Cache[RevocationEvidence] = Cache(generation, 1)
+        self._revocation: Cache[RevocationEvidence] = Cache(generation, LEAVES_KEPT, REVOCATION)
 
     def named(self, identities: Iterable[Identity]) -> Mapping[Identity, Sequence[Holding]]:
         """Return the stored certificates that each identity names; one query for all that are not in memory.
@@ -59,7 +60,7 @@ class StoredEvidence:
 
     def trust(self, leaf: Certificate) -> TrustSnapshot:
         """Return all CA certificates as they are trusted, and what was said of ``leaf`` and of others with its key."""
-        return self._trust.one(leaf.fingerprint, lambda _: self._load_trust(leaf))
+        return self._trust.one(leaf.public_key_id, self._load_trust)
 
     def path(self, certificate: Certificate, at: datetime) -> tuple[CertificatePath, bool]:
         """Return what is stored above a certificate, and whether that ends at an anchor (``certificate`` itself may be
@@ -75,11 +76,11 @@ class StoredEvidence:
 
     def of_all(self) -> RevocationEvidence:
         """Return all stored CRLs, and the OCSP responses about CA certificates."""
-        return self._of_all.one(None, lambda _: self._load_evidence())
+        return self._of_all.one(REVOCATION, lambda _: self._load_evidence())
 
     def authorities(self) -> Sequence[Certificate]:
         """Return all CA certificates."""
-        return [item.certificate for item in self._authorities.one(None, lambda _: self._load_authorities())[0]]
+        return [item.certificate for item in self._authorities.one(AUTHORITIES, lambda _: self._load_authorities())[0]]
 
     def _load_named(self, wanted: Sequence[str]) -> dict[str, Holdings]:
         index, table = schema.identities.c, schema.certificates.c
@@ -97,10 +98,10 @@ class StoredEvidence:
         }
         return {value: found.get(value, ()) for value in wanted}
 
-    def _load_trust(self, leaf: Certificate) -> TrustSnapshot:
-        authorities, trust = self._authorities.one(None, lambda _: self._load_authorities())
+    def _load_trust(self, public_key_id: str) -> TrustSnapshot:
+        authorities, trust = self._authorities.one(AUTHORITIES, lambda _: self._load_authorities())
         table = schema.certificates.c
-        same_key = table.public_key_id == leaf.public_key_id
+        same_key = table.public_key_id == public_key_id
         said = self._load(and_(same_key, table.trust.in_((Trust.TRUSTED, Trust.DISTRUSTED))))
         return _snapshot((*authorities, *said)) if said else trust
 

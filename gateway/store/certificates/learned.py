@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Select, and_, delete, func, select, update
 from gateway.mail.address import index_key
 from gateway.pki.certificate import Certificate
 from gateway.pki.path import CertificatePath
-from gateway.store import schema
+from gateway.store import changes, schema
 from gateway.store.certificates import stored
 from gateway.store.certificates.path import packed
 from gateway.store.certificates.said import BY_ITSELF, Origin, Said, Trust
@@ -144,6 +144,7 @@ class _Lesson:
             stored.index(connection, certificate, [self._address])
         if self._news:
             connection.execute(update(_TABLE).where(_TABLE.c.fingerprint == name).values(self._news))
+        changes.tell_of_key(connection, certificate.public_key_id)
         return Learning.NEW if new else Learning.KNOWN
 
     def _refusal(self, connection: Connection) -> Learning | None:

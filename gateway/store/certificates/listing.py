@@ -80,14 +80,13 @@ class Listing:
         """
         found: list[Listed] = []
         with self._database.read() as connection:
-            query, at_once = _narrowed(wanted, at), limit or MAX_AT_ONCE
-            if after is not None:
-                query = query.where(_behind(_place(connection, after)))
+            narrowed, at_once = self._narrowed(connection, wanted, at), limit or MAX_AT_ONCE
+            query = narrowed if after is None else narrowed.where(_behind(_place(connection, after)))
             while rows := connection.execute(query.limit(at_once)).all():
                 found += filter(lambda item: wanted.fits(item.status), self._judged(connection, map(entry, rows), at))
                 if len(rows) < at_once or (limit is not None and len(found) >= limit):
                     break
-                query = _narrowed(wanted, at).where(_behind(rows[-1]))
+                query = narrowed.where(_behind(rows[-1]))
                 at_once = min(2 * at_once, MAX_AT_ONCE)
         return found[:limit]
 
@@ -112,12 +111,27 @@ class Listing:
 
     def _found_wrong(self, connection: Connection, every: Mapping[str, Entry], at: datetime) -> dict[str, Entry]:
         """Return those that something speaks against."""
-        evidence = self._evidence.of_all()
-        doubt = Doubt(evidence, () if evidence == NO_EVIDENCE else self._evidence.authorities())
+        doubt = self._doubt()
         doubted = responses.revoking(connection, every)
         doubted |= {key for key, item in every.items() if (item.learned and item.trusted) or _is_doubted(doubt, item)}
         faults = self._faults(connection, doubted, at) if doubted else {}
         return {key: every[key].found_wrong(fault) for key, fault in faults.items()}
+
+    def _doubt(self) -> Doubt:
+        evidence = self._evidence.of_all()
+        return Doubt(evidence, () if evidence == NO_EVIDENCE else self._evidence.authorities())
+
+    def _narrowed(self, connection: Connection, wanted: Filter, at: datetime) -> Select[Any]:
+        """Return the query for those that may be wanted, in their order."""
+        query = _narrowed(wanted, at)
+        if wanted.state is not State.REVOKED:
+            return query
+        doubt = self._doubt()
+        named = select(_TABLE.fingerprint, _TABLE.issuer_id, _TABLE.serial).where(_TABLE.issuer_id.in_(doubt.issuers))
+        if doubt.names_any_issuer:
+            named = select(_TABLE.fingerprint, _TABLE.issuer_id, _TABLE.serial)
+        doubted = {row.fingerprint for row in connection.execute(named) if doubt.of(row.issuer_id, _number(row.serial))}
+        return query.where(_TABLE.fingerprint.in_(sorted(doubted | responses.revoking(connection))))
 
     def _faults(self, connection: Connection, doubted: Iterable[str], at: datetime) -> dict[str, Reason]:
         query = stored.holdings(_TABLE.path).where(_TABLE.fingerprint.in_(sorted(doubted)))
@@ -133,11 +147,14 @@ class Listing:
 
 
 def _is_doubted(doubt: Doubt, item: Entry) -> bool:
-    return doubt.of(item.issuer_id, int(item.certificate.serial or "0", 16))
+    return doubt.of(item.issuer_id, _number(item.certificate.serial))
+
+
+def _number(serial: str) -> int:
+    return int(serial or "0", 16)
 
 
 def _narrowed(wanted: Filter, at: datetime) -> Select[Any]:
-    """Return the query for those that may be wanted, in their order."""
     query = entries().order_by(_TABLE.not_after, _TABLE.fingerprint)
     if wanted.is_ca is not None:
         query = query.where(_TABLE.is_ca.is_(wanted.is_ca))

@@ -21,7 +21,7 @@ from gateway.pki.need import name_id
 from gateway.pki.path import Chain, chain_for
 from gateway.pki.self_issued import read_as
 from gateway.reason import Reason
-from gateway.store import schema
+from gateway.store import changes, schema
 from gateway.store.certificates import identities
 from gateway.store.certificates.facts import facts
 from gateway.store.certificates.path import unpacked
@@ -68,8 +68,8 @@ class StoredCertificates:
         self._database = database
         self._generation = generation
         self._standings = standings
-        self._found: Cache[str, _Found] = Cache(generation, ADDRESSES_KEPT)
-        self._chains: Cache[str, Chain] = Cache(generation, CHAINS_KEPT)
+        self._found: Cache[_Found] = Cache(generation, ADDRESSES_KEPT, changes.AUTHORITIES, changes.REVOCATION)
+        self._chains: Cache[Chain] = Cache(generation, CHAINS_KEPT, changes.AUTHORITIES)
 
     # what the engine asks
 
@@ -78,8 +78,11 @@ class StoredCertificates:
 
         One query for all that is not in memory, and then what it takes to judge them.
         """
-        found = self._found.many(addresses, lambda wanted: self._load(wanted, at), lambda kept: kept.holds_at(at))
-        return {address: kept.holdings for address, kept in found.items()}
+        # What is not printable is in no certificate's index, and not every database takes it.
+        names = {address: index_key(address) if address.isprintable() else None for address in addresses}
+        wanted = (name for name in names.values() if name is not None)
+        found = self._found.many(wanted, lambda missing: self._load(missing, at), lambda kept: kept.holds_at(at))
+        return {address: () if name is None else found[name].holdings for address, name in names.items()}
 
     def chain(self, certificate: Certificate) -> Sequence[Certificate]:
         """Return the stored CA certificates above ``certificate``, nearest first, self-signed ones left out."""
@@ -94,19 +97,17 @@ class StoredCertificates:
         return self._chains.one(name, lambda _: self._load_chain(self.get(name).certificate)).is_cut
 
     def _load(self, wanted: Sequence[str], at: datetime) -> dict[str, _Found]:
-        # What is not printable is in no certificate's index, and not every database takes it.
-        by_fold = {address: index_key(address) for address in wanted if address.isprintable()}
         index = schema.addresses.c
         query = (
             holdings(index.address, schema.certificates.c.path)
             .join(schema.addresses, index.fingerprint == schema.certificates.c.fingerprint)
-            .where(index.address.in_(sorted(set(by_fold.values()))))
+            .where(index.address.in_(sorted(wanted)))
             .order_by(index.address, index.fingerprint)
         )
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         found = {address: self._judged(group, at) for address, group in groupby(rows, lambda row: row.address)}
-        return {address: found.get(by_fold.get(address, ""), _NOTHING) for address in wanted}
+        return {address: found.get(address, _NOTHING) for address in wanted}
 
     def _judged(self, rows: Iterable[Row[Any]], at: datetime) -> _Found:
         """Say of each leaf what the store knows against it at ``at``, and for how long that is so."""
@@ -152,6 +153,7 @@ class StoredCertificates:
         table, keys = schema.certificates.c, schema.keys.c
         with self._database.change() as connection:
             gone = _one(connection, name).certificate
+            changes.tell_of_key(connection, gone.public_key_id)
             connection.execute(delete(schema.certificates).where(table.fingerprint == gone.fingerprint))
             withdraw(connection)
             served = select(table.fingerprint).where(table.public_key_id == gone.public_key_id)
@@ -192,6 +194,7 @@ def add(connection: Connection, certificate: Certificate, addresses: Iterable[st
         return False
     index(connection, certificate, addresses)
     identities.add(connection, certificate)
+    changes.tell_of_key(connection, certificate.public_key_id)
     if not said.pending:
         _wake(connection, certificate)
     return True
@@ -221,9 +224,11 @@ def is_authority(connection: Connection, certificate: Certificate) -> bool:
 def reread(connection: Connection, certificate: Certificate, addresses: Iterable[str], said: Said, by: str) -> None:
     """Have a stored certificate read as it is now, as a person's or as an authority's."""
     found_by = schema.addresses
+    changes.tell_of_key(connection, certificate.public_key_id)
     _update(connection, certificate, said, by, is_ca=certificate.is_ca, **facts(certificate))
     connection.execute(delete(found_by).where(found_by.c.fingerprint == certificate.fingerprint))
     index(connection, certificate, addresses)
+    changes.tell_of_key(connection, certificate.public_key_id)
     _wake(connection, certificate)
 
 
@@ -234,6 +239,7 @@ def mark(connection: Connection, certificate: Certificate, said: Said, by: str) 
         # One that was learned is found by the address of that mail only; now it stands for all it names.
         index(connection, certificate, certificate.addresses)
         _wake(connection, certificate)
+    changes.tell_of_key(connection, certificate.public_key_id)
 
 
 def _update(connection: Connection, certificate: Certificate, said: Said, by: str, **columns: object) -> None:

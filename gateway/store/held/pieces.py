@@ -36,11 +36,12 @@ def read(connection: Connection, key: KeyEncryptionKey, held: str, name: str, si
     """Return what was stored under ``name``. Raises ``Malformed`` where it is not there as it was written."""
     query = select(_TABLE.c.number, _TABLE.c.wrapped).where(_TABLE.c.held == held).order_by(_TABLE.c.number)
     content = BytesIO()  # gives its bytes away without a copy
-    for number, row in enumerate(connection.execute(query, execution_options={"yield_per": 1})):
-        try:
-            content.write(key.unwrap(row.wrapped, PURPOSE, f"{name}/{number}"))
-        except Fault as error:
-            raise Malformed("its stored content is damaged") from error
+    with connection.execute(query, execution_options={"yield_per": 1}) as rows:
+        for number, row in enumerate(rows):
+            try:
+                content.write(key.unwrap(row.wrapped, PURPOSE, f"{name}/{number}"))
+            except Fault as error:
+                raise Malformed("its stored content is damaged") from error
     if content.tell() != size:
         raise Malformed("its stored content is not whole")
     return content.getvalue()

@@ -26,7 +26,7 @@ from gateway.errors import Fault, Refused
 from gateway.pki.certificate import key_facts, public_key_id
 from gateway.pki.key import PrivateKey, SoftwareKey
 from gateway.reason import Reason
-from gateway.store import schema
+from gateway.store import changes, schema
 from gateway.store.certificates.stored import plain_name, with_key
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import Cache, Generation, withdraw
@@ -58,7 +58,7 @@ class StoredKeys:
         self._database = database
         self._generation = generation
         self._wrapping = wrapping
-        self._loaded: Cache[str, PrivateKey | None] = Cache(generation, KEYS_KEPT)
+        self._loaded: Cache[PrivateKey | None] = Cache(generation, KEYS_KEPT)
 
     # what the engine asks
 
@@ -113,6 +113,7 @@ class StoredKeys:
         table = schema.keys
         with self._database.change() as connection:
             gone = _one(connection, name)
+            changes.tell_of_key(connection, gone.public_key_id)
             connection.execute(delete(table).where(table.c.public_key_id == gone.public_key_id))
             withdraw(connection)
         self._generation.expire()
@@ -139,6 +140,7 @@ def add(connection: Connection, kek: KeyEncryptionKey, key: PrivateKeyTypes, pas
         row["protected"] = kek.wrap(leaving, _LEAVING, name)
     if not insert_new(connection, schema.keys, [row]):
         return False
+    changes.tell_of_key(connection, name)
     for certificate in with_key(connection, name):
         needs.wake(connection, certificate, has_key=True)
     return True

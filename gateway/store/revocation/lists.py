@@ -20,6 +20,7 @@ from gateway.pki.revocation import RevocationList, read_revocation_list
 from gateway.pki.sources import Source
 from gateway.store import schema
 from gateway.store.certificates.stored import plain_name
+from gateway.store.changes import REVOCATION, tell
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import Generation, withdraw
 
@@ -70,6 +71,7 @@ class StoredRevocationLists:
             scope = select(_TABLE.c.scope).where(_TABLE.c.fingerprint == gone.fingerprint).scalar_subquery()
             connection.execute(delete(sources).where(sources.c.id == scope))
             connection.execute(delete(_TABLE).where(_TABLE.c.fingerprint == gone.fingerprint))
+            tell(connection, REVOCATION)
             withdraw(connection)
         self._generation.expire()
         return gone
@@ -87,7 +89,7 @@ def add(connection: Connection, item: RevocationList) -> Filed:
         return Filed(False, other)
     connection.execute(delete(_TABLE).where(or_(_TABLE.c.scope == scope, _TABLE.c.fingerprint == item.fingerprint)))
     insert_new(connection, _TABLE, [{"fingerprint": item.fingerprint, "scope": scope, "der": item.der}])
-    _withdraw_if_any(connection, item)
+    _tell(connection, item)
     return Filed(True, other)
 
 
@@ -106,17 +108,19 @@ def add_fetched(connection: Connection, source: Source, item: RevocationList, at
         _TABLE,
         [{"fingerprint": item.fingerprint, "scope": source.id, "der": item.der, "url": source.url}],
     )
-    _withdraw_if_any(connection, item)
+    _tell(connection, item)
 
 
-def _withdraw_if_any(connection: Connection, item: RevocationList) -> None:
+def _tell(connection: Connection, item: RevocationList) -> None:
     """A new list may revoke what the last one did not; to compare them would take seconds."""
+    tell(connection, REVOCATION)
     if item.size:
         withdraw(connection)
 
 
 def delete_fetched(connection: Connection, source: Source) -> None:
     """Delete what was fetched from ``source``."""
+    tell(connection, REVOCATION)
     connection.execute(delete(_TABLE).where(_TABLE.c.scope == source.id))
 
 

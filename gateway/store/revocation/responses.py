@@ -9,6 +9,7 @@ from gateway.pki.certificate import Certificate
 from gateway.pki.revocation import StatusResponse, read_status_response
 from gateway.pki.status import UNDATED
 from gateway.store import schema
+from gateway.store.changes import REVOCATION, tell, tell_of_key
 from gateway.store.generation import withdraw
 
 _TABLE = schema.status_responses
@@ -21,9 +22,13 @@ def put(connection: Connection, certificate: Certificate, response: StatusRespon
         for answer in response.answers
         if answer.serial == certificate.serial
     )
-    connection.execute(delete(_TABLE).where(or_(_TABLE.c.certificate == certificate.fingerprint, _TABLE.c.until < at)))
+    old = delete(_TABLE).where(or_(_TABLE.c.certificate == certificate.fingerprint, _TABLE.c.until < at))
+    gone = connection.execute(old.returning(_TABLE.c.certificate, _TABLE.c.is_ca)).all()
     row = {"is_ca": certificate.is_ca, "until": until, "der": response.der}
     connection.execute(_TABLE.insert().values(certificate=certificate.fingerprint, **row))
+    concerned = {(each.certificate, each.is_ca) for each in gone} | {(certificate.fingerprint, certificate.is_ca)}
+    tell(connection, *(REVOCATION if is_ca else fingerprint for fingerprint, is_ca in concerned))
+    tell_of_key(connection, certificate.public_key_id)
     if says_revoked(response):
         withdraw(connection)
 
@@ -38,9 +43,14 @@ def of_leaf(connection: Connection, fingerprint: str) -> tuple[StatusResponse, .
     return _read(connection, (_TABLE.c.certificate == fingerprint) & ~_TABLE.c.is_ca)
 
 
-def revoking(connection: Connection, fingerprints: Collection[str]) -> set[str]:
-    """Return those of these certificates of which a response says revoked, of them or of what it tells beside."""
-    about = select(_TABLE.c.certificate, _TABLE.c.der).where(_TABLE.c.certificate.in_(sorted(fingerprints)))
+def revoking(connection: Connection, fingerprints: Collection[str] | None = None) -> set[str]:
+    """Return those of these certificates of which a response says revoked, of them or of what it tells beside.
+
+    ``fingerprints``: None: any.
+    """
+    about = select(_TABLE.c.certificate, _TABLE.c.der)
+    if fingerprints is not None:
+        about = about.where(_TABLE.c.certificate.in_(sorted(fingerprints)))
     return {row.certificate for row in connection.execute(about) if says_revoked(read_status_response(row.der))}
 
 

@@ -192,10 +192,10 @@ def test_a_dry_run_indexes_nothing(store: Store, authority: Authority) -> None:
     assert named(store, serial(alice), key_id(alice)) == [[], []]
 
 
-def test_a_store_of_the_first_schema_is_indexed(options: StoreOptions, authority: Authority) -> None:
+def test_a_store_of_the_first_schema_is_indexed(unmade: StoreOptions, authority: Authority) -> None:
     alice, root = leaf(authority), authority.root
-    _make_first_schema(options, [alice, root])
-    store = open_store(options, durable=True)
+    _make_first_schema(unmade, [alice, root])
+    store = open_store(unmade, durable=True)
     assert named(store, serial(alice), key_id(alice)) == [[alice.certificate]] * 2
     assert named(store, serial(root), key_id(root)) == [[root.certificate]] * 2
     assert store.evidence.trust(alice.certificate).is_anchor(root.certificate)

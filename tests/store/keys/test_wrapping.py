@@ -75,7 +75,6 @@ def test_a_key_that_vanishes_later_is_told_too(options: StoreOptions) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"short\n", b"\xff" * 44, base64.b64encode(b"x" * 31), b"!" * 44])
 def test_a_key_file_of_another_form_is_told(options: StoreOptions, content: bytes) -> None:
-    options.state.mkdir(mode=0o700)
     (options.state / "kek").write_bytes(content)
     (options.state / "kek").chmod(0o600)
     with pytest.raises(Misconfigured, match="32 random bytes in base64"):

@@ -244,11 +244,11 @@ def test_what_is_forgotten_leaves_nothing(store: Store, authority: Authority) ->
     assert store.revocation_sources.claim(AT + 30 * DAY, LEASE) is None
 
 
-def test_crls_of_an_older_store_stay_imported(options: StoreOptions, authority: Authority) -> None:
-    options.state.mkdir(mode=0o700)
-    if options.database == "sqlite":
-        (options.state / "store.db").touch(mode=0o600)
-    database = open_database(options.database, options.state, durable=True, wait=1)
+def test_crls_of_an_older_store_stay_imported(unmade: StoreOptions, authority: Authority) -> None:
+    unmade.state.mkdir(mode=0o700)
+    if unmade.database == "sqlite":
+        (unmade.state / "store.db").touch(mode=0o600)
+    database = open_database(unmade.database, unmade.state, durable=True, wait=1)
     found = crl(authority)
     with database.write() as connection:
         settings = alembic.config.Config(attributes={"connection": connection})
@@ -257,7 +257,7 @@ def test_crls_of_an_older_store_stay_imported(options: StoreOptions, authority: 
         columns = {"fingerprint": found.fingerprint, "scope": "s", "der": found.der}
         connection.execute(text("INSERT INTO revocation_lists VALUES (:fingerprint, :scope, :der)"), columns)
     database.close()
-    store = open_store(options, durable=True)
+    store = open_store(unmade, durable=True)
     assert [item.der for item in store.revocation_lists.list()] == [found.der]
     assert store.revocation_lists.urls() == {}
     store.close()

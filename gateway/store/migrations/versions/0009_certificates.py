@@ -1,4 +1,6 @@
-"""What lists tell of certificates stands in columns; where one comes from is told apart from what was said of it."""
+"""What lists tell of certificates stands in columns; where one comes from is told apart from what was said of it; what
+each change concerns.
+"""
 
 from typing import Any
 
@@ -19,7 +21,7 @@ _FACTS = (
     sa.Column("serial", sa.Text, nullable=False, server_default=""),
     sa.Column("not_before", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("mail_names", sa.Text, nullable=False, server_default="[]"),
-    sa.Column("key_kind", sa.String(16), nullable=False, server_default=""),
+    sa.Column("key_kind", sa.String(16), nullable=False, server_default="rsa"),
     sa.Column("key_size", sa.Integer, nullable=False, server_default="0"),
     sa.Column("curve", sa.String(64)),
     sa.Column("may_sign", sa.Boolean, nullable=False, server_default=sa.false()),
@@ -59,6 +61,14 @@ def upgrade() -> None:
         last = batch[-1].fingerprint
     op.create_index("ix_certificates_not_after", "certificates", ["not_after", "fingerprint"])
     op.create_index("ix_certificates_kind_not_after", "certificates", ["is_ca", "not_after", "fingerprint"])
+    op.create_index("ix_certificates_trust_not_after", "certificates", ["trust", "not_after", "fingerprint"])
+    # Of the changes so far nothing is told: they may have concerned anything.
+    op.create_table(
+        "changes",
+        sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("name", sa.Text, primary_key=True),
+        sqlite_with_rowid=False,
+    )
 
 
 def _tell_origins() -> None:

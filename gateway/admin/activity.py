@@ -1,0 +1,35 @@
+"""What became of messages: the records of the journal, which are JSON as ``engine.record`` writes it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gateway.store.journal.records import Document, Query
+from gateway.wiring import Wiring
+
+__all__ = ["Document", "Mail", "Query", "followed", "recent", "shown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One record, and the ids of all records of the same mail, in their order."""
+
+    record: Document
+    records: Sequence[str]
+
+
+def recent(wiring: Wiring, query: Query, limit: int) -> Sequence[Document]:
+    """Return the last ``limit`` records that match, newest last. Raises ``Fault``, ``Refused``."""
+    return wiring.store.journal.recent(query, limit)
+
+
+def followed(wiring: Wiring, query: Query, limit: int) -> Iterator[Document]:
+    """Yield the last ``limit`` records that match, then every new one, for ever. Raises ``Fault``, ``Refused``."""
+    return wiring.store.journal.follow(query, limit)
+
+
+def shown(wiring: Wiring, name: str) -> Mail:
+    """Return the record with that id, of a record or of held mail, or a beginning of one.
+
+    Raises ``Fault``, ``Refused``.
+    """
+    return Mail(*wiring.store.journal.get(name))
