@@ -43,6 +43,8 @@ from gateway.store.revocation import responses
 
 MAX_AT_ONCE = 500
 """Certificates of which so many are read from the database at once, where few of them fit."""
+MAX_NAMED = 10_000
+"""Certificates that are asked for by name; more are found by looking through all."""
 _TABLE, _INDEX = schema.certificates.c, schema.addresses.c
 
 
@@ -131,7 +133,8 @@ class Listing:
         if doubt.names_any_issuer:
             named = select(_TABLE.fingerprint, _TABLE.issuer_id, _TABLE.serial)
         doubted = {row.fingerprint for row in connection.execute(named) if doubt.of(row.issuer_id, _number(row.serial))}
-        return query.where(_TABLE.fingerprint.in_(sorted(doubted | responses.revoking(connection))))
+        doubted |= responses.revoking(connection)
+        return query.where(_TABLE.fingerprint.in_(sorted(doubted))) if len(doubted) <= MAX_NAMED else query
 
     def _faults(self, connection: Connection, doubted: Iterable[str], at: datetime) -> dict[str, Reason]:
         query = stored.holdings(_TABLE.path).where(_TABLE.fingerprint.in_(sorted(doubted)))
