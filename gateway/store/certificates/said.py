@@ -1,6 +1,6 @@
 """What is said of a stored certificate, apart from what it says itself: where it comes from, whether it is trusted."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 BY_ITSELF = "gateway"
@@ -39,3 +39,8 @@ class Said:
     def is_trusted(self) -> bool:
         """Whether it serves: by an administrator's word, or learned where such ones may."""
         return self.trust is Trust.TRUSTED or (self.is_learned and not self.pending)
+
+    def spoken(self, trust: Trust) -> "Said":
+        """Return what is said once an administrator has spoken. What he takes back, serves for nothing meanwhile."""
+        taken_back = trust is Trust.NONE and self.origin is Origin.LEARNED
+        return replace(self, trust=trust, pending=self.pending or taken_back)

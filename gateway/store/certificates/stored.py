@@ -133,7 +133,7 @@ class StoredCertificates:
     def set_trust(self, name: str, trust: Trust, by: str = BY_ITSELF) -> Holding:
         """Trust or distrust a certificate, or take either back; return it as it stands now. Raises ``Refused``.
 
-        ``by``: who says so. One that mail brought stands as it did before, where either is taken back.
+        ``by``: who says so. One that mail brought is pending where either is taken back.
         """
         with self._database.change() as connection:
             before = _one(connection, name)
@@ -141,7 +141,7 @@ class StoredCertificates:
                 return before
             said = said_of(connection, before.certificate)
             assert said is not None
-            mark(connection, before.certificate, replace(said, trust=trust), by)
+            mark(connection, before.certificate, said.spoken(trust), by)
             if trust is not Trust.TRUSTED:
                 withdraw(connection)
             changed = _one(connection, name)

@@ -201,6 +201,15 @@ def test_origin_stays_whatever_is_said_until_somebody_imports_it(store: Store, a
     assert said() == (Said(Origin.IMPORTED, Trust.TRUSTED), "somebody else")
 
 
+def test_one_that_serves_as_it_was_learned_waits_once_trust_is_taken_back(store: Store, authority: Authority) -> None:
+    alice = authority.leaf("alice@example.com", kind="p256")
+    put(store, authority.root, authority.intermediate)
+    store.learned.learn("alice@example.com", alice.certificate, (), AT, trusted=True)
+    for trust, state in ((Trust.TRUSTED, State.CURRENT), (Trust.NONE, State.PENDING)):
+        store.certificates.set_trust(alice.certificate.fingerprint, trust)
+        assert states(store, alice) == [state]
+
+
 def test_the_time_of_a_change_is_noted(store: Store, authority: Authority) -> None:
     alice = authority.leaf("alice@example.com", kind="p256")
     put(store, alice)
