@@ -28,9 +28,10 @@ NOTHING_SAID = {"changed_at": None, "changed_by": None}
 
 
 @pytest.fixture
-def old(options: StoreOptions) -> StoreOptions:
+def old(unmade: StoreOptions) -> StoreOptions:
     """Options of a store as the version before left it."""
-    options.state.mkdir(mode=0o700)
+    options = unmade
+    options.state.mkdir(mode=0o700, exist_ok=True)
     (options.state / "kek").touch(mode=0o600)
     (options.state / "kek").write_bytes(base64.b64encode(bytes(range(32))) + b"\n")
     if options.database == "sqlite":

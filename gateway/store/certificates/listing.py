@@ -134,6 +134,8 @@ class Listing:
             named = select(_TABLE.fingerprint, _TABLE.issuer_id, _TABLE.serial)
         doubted = {row.fingerprint for row in connection.execute(named) if doubt.of(row.issuer_id, _number(row.serial))}
         doubted |= responses.revoking(connection)
+        if not doubted:
+            return query.where(false())
         return query.where(_TABLE.fingerprint.in_(sorted(doubted))) if len(doubted) <= MAX_NAMED else query
 
     def _faults(self, connection: Connection, doubted: Iterable[str], at: datetime) -> dict[str, Reason]:
