@@ -1,6 +1,7 @@
 """Imports go down only, and the pure floors touch neither clock nor network: the architecture, checked."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,18 @@ def test_imports_go_down(path: Path) -> None:
         there = parts[1]
         down = FLOORS[there] < FLOORS[here] or (here, there) in NEIGHBOURS
         assert down, f"{path.relative_to(ROOT)} imports {name}: not below it"
+
+
+@pytest.mark.parametrize("name", sorted(p.parent.name for p in ROOT.glob("*/__init__.py") if p.parent.name != "cli"))
+def test_a_rooms_page_names_its_modules(name: str) -> None:
+    """Each module stands in its room's docstring, in double backticks; those of ``cli`` are called like commands."""
+    page = ast.get_docstring(ast.parse((ROOT / name / "__init__.py").read_text())) or ""
+    named = {word.partition(".")[0] for word in re.findall(r"``([\w.]+)``", page)}
+    table = re.search(r"^=+  =+\n(.*?)\n=+  =+$", page, re.DOTALL | re.MULTILINE)
+    rows = re.findall(r"^(``.*?``)  ", table[1], re.MULTILINE) if table else []
+    there = {p.stem for p in (ROOT / name).glob("*.py")} | {p.parent.name for p in (ROOT / name).glob("*/__init__.py")}
+    assert there - named - {"__init__", "migrations"} == set()
+    assert {word for row in rows for word in re.findall(r"``(\w+)``", row)} - there == set()
 
 
 @pytest.mark.parametrize("path", [p for p in modules() if room(p) in PURE], ids=lambda p: str(p.relative_to(ROOT)))

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from gateway.admin.view import Page, page
 from gateway.store.journal.records import Document, Query
 from gateway.wiring import Wiring
 
-__all__ = ["Document", "Mail", "Query", "followed", "recent", "shown"]
+__all__ = ["Document", "Mail", "Query", "followed", "listed", "recent", "shown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,14 @@ class Mail:
 
     record: Document
     records: Sequence[str]
+
+
+def listed(wiring: Wiring, query: Query, after: str | None = None, limit: int = 50) -> Page[Document]:
+    """Return at most ``limit`` records that match and are older than ``after``, newest first.
+
+    Raises ``Fault``, ``Refused``.
+    """
+    return page(wiring.store.journal.page(query, after, limit + 1), lambda document: str(document["id"]), limit)
 
 
 def recent(wiring: Wiring, query: Query, limit: int) -> Sequence[Document]:

@@ -15,11 +15,28 @@ OCTET_STRING = 0x04
 NULL = 0x05
 OID = 0x06
 UTF8_STRING = 0x0C
+NUMERIC_STRING = 0x12
+PRINTABLE_STRING = 0x13
+TELETEX_STRING = 0x14
+IA5_STRING = 0x16
 UTC_TIME = 0x17
 GENERALIZED_TIME = 0x18
+VISIBLE_STRING = 0x1A
+UNIVERSAL_STRING = 0x1C
+BMP_STRING = 0x1E
 SEQUENCE = 0x30
 SET = 0x31
 CONSTRUCTED = 0x20
+
+
+def context(number: int) -> int:
+    """Return the context tag ``[number]`` of an element that holds others: explicit, or an implicit SEQUENCE or SET."""
+    return 0xA0 | number
+
+
+def primitive(number: int) -> int:
+    """Return the context tag ``[number]`` of an element that holds a value."""
+    return 0x80 | number
 
 
 def header(tag: int, size: int) -> bytes:
@@ -48,7 +65,7 @@ def set_of(parts: Iterable[bytes], tag: int = SET) -> bytes:
 
 def explicit(number: int, *parts: bytes) -> bytes:
     """Return ``parts`` under the constructed context tag ``[number]``."""
-    return tlv(0xA0 | number, *parts)
+    return tlv(context(number), *parts)
 
 
 def integer(value: int) -> bytes:

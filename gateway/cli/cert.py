@@ -35,7 +35,7 @@ class Duration(click.ParamType[timedelta]):
         try:
             return duration(value)
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(f"{value!r}: {error}", param, ctx)
 
 
 @click.group()

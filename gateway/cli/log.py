@@ -60,7 +60,7 @@ class Address(click.ParamType[str]):
         try:
             return parse_path(f"anybody{value}").removeprefix("anybody") if value.startswith("@") else parse_path(value)
         except Malformed as error:
-            self.fail(f"{error}; write user@example.org, or @example.org for everybody there")
+            self.fail(f"{value!r}: {error}; write user@example.org, or @example.org for everybody there")
 
 
 @click.group(invoke_without_command=True)

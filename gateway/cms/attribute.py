@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields, members, read
+from gateway.asn1.oid import Oid
 from gateway.cms.algorithm import DIGEST_BY_OID, DIGESTS
 from gateway.cms.content import DATA, Buffer
 from gateway.cms.identity import Identity, issuer_and_serial
@@ -23,13 +24,13 @@ ATTRIBUTES = 50
 CAPABILITIES_SIZE = 2048
 """Bytes of an SMIMECapabilities that is looked at; usual ones have a hundred."""
 
-CONTENT_TYPE = der.oid("1.2.840.113549.1.9.3")
-MESSAGE_DIGEST = der.oid("1.2.840.113549.1.9.4")
-SIGNING_TIME = der.oid("1.2.840.113549.1.9.5")
-SMIME_CAPABILITIES = der.oid("1.2.840.113549.1.9.15")
-KEY_PREFERENCE = der.oid("1.2.840.113549.1.9.16.2.11")
-SIGNING_CERTIFICATE = der.oid("1.2.840.113549.1.9.16.2.12")
-SIGNING_CERTIFICATE_V2 = der.oid("1.2.840.113549.1.9.16.2.47")
+CONTENT_TYPE = der.oid(Oid.CONTENT_TYPE)
+MESSAGE_DIGEST = der.oid(Oid.MESSAGE_DIGEST)
+SIGNING_TIME = der.oid(Oid.SIGNING_TIME)
+SMIME_CAPABILITIES = der.oid(Oid.SMIME_CAPABILITIES)
+KEY_PREFERENCE = der.oid(Oid.ENCRYPTION_KEY_PREFERENCE)
+SIGNING_CERTIFICATE = der.oid(Oid.SIGNING_CERTIFICATE)
+SIGNING_CERTIFICATE_V2 = der.oid(Oid.SIGNING_CERTIFICATE_V2)
 
 Attributes = Mapping[bytes, Element]
 """The set of values of each attribute, by the content octets of its OID."""
@@ -66,7 +67,7 @@ def signed_attributes(
 
 def _key_preference(certificate: Certificate) -> bytes:
     """SMIMEEncryptionKeyPreference, its issuerAndSerialNumber form."""
-    return _attribute(KEY_PREFERENCE, retag(issuer_and_serial(certificate), 0xA0))
+    return _attribute(KEY_PREFERENCE, retag(issuer_and_serial(certificate), der.context(0)))
 
 
 @lru_cache(512)
@@ -177,11 +178,11 @@ def preferred(attributes: Attributes) -> Identity | None:
     if KEY_PREFERENCE[2:] not in attributes:
         return None
     try:
-        choice = single(attributes, KEY_PREFERENCE).expect(0xA0, 0xA1, 0x82)
-        if choice.tag == 0x82:
+        choice = single(attributes, KEY_PREFERENCE).expect(der.context(0), der.context(1), der.primitive(2))
+        if choice.tag == der.primitive(2):
             return Identity(None, None, choice.value)
         fields = Fields(choice, choice.tag)
-        if choice.tag == 0xA1:
+        if choice.tag == der.context(1):
             return Identity(None, None, fields.next().octets())
         return Identity(bytes(fields.take(der.SEQUENCE).raw), fields.next().integer(), None)
     except Malformed:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields
+from gateway.asn1.oid import Oid
 from gateway.cms.algorithm import unsupported
 from gateway.cms.content import COMPRESSED_DATA, DATA, WINDOW, Buffer, read_content_info, windows
 from gateway.cms.parameter import Identifier, read_identifier
@@ -19,7 +20,7 @@ RATIO = 100
 SMALL = 1 << 16
 """Buffer that are never too many, whatever the ratio: a short text may repeat itself."""
 
-ZLIB = der.oid("1.2.840.113549.1.9.16.3.8")
+ZLIB = der.oid(Oid.ZLIB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def compressed_data(element: Element) -> Compressed:
     fields.end()
     if encapsulated.next().oid() != DATA[2:]:
         raise Malformed("the compressed content type is not id-data")
-    pieces = encapsulated.take(0xA0).only().chunks()
+    pieces = encapsulated.take(der.context(0)).only().chunks()
     encapsulated.end()
     return Compressed(algorithm, pieces)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields, first
+from gateway.asn1.oid import Oid
 
 Buffer = bytes | bytearray | memoryview
 Content = Buffer | Sequence[Buffer]
@@ -14,11 +15,11 @@ Content = Buffer | Sequence[Buffer]
 WINDOW = 1 << 18
 """Buffer that go through a cipher at once: enough to let other threads run meanwhile, little beside a message."""
 
-DATA = der.oid("1.2.840.113549.1.7.1")
-SIGNED_DATA = der.oid("1.2.840.113549.1.7.2")
-ENVELOPED_DATA = der.oid("1.2.840.113549.1.7.3")
-AUTH_ENVELOPED_DATA = der.oid("1.2.840.113549.1.9.16.1.23")
-COMPRESSED_DATA = der.oid("1.2.840.113549.1.9.16.1.9")
+DATA = der.oid(Oid.DATA)
+SIGNED_DATA = der.oid(Oid.SIGNED_DATA)
+ENVELOPED_DATA = der.oid(Oid.ENVELOPED_DATA)
+AUTH_ENVELOPED_DATA = der.oid(Oid.AUTH_ENVELOPED_DATA)
+COMPRESSED_DATA = der.oid(Oid.COMPRESSED_DATA)
 
 NAMES = {
     SIGNED_DATA[2:]: "signed-data",
@@ -59,11 +60,11 @@ def read_content_info(data: Buffer) -> tuple[bytes, Element]:
     """
     fields = Fields(first(data))
     content_type = fields.next().oid()
-    content = fields.take(0xA0).only()
+    content = fields.take(der.context(0)).only()
     fields.end()
     return content_type, content
 
 
 def content_info(content_type: bytes, content: der.Frame) -> der.Frame:
     """Return ``content`` inside a ContentInfo; ``content_type`` is the OID's whole encoding."""
-    return content.within(0xA0).within(der.SEQUENCE, content_type)
+    return content.within(der.context(0)).within(der.SEQUENCE, content_type)

@@ -91,7 +91,7 @@ def _authenticated(pieces: list[memoryview], key: bytes, infos: list[bytes], row
 
 def _encrypted_content(row: ContentCipher, parameters: bytes, size: int) -> der.Frame:
     """EncryptedContentInfo around ``size`` octets of ciphertext."""
-    return der.Frame(b"", size).within(0x80).within(der.SEQUENCE, DATA + der.sequence(row.oid, parameters))
+    return der.Frame(b"", size).within(der.primitive(0)).within(der.SEQUENCE, DATA + der.sequence(row.oid, parameters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +154,10 @@ def enveloped_data(element: Element) -> Enveloped:
     """Read an EnvelopedData (RFC 5652 §6.1). Raises ``Malformed``, ``LimitExceeded``."""
     fields = Fields(element)
     fields.skip_version()
-    fields.optional(0xA0)
+    fields.optional(der.context(0))
     recipients = read_recipients(fields.next())
     algorithm, ciphertext = _read_encrypted_content(fields.next())
-    fields.optional(0xA1)
+    fields.optional(der.context(1))
     fields.end()
     return Enveloped(recipients, algorithm, ciphertext, None, b"")
 
@@ -166,12 +166,12 @@ def auth_enveloped_data(element: Element) -> Enveloped:
     """Read an AuthEnvelopedData (RFC 5083 §2.1). Raises ``Malformed``, ``LimitExceeded``."""
     fields = Fields(element)
     fields.skip_version()
-    fields.optional(0xA0)
+    fields.optional(der.context(0))
     recipients = read_recipients(fields.next())
     algorithm, ciphertext = _read_encrypted_content(fields.next())
-    attributes = fields.optional(0xA1)
+    attributes = fields.optional(der.context(1))
     tag = fields.next().octets()
-    fields.optional(0xA2)
+    fields.optional(der.context(2))
     fields.end()
     return Enveloped(recipients, algorithm, ciphertext, tag, _associated(attributes))
 
@@ -189,7 +189,7 @@ def _read_encrypted_content(element: Element) -> tuple[Identifier, list[memoryvi
     if fields.next().oid() != DATA[2:]:
         raise Malformed("the encrypted content type is not id-data")
     algorithm = read_identifier(fields.next())
-    ciphertext = fields.next().chunks(0x80)
+    ciphertext = fields.next().chunks(der.primitive(0))
     fields.end()
     return algorithm, ciphertext
 

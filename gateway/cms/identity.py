@@ -52,7 +52,7 @@ def issuer_and_serial(certificate: Certificate) -> bytes:
 def read_identity(element: Element) -> Identity:
     """Read IssuerAndSerialNumber or ``[0]`` SubjectKeyIdentifier. Raises ``Malformed``."""
     if element.tag != der.SEQUENCE:
-        return Identity(None, None, element.octets(0x80))
+        return Identity(None, None, element.octets(der.primitive(0)))
     fields = Fields(element)
     issuer = bytes(fields.take(der.SEQUENCE).raw)
     serial = fields.next().integer()

@@ -111,9 +111,9 @@ def read_transport(identifier: Identifier) -> KeyTransport:
     if identifier.parameters is None:
         raise Malformed("RSAES-OAEP without parameters")
     fields = Fields(identifier.parameters)
-    digest = _parameter_digest(fields.optional(0xA0))
-    mask = _mask_digest(fields.optional(0xA1))
-    label = _label(fields.optional(0xA2))
+    digest = _parameter_digest(fields.optional(der.context(0)))
+    mask = _mask_digest(fields.optional(der.context(1)))
+    label = _label(fields.optional(der.context(2)))
     fields.end()
     return KeyTransport(TransportKind.OAEP, digest, mask, label)
 
@@ -142,10 +142,10 @@ def read_pss(parameters: Element | None) -> tuple[str, str, int]:
     if parameters is None:
         raise Malformed("RSASSA-PSS without parameters")
     fields = Fields(parameters)
-    digest = _parameter_digest(fields.optional(0xA0))
-    mask = _mask_digest(fields.optional(0xA1))
-    salt = fields.optional(0xA2)
-    trailer = fields.optional(0xA3)
+    digest = _parameter_digest(fields.optional(der.context(0)))
+    mask = _mask_digest(fields.optional(der.context(1)))
+    salt = fields.optional(der.context(2))
+    trailer = fields.optional(der.context(3))
     fields.end()
     if trailer is not None and trailer.only().integer() != 1:
         raise unsupported("RSASSA-PSS with an unknown trailer")

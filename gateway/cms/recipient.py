@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields, members
+from gateway.asn1.oid import Oid
 from gateway.cms.algorithm import (
     AGREEMENT_BY_OID,
     AGREEMENTS,
@@ -39,18 +40,18 @@ from gateway.reason import Reason
 RECIPIENTS = 500
 
 TRANSPORT = der.SEQUENCE
-AGREEMENT = 0xA1
-ENCRYPTION_KEY = 0xA2
-PASSWORD = 0xA3
-OTHER = 0xA4
+AGREEMENT = der.context(1)
+ENCRYPTION_KEY = der.context(2)
+PASSWORD = der.context(3)
+OTHER = der.context(4)
 """Tags of the kinds of RecipientInfo."""
 
-_KEM = der.oid("1.2.840.113549.1.9.16.13.3")
-_EC_PUBLIC_KEY = der.oid("1.2.840.10045.2.1")
+_KEM = der.oid(Oid.KEM_RECIPIENT)
+_EC_PUBLIC_KEY = der.oid(Oid.EC_PUBLIC_KEY)
 ORIGINATOR_KEYS = {
     KeyKind.EC: _EC_PUBLIC_KEY,
-    KeyKind.X25519: der.oid("1.3.101.110"),
-    KeyKind.X448: der.oid("1.3.101.111"),
+    KeyKind.X25519: der.oid(Oid.X25519),
+    KeyKind.X448: der.oid(Oid.X448),
 }
 
 
@@ -205,8 +206,8 @@ def _read_transport(element: Element) -> Recipient:
 def _read_agreement(element: Element) -> list[Recipient]:
     fields = Fields(element, AGREEMENT)
     fields.skip_version()
-    originator = fields.take(0xA0).only()
-    ukm = fields.optional(0xA1)
+    originator = fields.take(der.context(0)).only()
+    ukm = fields.optional(der.context(1))
     material = None if ukm is None else ukm.only().octets()
     algorithm = read_identifier(fields.next())
     keys = members(fields.next(), RECIPIENTS, der.SEQUENCE)
@@ -217,11 +218,11 @@ def _read_agreement(element: Element) -> list[Recipient]:
 def _read_encrypted_key(element: Element, algorithm: Identifier) -> tuple[Identity, Identifier, bytes]:
     """RecipientEncryptedKey; its ``[0]`` is a RecipientKeyIdentifier, a sequence that begins with the key id."""
     fields = Fields(element)
-    name = fields.take(der.SEQUENCE, 0xA0)
+    name = fields.take(der.SEQUENCE, der.context(0))
     if name.tag == der.SEQUENCE:
         identity = read_identity(name)
     else:
-        identity = Identity(None, None, Fields(name, 0xA0).next().octets())
+        identity = Identity(None, None, Fields(name, der.context(0)).next().octets())
     wrapped = fields.next().octets()
     fields.end()
     return identity, algorithm, wrapped
@@ -240,7 +241,7 @@ def _read_other(element: Element) -> Recipient:
     ciphertext = info.next().octets()
     derivation = read_identifier(info.next())
     size = info.next().integer()
-    ukm = info.optional(0xA0)
+    ukm = info.optional(der.context(0))
     material = None if ukm is None else ukm.only().octets()
     wrap = read_identifier(info.next())
     wrapped = info.next().octets()

@@ -77,7 +77,7 @@ def sign_opaque(content: Content, signer: Signer, chain: Sequence[bytes], at: da
     for piece in pieces:
         hasher.update(piece)
     payload = der.Frame(b"", sum(piece.nbytes for piece in pieces)).within(der.OCTET_STRING)
-    encapsulated = payload.within(0xA0).within(der.SEQUENCE, DATA)
+    encapsulated = payload.within(der.context(0)).within(der.SEQUENCE, DATA)
     frame = _signed_data(encapsulated, hasher.digest(), signer, chain, at)
     yield frame.before
     yield from pieces
@@ -87,7 +87,7 @@ def sign_opaque(content: Content, signer: Signer, chain: Sequence[bytes], at: da
 def _signed_data(content: der.Frame, digest: bytes, signer: Signer, chain: Sequence[bytes], at: datetime) -> der.Frame:
     """SignedData version 1 (RFC 5652 §5.1) around an encapContentInfo."""
     before = der.integer(1) + der.tlv(der.SET, signer.digest.identifier)
-    certificates = der.set_of((signer.certificate.der, *chain), 0xA0)
+    certificates = der.set_of((signer.certificate.der, *chain), der.context(0))
     infos = der.tlv(der.SET, _signer_info(digest, signer, at))
     return content_info(SIGNED_DATA, content.within(der.SEQUENCE, before, certificates + infos))
 
@@ -100,7 +100,7 @@ def _signer_info(digest: bytes, signer: Signer, at: datetime) -> bytes:
         der.integer(1),
         issuer_and_serial(signer.certificate),
         signer.digest.identifier,
-        retag(attributes, 0xA0),
+        retag(attributes, der.context(0)),
         signature_identifier(signer.scheme),
         der.octets(signature),
     )
@@ -161,8 +161,8 @@ def signed_data(element: Element) -> SignedData:
     fields.skip_version()
     digests = {read_identifier(item).oid for item in members(fields.next(), SIGNERS)}
     content_type, content = _encapsulated(fields.next())
-    certificates = _sequences(fields.optional(0xA0), CERTIFICATES)
-    revocation_lists = _sequences(fields.optional(0xA1), REVOCATION_LISTS)
+    certificates = _sequences(fields.optional(der.context(0)), CERTIFICATES)
+    revocation_lists = _sequences(fields.optional(der.context(1)), REVOCATION_LISTS)
     infos = members(fields.next(), SIGNERS)
     fields.end()
     signers = tuple(_read_signer(info, content_type, digests) for info in infos)
@@ -173,7 +173,7 @@ def _encapsulated(element: Element) -> tuple[bytes, list[memoryview] | None]:
     """EncapsulatedContentInfo: eContentType and the segments of eContent."""
     fields = Fields(element)
     content_type = fields.next().oid()
-    explicit = fields.optional(0xA0)
+    explicit = fields.optional(der.context(0))
     fields.end()
     if explicit is None:
         return content_type, None
@@ -193,10 +193,10 @@ def _read_signer(element: Element, content_type: bytes, digests: set[bytes]) -> 
     fields.skip_version()
     signer = read_identity(fields.next())
     digest_algorithm = read_identifier(fields.next())
-    attributes = fields.optional(0xA0)
+    attributes = fields.optional(der.context(0))
     signature_algorithm = read_identifier(fields.next())
     signature = fields.next().octets()
-    unsigned = fields.optional(0xA1)
+    unsigned = fields.optional(der.context(1))
     fields.end()
     announced = digest_algorithm.oid in digests
     return SignerInfo(

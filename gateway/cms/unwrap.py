@@ -152,9 +152,9 @@ def _triple_des(key: bytes, vector: bytes, data: bytes) -> bytes:
 
 def _originator_octets(originator: Element | None, certificate: Certificate) -> bytes:
     """Return the public key octets of an OriginatorPublicKey of the same kind as ``certificate``'s key."""
-    if originator is None or originator.tag != 0xA1:
+    if originator is None or originator.tag != der.context(1):
         raise unsupported("a key agreement without an ephemeral key of the originator")
-    fields = Fields(originator, 0xA1)
+    fields = Fields(originator, der.context(1))
     algorithm = read_identifier(fields.next())
     bits = fields.take(der.BIT_STRING).value
     fields.end()

@@ -2,6 +2,8 @@
 
 ============  =======================================================================================
 ``options``   every key: kind, default, meaning; large sections in ``doors``, ``algorithms``, ``partners``
+``section``   what all sections are made of: keys with a default and a meaning
+``kinds``     the kinds of value, each parsed, shown and described in one place
 ``values``    how sizes, durations, networks, addresses … are written
 ``document``  YAML to plain values, with line numbers
 ``checks``    what must hold between keys
@@ -9,6 +11,8 @@
 ``planned``   keys that this version accepts only at their default
 ``advice``    warnings
 ``reading``   all of it in order: ``load``
+``problem``   what is wrong, by key path
+``shown``     the values in force without secrets, and the JSON Schema
 ============  =======================================================================================
 
 Only floor 4 sees options; all other rooms take the plain values they declare.

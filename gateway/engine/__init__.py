@@ -10,7 +10,8 @@
 ``opening`` ``opened``       layer off layer; what became of it on the way
 ``judging``                  the signers of one layer
 ``results`` ``mark``         the fields that say what was found; the seal over them
-``findings``                 the same as plain values for the record
+``finding`` ``description``  what was found and decided, as the record tells it; told of a message
+``algorithms``               how new protection is made
 ``uncovered``                what a signature does not cover, and a reader may believe
 ``rate``                     how often a key may fail
 ``learning``                 the certificate that a good signature teaches

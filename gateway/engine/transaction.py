@@ -115,6 +115,15 @@ class Delivery:
         """Return the copy with its content. Takes CPU time where it has to be made; raises ``Fault`` then."""
         return self if self.seal is None else replace(self, content=self.seal(), seal=None)
 
+    @property
+    def needs_8bit(self) -> bool:
+        """Whether a next hop without 8BITMIME gets it in another form (RFC 6152 §3)."""
+        return self.recode is not None and not self.content.isascii()
+
+    def in_7bit(self) -> "Delivery":
+        """Return the copy in that form, itself where there is none. Takes CPU time."""
+        return self if self.recode is None else replace(self, content=self.recode(self.content), recode=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:

@@ -6,7 +6,7 @@ It is changed in place, all or not at all: where an edit fails the mail server i
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -111,6 +111,5 @@ def _only(outcome: Outcome, transaction: Transaction) -> Delivery:
 
 def _suited(delivery: Delivery, transaction: Transaction) -> Delivery:
     """Return a delivery in 7 bits where the client promised that: the mail server would not re-code it."""
-    if delivery.recode is None or "BODY=7BIT" not in map(str.upper, transaction.envelope.parameters):
-        return delivery
-    return replace(delivery, content=delivery.recode(delivery.content), recode=None)
+    promised = "BODY=7BIT" in map(str.upper, transaction.envelope.parameters)
+    return delivery.in_7bit() if promised else delivery

@@ -8,10 +8,11 @@ from cryptography import x509
 
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, read
+from gateway.asn1.oid import Oid
 from gateway.pki.revocation import UNREADABLE, RevocationList
 from gateway.pki.standin import Originals, plain_name
 
-_CERTIFICATE_ISSUER = der.oid("2.5.29.29")
+_CERTIFICATE_ISSUER = der.oid(Oid.CERTIFICATE_ISSUER)
 _TIMES = (der.UTC_TIME, der.GENERALIZED_TIME)
 
 

@@ -10,8 +10,8 @@ Deliberate readings: an absent keyUsage restricts nothing (RFC 5280 §4.2.1.3); 
 
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from gateway.asn1.oid import Oid
 from gateway.pki.certificate import (
-    EMAIL_PROTECTION,
     NIST_CURVES,
     RSA_BITS,
     Certificate,
@@ -89,7 +89,7 @@ def _address_refusal(certificate: Certificate, subject_email: str) -> Refusal | 
 
 def _usage_refusal(certificate: Certificate) -> Refusal | None:
     extended = certificate.extended_key_usage
-    if extended is not None and EMAIL_PROTECTION not in extended:
+    if extended is not None and Oid.EMAIL_PROTECTION not in extended:
         return Reason.WRONG_USAGE, "its extended key usage lacks emailProtection; ask for a mail certificate"
     if not (certificate.may_sign or certificate.may_encrypt):
         usages = ", ".join(sorted(certificate.key_usage or ())) or "nothing"

@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
 from gateway.asn1.ber import Element, Fields, first, read
-from gateway.asn1.der import BIT_STRING, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID, SEQUENCE, UTC_TIME
+from gateway.asn1.der import BIT_STRING, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID, SEQUENCE, UTC_TIME, context
+from gateway.asn1.oid import Oid
 from gateway.errors import LimitExceeded, Malformed
 from gateway.pki.armour import bare_base64, blocks, embedded, has_blocks, narrow, unarmoured
 from gateway.pki.passphrase import as_octets
@@ -37,7 +38,6 @@ MAX_OBJECTS = 10_000
 MAX_KEY_SIZE = 8 * 1024
 """Bytes of a private key's DER: RSA 8192 has 4.7 kB, ML-DSA-87 5 kB. To check a larger one would cost seconds."""
 
-SIGNED_DATA = "1.2.840.113549.1.7.2"
 _TAIL = b"\0\t\n\r \x1a"
 """What editors and transfers leave behind DER."""
 _CONTROL = re.compile(rb"[^\t\n\f\r -\xff]")
@@ -304,13 +304,13 @@ def _encrypted_key(name: str, element: Element, secrets: _Secrets) -> BundledKey
 def _pkcs7_objects(name: str, element: Element) -> Iterator[BundledObject]:
     """Certificates and CRLs of a SignedData, signed or not (RFC 5652 §5.1)."""
     fields = Fields(element)
-    if fields.next().dotted() != SIGNED_DATA:
+    if fields.next().dotted() != Oid.SIGNED_DATA:
         raise Malformed("a PKCS#7 object that is no collection of certificates")
-    for field in fields.take(0xA0).only().children:
-        if field.tag in (0xA0, 0xA1):
+    for field in fields.take(context(0)).only().children:
+        if field.tag in (context(0), context(1)):
             signed_objects = (child for child in field.children if child.tag == SEQUENCE)
             for number, child in enumerate(signed_objects, start=1):
-                word = "certificate" if field.tag == 0xA0 else "CRL"
+                word = "certificate" if field.tag == context(0) else "CRL"
                 yield _signed(f"{name}, {word} {number}", bytes(child.raw))
 
 

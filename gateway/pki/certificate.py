@@ -28,7 +28,8 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.asn1.ber import Fields, read
-from gateway.asn1.der import BIT_STRING, BOOLEAN, INTEGER, OCTET_STRING, SEQUENCE
+from gateway.asn1.der import BIT_STRING, BOOLEAN, INTEGER, OCTET_STRING, SEQUENCE, primitive
+from gateway.asn1.oid import Oid
 from gateway.errors import LimitExceeded, Malformed
 from gateway.pki.kinds import KeyKind
 from gateway.pki.mail_names import mail_names, usable_ascii
@@ -40,10 +41,6 @@ from gateway.reason import Reason
 MAX_SIZE = 256 * 1024
 """Bytes; the largest certificates in use (post-quantum signatures) have some 60 kB."""
 
-RSASSA_PSS = "1.2.840.113549.1.1.10"
-EMAIL_ADDRESS = "1.2.840.113549.1.9.1"
-EMAIL_PROTECTION = "1.3.6.1.5.5.7.3.4"
-ANY_USAGE = "2.5.29.37.0"
 
 SIGNING_KINDS = frozenset(
     {KeyKind.RSA, KeyKind.RSA_PSS, KeyKind.EC, KeyKind.ED25519, KeyKind.ED448, KeyKind.ML_DSA, KeyKind.DSA}
@@ -140,7 +137,7 @@ class Certificate:
     def is_for_mail(self) -> bool:
         """RFC 8550 §4.4.4: extended key usage absent, or emailProtection, or anyExtendedKeyUsage in it."""
         extended = self.extended_key_usage
-        return extended is None or EMAIL_PROTECTION in extended or ANY_USAGE in extended
+        return extended is None or Oid.EMAIL_PROTECTION in extended or Oid.ANY_EXTENDED_KEY_USAGE in extended
 
     @property
     def _is_mail_leaf(self) -> bool:
@@ -168,7 +165,7 @@ def _read(der: bytes) -> Certificate:
     bare, extensions = outline.bare, outline.extensions
     key = bare.public_key()
     kind, size, curve = key_facts(key)
-    constraints = extensions.get("2.5.29.19")
+    constraints = extensions.get(Oid.BASIC_CONSTRAINTS)
     return Certificate(
         der=der,
         fingerprint=sha256(der).hexdigest(),
@@ -180,18 +177,18 @@ def _read(der: bytes) -> Certificate:
         serial=outline.serial,
         not_before=bare.not_valid_before_utc,
         not_after=bare.not_valid_after_utc,
-        addresses=mail_names(extensions.get("2.5.29.17")),
-        subject_addresses=tuple(filter(usable_ascii, values(outline.subject, EMAIL_ADDRESS))),
+        addresses=mail_names(extensions.get(Oid.SUBJECT_ALT_NAME)),
+        subject_addresses=tuple(filter(usable_ascii, values(outline.subject, Oid.EMAIL_ADDRESS))),
         is_ca=_is_ca(constraints),
         path_length=_path_length(constraints),
-        key_usage=_key_usage(extensions.get("2.5.29.15")),
-        extended_key_usage=_extended_key_usage(extensions.get("2.5.29.37")),
-        subject_key_id=_subject_key_id(extensions.get("2.5.29.14")),
-        authority_key_id=_authority_key_id(extensions.get("2.5.29.35")),
-        smime_capabilities=extensions.get("1.2.840.113549.1.9.15"),
+        key_usage=_key_usage(extensions.get(Oid.KEY_USAGE)),
+        extended_key_usage=_extended_key_usage(extensions.get(Oid.EXTENDED_KEY_USAGE)),
+        subject_key_id=_subject_key_id(extensions.get(Oid.SUBJECT_KEY_IDENTIFIER)),
+        authority_key_id=_authority_key_id(extensions.get(Oid.AUTHORITY_KEY_IDENTIFIER)),
+        smime_capabilities=extensions.get(Oid.SMIME_CAPABILITIES),
         public_key=key,
         public_key_id=public_key_id(key),
-        key_kind=KeyKind.RSA_PSS if _key_algorithm(outline.key) == RSASSA_PSS else kind,
+        key_kind=KeyKind.RSA_PSS if _key_algorithm(outline.key) == Oid.RSASSA_PSS else kind,
         key_size=size,
         curve=curve,
     )
@@ -284,5 +281,5 @@ def _subject_key_id(value: bytes | None) -> bytes | None:
 def _authority_key_id(value: bytes | None) -> bytes | None:
     if value is None:
         return None
-    key_id = Fields(read(value)).optional(0x80)
+    key_id = Fields(read(value)).optional(primitive(0))
     return None if key_id is None else key_id.value

@@ -9,15 +9,15 @@ folds them.
 import re
 
 from gateway.asn1.ber import Element, Fields, read
-from gateway.asn1.der import SEQUENCE, UTF8_STRING
+from gateway.asn1.der import SEQUENCE, UTF8_STRING, context, primitive
+from gateway.asn1.oid import Oid
 from gateway.errors import LimitExceeded, Malformed
 
 MAX_NAMES = 1000
 MAX_ADDRESS = 64 + 1 + 255
 """Bytes: local part, ``@`` and domain at their largest (RFC 5321 §4.5.3.1)."""
 
-RFC822_NAME, OTHER_NAME = 0x81, 0xA0
-SMTP_UTF8_MAILBOX = "1.3.6.1.5.5.7.8.9"
+RFC822_NAME, OTHER_NAME = primitive(1), context(0)
 
 _ATOM = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]"
 _TEXT = r"[\x21\x23-\x5b\x5d-\x7e]|\\[\x21-\x7e]"
@@ -63,7 +63,7 @@ def _address(name: Element) -> str | None:
 def _smtp_utf8_mailbox(name: Element) -> str | None:
     fields = Fields(name, OTHER_NAME)
     kind, value = fields.next().dotted(), fields.take(OTHER_NAME)
-    if kind != SMTP_UTF8_MAILBOX:
+    if kind != Oid.SMTP_UTF8_MAILBOX:
         return None
     try:
         address = value.only().expect(UTF8_STRING).value.decode()

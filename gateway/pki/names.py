@@ -9,7 +9,22 @@ import unicodedata
 from functools import lru_cache
 
 from gateway.asn1.ber import Element, Fields, pair, read
-from gateway.asn1.der import SEQUENCE, SET, UTF8_STRING, oid, sequence, tlv
+from gateway.asn1.der import (
+    BMP_STRING,
+    IA5_STRING,
+    NUMERIC_STRING,
+    PRINTABLE_STRING,
+    SEQUENCE,
+    SET,
+    TELETEX_STRING,
+    UNIVERSAL_STRING,
+    UTF8_STRING,
+    VISIBLE_STRING,
+    oid,
+    sequence,
+    tlv,
+)
+from gateway.asn1.oid import Oid
 from gateway.errors import Malformed
 
 NameKey = tuple[frozenset[tuple[bytes, bytes | str]], ...]
@@ -21,21 +36,21 @@ _MAX_COMPARED = 2048
 _SHOWN = 64
 """Octets of what is shown in hexadecimal."""
 
-_WIDE = {0x1C: "utf-32-be", 0x1E: "utf-16-be"}
-_NARROW = frozenset({UTF8_STRING, 0x12, 0x13, 0x14, 0x16, 0x1A})
-"""NumericString, PrintableString, TeletexString, IA5String, VisibleString: often UTF-8 or Latin-1 so labelled."""
+_WIDE = {UNIVERSAL_STRING: "utf-32-be", BMP_STRING: "utf-16-be"}
+_NARROW = frozenset({UTF8_STRING, NUMERIC_STRING, PRINTABLE_STRING, TELETEX_STRING, IA5_STRING, VISIBLE_STRING})
+"""Often UTF-8 or Latin-1, whatever the label."""
 
-_SHORT = {
-    "2.5.4.3": "CN",
-    "2.5.4.6": "C",
-    "2.5.4.7": "L",
-    "2.5.4.8": "ST",
-    "2.5.4.9": "STREET",
-    "2.5.4.10": "O",
-    "2.5.4.11": "OU",
-    "0.9.2342.19200300.100.1.1": "UID",
-    "0.9.2342.19200300.100.1.25": "DC",
-    "1.2.840.113549.1.9.1": "emailAddress",
+_SHORT: dict[str, str] = {
+    Oid.COMMON_NAME: "CN",
+    Oid.COUNTRY: "C",
+    Oid.LOCALITY: "L",
+    Oid.STATE: "ST",
+    Oid.STREET: "STREET",
+    Oid.ORGANIZATION: "O",
+    Oid.ORGANIZATIONAL_UNIT: "OU",
+    Oid.USER_ID: "UID",
+    Oid.DOMAIN_COMPONENT: "DC",
+    Oid.EMAIL_ADDRESS: "emailAddress",
 }
 """Those of RFC 4514 §3, and the one in which every mail certificate's owner looks for the address."""
 

@@ -14,10 +14,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields, members, read
 from gateway.asn1.der import BIT_STRING, BOOLEAN, INTEGER, SEQUENCE
+from gateway.asn1.oid import Oid
 from gateway.errors import Malformed
 
-EXTENSIONS = 0xA3
-VERSION = 0xA0
+EXTENSIONS = der.context(3)
+VERSION = der.context(0)
 _VERSIONS = range(3)
 MAX_EXTENSIONS = 100
 """Certificates in use have some 12."""
@@ -71,7 +72,7 @@ def read_outline(certificate: bytes) -> Outline:
 
 
 _NO_NAME = der.sequence()
-_DSA = der.sequence(der.oid("1.2.840.10040.4.1"))
+_DSA = der.sequence(der.oid(Oid.DSA))
 
 
 def _inherits_parameters(key: Element) -> bool:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.asn1.ber import Element, Fields, read
-from gateway.asn1.der import SEQUENCE
+from gateway.asn1.der import SEQUENCE, context, primitive
+from gateway.asn1.oid import Oid
 
-OCSP = "1.3.6.1.5.5.7.48.1"
-_POINT, _REASONS, _ISSUER, _FULL_NAME = 0xA0, 0x81, 0xA2, 0xA0
-_DIRECTORY_NAME, _URI = 0xA4, 0x86
+_POINT, _REASONS, _ISSUER, _FULL_NAME = context(0), primitive(1), context(2), context(0)
+_DIRECTORY_NAME, _URI = context(4), primitive(6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +56,5 @@ def responders(value: bytes) -> Iterator[str]:
     for description in read(value).expect(SEQUENCE).children:
         fields = Fields(description)
         method, location = fields.next().dotted(), fields.next()
-        if method == OCSP and location.tag == _URI:
+        if method == Oid.OCSP and location.tag == _URI:
             yield location.value.decode("latin-1")

@@ -9,7 +9,8 @@ the subjectAltName has none, and is in no path of another.
 from dataclasses import replace
 from enum import StrEnum
 
-from gateway.pki.certificate import EMAIL_PROTECTION, Certificate, read_certificate
+from gateway.asn1.oid import Oid
+from gateway.pki.certificate import Certificate, read_certificate
 from gateway.pki.names import same_name
 
 _ENCRYPTING = frozenset({"keyEncipherment", "dataEncipherment", "keyAgreement"})
@@ -34,7 +35,7 @@ def whose(certificate: Certificate, *, has_key: bool, has_issued: bool) -> Whose
     ``has_key``: its private key came with it; ``has_issued``: a certificate came with it that it issued.
     """
     usage = certificate.key_usage
-    for_mail = EMAIL_PROTECTION in (certificate.extended_key_usage or ())
+    for_mail = Oid.EMAIL_PROTECTION in (certificate.extended_key_usage or ())
     if has_key:
         return Whose.PERSON
     if usage is not None:

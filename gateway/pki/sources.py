@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 
+from gateway.asn1.oid import Oid
 from gateway.errors import Malformed
 from gateway.pki.outline import read_outline
 from gateway.pki.path import CertificatePath
 from gateway.pki.points import distribution_points, responders
 
-_DISTRIBUTION_POINTS, _AUTHORITY_ACCESS = "2.5.29.31", "1.3.6.1.5.5.7.1.1"
 MAX_OF_A_KIND = 4
 """Addresses of one certificate that are looked at."""
 _URL = re.compile(r"https?://[!-~]{1,1000}", re.IGNORECASE)
@@ -61,8 +61,8 @@ def sources_of(path: CertificatePath) -> tuple[Source, ...]:
     """Return the sources that the first certificate of ``path`` (two or more, an anchor last) names, best first."""
     try:
         extensions = read_outline(path[0].der).extensions
-        lists = _distinct(_lists(extensions.get(_DISTRIBUTION_POINTS)))
-        urls = _distinct(responders(access)) if (access := extensions.get(_AUTHORITY_ACCESS)) else []
+        lists = _distinct(_lists(extensions.get(Oid.CRL_DISTRIBUTION_POINTS)))
+        urls = _distinct(responders(access)) if (access := extensions.get(Oid.AUTHORITY_INFO_ACCESS)) else []
     except Malformed:
         return ()
     return (

@@ -19,12 +19,12 @@ from pyhanko_certvalidator.sig_validate import (
 
 from gateway.asn1 import der
 from gateway.asn1.ber import Element, Fields, read
+from gateway.asn1.oid import Oid
 from gateway.pki.certificate import Certificate
 from gateway.pki.names import spelt_plainly
 from gateway.pki.outline import EXTENSIONS, read_outline
 
-_ALTERNATIVE_NAMES = der.oid("2.5.29.17")
-_NAME_CONSTRAINTS = "2.5.29.30"
+_ALTERNATIVE_NAMES = der.oid(Oid.SUBJECT_ALT_NAME)
 _FORM = 0x1F
 """The tag number of a GeneralName says its form."""
 
@@ -69,7 +69,7 @@ class Originals(DefaultSignatureValidator):
 
 def _constrained_forms(authorities: Iterable[Certificate]) -> frozenset[int]:
     """Return the forms of names (RFC 5280 §4.2.1.6) that one of ``authorities`` constrains. Raises ``Malformed``."""
-    values = (read_outline(authority.der).extensions.get(_NAME_CONSTRAINTS) for authority in authorities)
+    values = (read_outline(authority.der).extensions.get(Oid.NAME_CONSTRAINTS) for authority in authorities)
     subtrees = (tree for value in values if value for kind in read(value).children for tree in kind.children)
     return frozenset(Fields(tree).next().tag & _FORM for tree in subtrees)
 

@@ -30,6 +30,7 @@ from pyhanko_certvalidator.policy_decl import (
 from pyhanko_certvalidator.revinfo.validate_crl import verify_crl
 from pyhanko_certvalidator.revinfo.validate_ocsp import verify_ocsp_response
 
+from gateway.asn1.oid import Oid
 from gateway.errors import Malformed
 from gateway.pki.abridged import abridged
 from gateway.pki.certificate import Certificate
@@ -42,7 +43,6 @@ from gateway.pki.points import distribution_points
 from gateway.pki.revocation import RevocationEvidence, RevocationList, StatusResponse
 from gateway.pki.standin import STUMBLES, Originals
 
-_DISTRIBUTION_POINTS = "2.5.29.31"
 SKEW = timedelta(minutes=5)
 MAX_SIGNERS = 8
 """Certificates other than the path's that may have signed its CRLs."""
@@ -153,7 +153,7 @@ def _delegates(certificate: Certificate, item: RevocationList) -> bool:
     """Whether ``certificate`` names the issuer of an indirect list as its cRLIssuer (RFC 5280 §6.3.3 b 1)."""
     if not item.is_indirect:
         return False
-    value = read_outline(certificate.der).extensions.get(_DISTRIBUTION_POINTS)
+    value = read_outline(certificate.der).extensions.get(Oid.CRL_DISTRIBUTION_POINTS)
     try:
         points = distribution_points(value) if value else []
     except Malformed:

@@ -2,6 +2,8 @@
 
 import re
 
+from gateway.asn1.der import BIT_STRING, INTEGER, SEQUENCE, context
+
 _JAVA = (
     "a Java key store; export it first: `keytool -importkeystore -srckeystore FILE -destkeystore FILE.p12"
     " -deststoretype PKCS12`"
@@ -44,7 +46,8 @@ def by_label(label: str) -> str | None:
 
 def by_structure(tags: list[int], inside: list[int]) -> str | None:
     """Return what one DER SEQUENCE is by the tags of its fields, and of those of the first; None: it is no stranger."""
-    if tags == [0x30, 0x03]:
+    if tags == [SEQUENCE, BIT_STRING]:
         return _PUBLIC
-    is_request = tags == [0x30, 0x30, 0x03] and inside in ([0x02, 0x30, 0x30], [0x02, 0x30, 0x30, 0xA0])
+    request = [INTEGER, SEQUENCE, SEQUENCE]
+    is_request = tags == [SEQUENCE, SEQUENCE, BIT_STRING] and inside in (request, [*request, context(0)])
     return _REQUEST if is_request else None

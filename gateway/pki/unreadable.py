@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gateway.asn1.ber import Fields, read
 from gateway.asn1.der import INTEGER, OCTET_STRING, SEQUENCE
+from gateway.asn1.oid import Oid
 from gateway.errors import LimitExceeded, Malformed
 from gateway.pki.certificate import MAX_SIZE, UnsupportedKey
 from gateway.pki.outline import VERSION, read_extensions
@@ -45,7 +46,7 @@ def unreadable(der: bytes, fault: Malformed) -> Unreadable | None:
     except Malformed:
         return None
     try:
-        value = read_extensions(body.children).get("2.5.29.14")
+        value = read_extensions(body.children).get(Oid.SUBJECT_KEY_IDENTIFIER)
         key_id = None if value is None else read(value).expect(OCTET_STRING).value
     except Malformed:
         key_id = None

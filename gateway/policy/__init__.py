@@ -8,5 +8,8 @@
 ``decide``       the decision, and the only place of a refusal by policy
 ``answer``       the same, asked beforehand by ``check``
 ``entitlement``  whose mail a key may open
+``redelivery``   which held mail is delivered again by itself
+``state``        what a stored certificate is good for now, in one word
+``signing``      whether a group can sign, and until when
 ===============  =======================================================
 """

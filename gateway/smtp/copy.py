@@ -184,7 +184,9 @@ class Copy:
         return True
 
     async def _suit(self, offers: Capabilities) -> None:
-        self.delivery = await suited(self.delivery, offers)
+        """Give opened mail in 7 bits to a next hop that takes no more."""
+        if self.delivery.needs_8bit and "8BITMIME" not in offers:
+            self.delivery = await asyncio.to_thread(self.delivery.in_7bit)
 
     def _fits(self, hop: HopTransaction) -> bool:
         """Whether the transaction that was opened while the client spoke is the one this delivery needs."""
@@ -199,14 +201,6 @@ class Copy:
             return None
         text = f"Message of {len(self._transaction.content)} bytes became {size} bytes; the next hop takes {limit}"
         return reply(552, EnhancedCode.TOO_BIG, text)
-
-
-async def suited(delivery: Delivery, offers: Capabilities) -> Delivery:
-    """Return a delivery as the next hop can take it: opened mail in 7 bits where it must be (RFC 6152 §3)."""
-    if delivery.recode is None or "8BITMIME" in offers or delivery.content.isascii():
-        return delivery
-    content = await asyncio.to_thread(delivery.recode, delivery.content)
-    return replace(delivery, content=content, recode=None)
 
 
 async def send_unreported(transaction: Transaction, delivery: Delivery, pool: Pool) -> Receipt:

@@ -8,17 +8,15 @@ import logging
 import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from gateway.engine.finding import not_judged, not_made
 from gateway.engine.finish import Steps, finish
-from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Receipt, Transaction, Verdict
+from gateway.engine.transaction import Client, FrontEnd, Outcome, Receipt, Transaction, Verdict
 from gateway.errors import Fault
 from gateway.mail.arrival import refusal
 from gateway.mail.envelope import Envelope
-from gateway.reason import Reason
 from gateway.reply import EnhancedCode, Reply, reply, trouble
 from gateway.smtp.budget import Budget
 from gateway.smtp.content import Content, Room
@@ -29,7 +27,7 @@ from gateway.smtp.door import Address, Door, Limits
 from gateway.smtp.ledger_session import LedgerAccess, LedgerSession
 from gateway.smtp.next_hop import HopTransaction, Pool
 from gateway.smtp.relay import Handover, Relay
-from gateway.smtp.turned_away import TurnedAway
+from gateway.smtp.turned_away import TurnedAway, at_the_door
 
 Process = Callable[[Transaction], Awaitable[Outcome]]
 """The engine: what is to become of a message."""
@@ -93,11 +91,6 @@ class Service:
             return answer
         if silent:
             _logger.warning("door %s: %d more clients were turned away, without a record each", self.door.name, silent)
-        outbound = self.door.direction is Direction.OUTBOUND
-        reason = Reason.LIMIT if answer.temporary else Reason.NOT_AUTHORISED
-        rule = key if "." in key else f"listeners {self.door.name}: {key}"
-        finding = replace(not_made(reason) if outbound else not_judged(reason), rule=rule)
-        verdict = Verdict.DEFER if answer.temporary else Verdict.REJECT
         transaction = Transaction(
             id=self.new_id(),
             direction=self.door.direction,
@@ -109,7 +102,8 @@ class Service:
             received_at=at,
             size=0,
         )
-        outcome = Outcome(verdict, answer, finding=finding)
+        rule = key if "." in key else f"listeners {self.door.name}: {key}"
+        outcome = at_the_door(self.door.direction, answer, rule)
         told = asyncio.create_task(finish(transaction, outcome, self._steps, self._answer))
         self._telling.add(told)
         told.add_done_callback(self._telling.discard)

@@ -22,6 +22,9 @@ def client_context(hop: NextHop) -> ssl.SSLContext | None:
     if hop.tls is HopTls.NONE:
         return None
     context = ssl.create_default_context(cafile=hop.ca)
+    # On by itself since Python 3.13: a newer interpreter alone must not defer all mail to a next hop whose own
+    # authority writes no key identifiers. Path, dates and name are checked all the same.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if hop.tls is HopTls.MAY:
         # Encryption that anybody may terminate is still better than none; ``verify`` is there for more.
         context.check_hostname = False

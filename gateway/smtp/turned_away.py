@@ -5,7 +5,13 @@ are counted, and the next that is told of says how many there were.
 """
 
 from collections.abc import Hashable
+from dataclasses import replace
 from datetime import datetime, timedelta
+
+from gateway.engine.finding import not_judged, not_made
+from gateway.engine.transaction import Direction, Outcome, Verdict
+from gateway.reason import Reason
+from gateway.reply import Reply
 
 PAUSE = timedelta(hours=1)
 AT_MOST = 100
@@ -30,3 +36,11 @@ class TurnedAway:
         self._told.add(kind)
         silent, self._silent = self._silent, 0
         return silent
+
+
+def at_the_door(direction: Direction, answer: Reply, rule: str) -> Outcome:
+    """Return what became of whatever the client had; ``rule``: what turned it away."""
+    reason = Reason.LIMIT if answer.temporary else Reason.NOT_AUTHORISED
+    finding = not_made(reason) if direction is Direction.OUTBOUND else not_judged(reason)
+    verdict = Verdict.DEFER if answer.temporary else Verdict.REJECT
+    return Outcome(verdict, answer, finding=replace(finding, rule=rule))

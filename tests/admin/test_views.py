@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from gateway.admin import configuration, crls, held, keys
+from gateway.admin import activity, configuration, crls, held, keys
 from gateway.admin.check import INCOMPLETE_CHAIN, Fate, checked
 from gateway.admin.view import Page, as_json
 from gateway.errors import Refused
@@ -15,6 +15,7 @@ from gateway.store.imports.importing import ImportOptions, import_file
 from gateway.wiring import Wiring
 from tests.authority import Authority
 from tests.store.held.messages import held as hold
+from tests.store.journal.records import record
 
 
 def walked(ask: Callable[[str | None], Page[Any]]) -> list[Any]:
@@ -58,6 +59,17 @@ def test_crls_in_pages(wiring: Wiring, authority: Authority) -> None:
     assert [view.issuer for view in whole] == sorted(view.issuer for view in whole)
     assert len(whole) == 3
     assert walked(lambda after: crls.listed(wiring, after, 1)) == list(whole)
+
+
+def test_activity_in_pages_newest_first(wiring: Wiring) -> None:
+    made = [record(f"{number:022x}", direction="inbound" if number % 2 else "outbound") for number in range(5)]
+    made.append(record("f" * 22, retry_of=made[2].id))
+    wiring.store.journal.write(made)
+    for query, wanted in ((activity.Query(), made), (activity.Query(direction="inbound"), made[1:4:2])):
+        found = walked(lambda after, query=query: activity.listed(wiring, query, after, 1))
+        assert [document["id"] for document in found] == [each.id for each in reversed(wanted)]
+    with pytest.raises(Refused, match="behind which"):
+        activity.listed(wiring, activity.Query(), "0" * 21)
 
 
 def test_the_answer_says_what_would_become_of_the_mail(stocked: Wiring, tmp_path: Path) -> None:

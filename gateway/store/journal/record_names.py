@@ -47,8 +47,8 @@ def write(connection: Connection, new: list[dict[str, Any]]) -> None:
 
 
 def called(kind: Name, text: str) -> Select[tuple[int]]:
-    """Select the numbers of the records with that queue id or Message-ID (with or without its brackets)."""
-    name = hashed(bare(text) if kind is Name.MESSAGE else text)
+    """Select the numbers of the records with that id, queue id or Message-ID (with or without its brackets)."""
+    name = text if kind is Name.RECORD else hashed(bare(text) if kind is Name.MESSAGE else text)
     return select(_TABLE.number).where(_TABLE.kind == kind.value, _TABLE.name == name)
 
 

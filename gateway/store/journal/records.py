@@ -88,6 +88,14 @@ class Journal:
         """Return the last ``limit`` records that match, newest last. Raises ``Refused`` for an ambiguous id."""
         return self._documents(self._numbers(query, 0, limit))
 
+    def page(self, query: Query = Query(), after: str | None = None, limit: int = 50) -> list[Document]:
+        """Return at most ``limit`` records that match, newest first, older than the one with the id ``after``.
+
+        Raises ``Refused`` where that one is gone.
+        """
+        below = None if after is None else self._number(after)
+        return self._documents(self._numbers(query, 0, limit, below))[::-1]
+
     def follow(
         self, query: Query = Query(), limit: int = 10, pause: Callable[[float], None] = time.sleep
     ) -> Iterator[Document]:
@@ -117,10 +125,22 @@ class Journal:
         with self._database.read() as connection:
             return connection.scalar(select(func.max(schema.records.c.number))) or 0
 
-    def _numbers(self, query: Query, above: int, limit: int | None = None) -> list[int]:
-        """The numbers of the last matching records, in order."""
+    def _number(self, record: str) -> int:
+        table, named = schema.records.c, record_names.called(Name.RECORD, record)
+        with self._database.read() as connection:
+            found: int | None = connection.scalar(
+                select(table.number).where(table.id == record, table.number.in_(named))
+            )
+        if found is None:
+            raise Refused(f"no record {record} is in the journal, behind which the list could go on")
+        return found
+
+    def _numbers(self, query: Query, above: int, limit: int | None = None, below: int | None = None) -> list[int]:
+        """The numbers of the last matching records between two, in order."""
         number = schema.records.c.number
         last = select(number).where(number > above, *_conditions(query)).order_by(number.desc()).limit(limit)
+        if below is not None:
+            last = last.where(number < below)
         with self._database.read() as connection:
             if query.id is not None:
                 last = last.where(number.in_(record_names.tied(connection, query.id)))

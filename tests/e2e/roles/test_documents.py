@@ -1,0 +1,57 @@
+"""Every command line of the documentation is run by a story, or it stands here with the reason why not."""
+
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from gateway.cli.command import root
+from tests.e2e.documents import PAGES, ROOT, fences, sections, told
+
+STORIES = [path.stem for path in sorted(Path(__file__).parent.glob("test_*.py")) if path.name != Path(__file__).name]
+NOT_TOLD = {
+    ("docs/performance.md", "Performance"): "measuring takes twenty minutes and an idle machine",
+}
+_SPAN = re.compile(r"`([^`\n]+)`")
+
+
+def test_every_section_with_command_lines_is_told() -> None:
+    for story in STORIES:
+        importlib.import_module(f"tests.e2e.roles.{story}")
+    there = {(section.page, section.heading) for page in PAGES for section in sections(page)}
+    assert there - told - set(NOT_TOLD) == set(), "a story should run these lines"
+    assert set(NOT_TOLD) <= there - told, "these are told, or are no more"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_says_what_it_is(page: str) -> None:
+    """Else a command line might hide in it."""
+    assert [text for _, language, text in fences(page) if not language] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_in_the_text_exist(page: str) -> None:
+    """What stands in a sentence (``held retry ID``) names a command and options that there are."""
+    text = (ROOT / page).read_text()
+    for span in _SPAN.findall(re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)):
+        words = span.removeprefix("smime-gateway ").split()
+        if span.startswith("smime-gateway ") or (len(words) > 1 and words[0] in root.commands):
+            assert unknown(shlex.split(" ".join(words).replace("'", ""))) == "", span
+
+
+def unknown(words: list[str]) -> str:
+    """The first word that is neither a command nor an option where it stands, or nothing."""
+    command: click.Command = root
+    for word in words:
+        if word.startswith("-"):
+            known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+            if word.split("=")[0] not in known | {"-c", "--help"}:
+                return word
+        elif isinstance(command, click.Group) and word.islower():
+            if word not in command.commands:
+                return "" if command.invoke_without_command else word
+            command = command.commands[word]
+    return ""
