@@ -14,7 +14,7 @@ from gateway.pki.summary import Summary, sealing_fault
 from gateway.policy.state import State
 from gateway.store import Store
 from gateway.store.certificates.entry import Entry, Listed
-from gateway.store.certificates.said import Origin
+from gateway.store.certificates.said import Origin as Origin
 from gateway.store.keys.private_keys import StoredKey
 
 

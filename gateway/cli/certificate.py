@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from gateway.admin.certificate_view import CertificateDetail, CertificateView, WaitingView
+from gateway.admin.certificate_view import CertificateDetail, CertificateView, Origin, WaitingView
 from gateway.cli.printing import SHORT, day
-from gateway.store.certificates.said import Origin
 
 COLUMNS = ("id", "for", "key", "use", "trust", "state", "expires", "note")
 _GROUP = 4
