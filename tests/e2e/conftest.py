@@ -3,6 +3,7 @@
 ``alice`` and ``bob`` can be encrypted to, everybody else cannot. The fixtures live as long as the test run.
 """
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ class People:
     """The authority's leaves by address."""
 
     authority: Authority
+    folder: Path
     issued: dict[str, Issued] = field(default_factory=dict)
 
     def files(self) -> list[bytes]:
@@ -33,15 +35,25 @@ class People:
         chain = [self.authority.root.pem(), self.authority.intermediate.pem()]
         return [*chain, *(leaf.pem() + leaf.key_pem() for leaf in own), *(leaf.pem() for leaf in others)]
 
+    def introduce(self, daemon: Daemon) -> None:
+        """Have a gateway that has no store yet know everybody: the first one imports, the others get a copy."""
+        state = self.folder / "state"
+        if not state.exists():
+            daemon.import_(*self.files())
+            shutil.copytree(daemon.folder / "state", state)
+        else:
+            shutil.copytree(state, daemon.folder / "state")
+
     def secret(self, address: str) -> bytes:
         """Certificate and key in one PEM."""
         return self.issued[address].pem() + self.issued[address].key_pem()
 
 
 @pytest.fixture(scope="session")
-def people(authority: Authority) -> People:
+def people(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> People:
     kinds = {SUPPORT: "rsa-2048", STRICT: "p256", ALICE: "rsa-2048", BOB: "p256", ALICE_7BIT: "rsa-2048"}
-    return People(authority, {address: authority.leaf(address, kind=kind) for address, kind in kinds.items()})
+    issued = {address: authority.leaf(address, kind=kind) for address, kind in kinds.items()}
+    return People(authority, tmp_path_factory.mktemp("people"), issued)
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +74,7 @@ def relayed(postfix: Postfix, people: People) -> Iterator[Daemon]:
     """A gateway before Postfix: doors ``outbound``, ``inbound``, and ``small`` before Postfix's small door."""
     hops = {"outbound": postfix.port, "inbound": postfix.port, "small": postfix.small}
     with Daemon(hops) as daemon:
-        daemon.import_(*people.files())
+        people.introduce(daemon)
         yield daemon.start()
 
 
@@ -71,7 +83,7 @@ def direct(sink: Sink, people: People) -> Iterator[Daemon]:
     """A gateway before the sink: doors ``outbound`` and ``inbound``; ``loop`` leads to itself, ``late`` nowhere yet."""
     hops = {"outbound": sink.port, "inbound": sink.port, "loop": 0, "late": free_port()}
     with Daemon(hops) as daemon:
-        daemon.import_(*people.files())
+        people.introduce(daemon)
         yield daemon.start()
 
 

@@ -175,7 +175,9 @@ class Daemon:
 
     def run(self, *arguments: str | Path, code: int = 0) -> str:
         """Run a command to its end, which must be ``code``; return what it printed."""
-        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(
+            self.command(*arguments), capture_output=True, text=True, timeout=3 * PATIENCE, check=False
+        )
         assert done.returncode == code, f"{arguments[0]}: {done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout
 

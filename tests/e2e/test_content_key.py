@@ -29,7 +29,7 @@ def far() -> Iterator[Sink]:
 @pytest.fixture
 def gateway(far: Sink, people: People) -> Iterator[Daemon]:
     with Daemon({"inbound": far.port}) as daemon:
-        daemon.import_(*people.files())
+        people.introduce(daemon)
         yield daemon.start()
 
 

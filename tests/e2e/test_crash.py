@@ -92,7 +92,7 @@ def test_rel_01_killed_under_load(kill: Callable[[Daemon, random.Random], None],
     chance = random.Random(seed)
     stop = threading.Event()
     with Daemon({"outbound": slow.port}) as daemon:
-        daemon.import_(*people.files())
+        people.introduce(daemon)
         daemon.start()
         clients = [Client(daemon.doors["outbound"], stop) for _ in range(SESSIONS)]
         for client in clients:

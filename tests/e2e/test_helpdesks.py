@@ -19,7 +19,7 @@ every = pytest.mark.parametrize("name", HELPDESKS)
 @pytest.fixture(scope="module")
 def gateway(sink: Sink, people: People) -> Iterator[Daemon]:
     with Daemon({"outbound": sink.port, "inbound": sink.port}, workers=1) as daemon:
-        daemon.import_(*people.files())
+        people.introduce(daemon)
         yield daemon.start()
 
 

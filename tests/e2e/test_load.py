@@ -80,7 +80,7 @@ def test_to_smtp_sink(dump: tuple[int, Path], people: People) -> None:
     """Signed and encrypted, as fast as it goes; all at the same next hop on kept connections."""
     port, file = dump
     with Daemon({"outbound": port}) as daemon:
-        daemon.import_(*people.files())
+        people.introduce(daemon)
         daemon.start()
         generate(daemon.doors["outbound"], ALICE)
 

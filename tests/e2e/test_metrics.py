@@ -32,7 +32,7 @@ PREFIX = "smime_gateway_"
 @pytest.fixture(scope="module")
 def gateway(sink: Sink, people: People) -> Iterator[Daemon]:
     with Daemon({"outbound": sink.port, "inbound": sink.port}) as daemon:
-        daemon.import_(*people.files())
+        people.introduce(daemon)
         daemon.start()
         # Some series begin with their first message.
         opened = encrypted(head(to=SUPPORT), people.issued[SUPPORT])

@@ -34,7 +34,7 @@ def mta(sink: Sink) -> Iterator[MilterPostfix]:
 @pytest.fixture(scope="module")
 def gateway(mta: MilterPostfix, sink: Sink, people: People) -> Iterator[Daemon]:
     with Daemon({"outbound": sink.port, "inbound": sink.port}, milters=mta.milters) as daemon:
-        daemon.import_(*people.files())
+        people.introduce(daemon)
         yield daemon.start()
 
 

@@ -91,7 +91,7 @@ def test_smt_12_killed_under_load(far: Sink, people: People) -> None:
     chance = random.Random(seed)
     stop = threading.Event()
     with MilterPostfix(far.port) as mta, Daemon({"inbound": far.port}, milters=mta.milters) as daemon:
-        daemon.import_(*people.files())
+        people.introduce(daemon)
         daemon.start()
         mta.start()
         clients = [Client(mta, stop) for _ in range(SESSIONS)]

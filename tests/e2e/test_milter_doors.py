@@ -39,7 +39,7 @@ def daemon(sockets: Path, **options: Any) -> Daemon:
 @pytest.fixture
 def gateway(sockets: Path, people: People) -> Iterator[Daemon]:
     with daemon(sockets) as made:
-        made.import_(*people.files())
+        people.introduce(made)
         yield made.start()
 
 

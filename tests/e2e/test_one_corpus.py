@@ -70,7 +70,7 @@ def mta(sink: Sink) -> Iterator[MilterPostfix]:
 def gateway(mta: MilterPostfix, people: People) -> Iterator[Daemon]:
     hops = {"outbound": mta.port, "inbound": mta.port}
     with Daemon(hops, milters=mta.milters, inbound={"hold": {"enabled": False}}) as daemon:
-        daemon.import_(*people.files())
+        people.introduce(daemon)
         yield daemon.start()
 
 

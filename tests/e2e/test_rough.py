@@ -51,7 +51,7 @@ def alone(people: People) -> Iterator[tuple[Daemon, Sink]]:
     """A gateway of one worker and the sink behind it, for these tests only."""
     hop = Sink().start()
     with Daemon({"outbound": hop.port}, workers=1) as daemon:
-        daemon.import_(*people.files())
+        people.introduce(daemon)
         yield daemon.start(), hop
     hop.stop()
 

@@ -19,7 +19,7 @@ GROUPS = [{"name": "all", "addresses": ["@example.org"], "sign": "required", "en
 def strict(sink: Sink, people: People) -> Iterator[Daemon]:
     """A gateway whose group is a whole domain."""
     with Daemon({"outbound": sink.port, "inbound": sink.port}, groups=GROUPS, workers=1) as daemon:
-        daemon.import_(*people.files())
+        people.introduce(daemon)
         yield daemon.start()
 
 

@@ -17,7 +17,7 @@ ANNA, CHIEF = "anna@self.example", "chief@bank.example"
 @pytest.fixture(scope="module")
 def trusting(sink: Sink, people: People) -> Iterator[Daemon]:
     with Daemon({"outbound": sink.port, "inbound": sink.port}, workers=1) as daemon:
-        daemon.import_(*people.files())
+        people.introduce(daemon)
         yield daemon.start()
 
 

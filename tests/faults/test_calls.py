@@ -108,7 +108,7 @@ class Rig:
 @pytest.fixture
 def rig(controlled: tuple[Daemon, Control], hop: Sink, people: People) -> Rig:
     daemon, control = controlled
-    daemon.import_(*people.files())
+    people.introduce(daemon)
     return Rig(daemon.start(), control, hop, people)
 
 

@@ -30,7 +30,7 @@ def test_rel_10_within_a_session(
 ) -> None:
     """No session ends, no process is taken for stuck; certificates do not serve, and nothing leaves without them."""
     daemon, control = controlled
-    daemon.import_(*people.files())
+    people.introduce(daemon)
     daemon.start()
     begun, strict = letter(sender=PLAIN), letter(sender=STRICT)
     with Rough(daemon.doors["outbound"]) as client:
@@ -61,7 +61,7 @@ def test_rel_10_within_a_session(
 def test_rel_10_between_a_failure_and_its_retry(controlled: tuple[Daemon, Control], hop: Sink, people: People) -> None:
     """The ledger knows the copy that was taken before, and no age can make it forget."""
     daemon, control = controlled
-    daemon.import_(*people.files())
+    people.introduce(daemon)
     daemon.start()
     hop.dots[BOB] = "451 4.2.0 Busy"
     sent = letter(to=ALICE)

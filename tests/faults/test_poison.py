@@ -29,7 +29,7 @@ def daemon(
     hop: Sink, people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[Daemon]:
     with Daemon({"outbound": hop.port, "inbound": hop.port}, workers=1) as daemon:
-        daemon.import_(*people.files())
+        people.introduce(daemon)
         monkeypatch.setenv("PYTHONPATH", str(Path(__file__).with_name("poisoned")))
         monkeypatch.setenv("POISON_TAKEN", str(tmp_path / "taken"))
         # Who hangs is not waited for; who is only slow, because the machine is, must not seem to hang.

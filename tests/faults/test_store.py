@@ -77,7 +77,7 @@ class Helpdesk:
 def daemon(hop: Sink, people: People) -> Iterator[Daemon]:
     """Not started yet."""
     with Daemon({"outbound": hop.port, "inbound": hop.port}, workers=1) as daemon:
-        daemon.import_(*people.files())
+        people.introduce(daemon)
         yield daemon
 
 

@@ -33,7 +33,7 @@ ROUND = Addition(
 def store(people: People) -> Iterator[Path]:
     """A state folder that knows the people."""
     with Daemon({"unused": 0}) as daemon:
-        daemon.import_(*people.files())
+        people.introduce(daemon)
         yield daemon.folder / "state"
 
 

@@ -49,7 +49,6 @@ MOVE, UNINSTALL, UPGRADE = (
 )
 TAKEOVER, BY_HAND = section(PAGE, "From a file to a credential"), section(PAGE, "Without systemd")
 POSTFIX, BACKUP = section("docs/postfix.md", "Is it working?"), section("docs/operation.md", "Backup")
-SERVICE = "smime-gateway"
 
 pytestmark = pytest.mark.timeout(900)
 _POSTFIX = """
@@ -120,7 +119,7 @@ def test_it_starts_with_a_credential(machine: Machine, support: Issued) -> None:
     machine.run(f"smime-gateway import /root/{name}", code=0)
     assert "kek" not in machine.run(f"ls {STATE}", code=0).out
     assert machine.run(f"find {STATE} ! -user smime-gateway", code=0).out == ""
-    exposure = machine.run(f"systemd-analyze security {SERVICE} --no-pager", code=0).out
+    exposure = machine.run("systemd-analyze security smime-gateway --no-pager", code=0).out
     (level,) = re.findall(r"Overall exposure level for smime-gateway.service: ([\d.]+)", exposure)
     assert float(level) < 1.5
 
@@ -189,11 +188,11 @@ def test_a_backup_by_hand_brings_the_store_back(machine: Machine, support: Issue
     with BACKUP.on(machine) as tell:
         tell.rest()
     machine.run(f"smime-gateway cert delete --yes {fingerprint(support)}", code=0)
-    machine.run(f"systemctl stop {SERVICE} && rm {STATE}/store.db*", code=0)
+    machine.run(f"systemctl stop smime-gateway && rm {STATE}/store.db*", code=0)
     machine.run(
         f"install -o smime-gateway -g smime-gateway -m 600 /root/smime-gateway-backup/store.db {STATE}/", code=0
     )
-    machine.run(f"systemctl start {SERVICE}", code=0)
+    machine.run("systemctl start smime-gateway", code=0)
     assert fingerprint(support) in machine.run("smime-gateway cert list --with-key", code=0).out
 
 

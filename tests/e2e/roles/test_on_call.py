@@ -125,6 +125,7 @@ def test_a_worker_dies(machine: Machine, servers: Mail) -> None:
     machine.run(f"kill -9 {pid}", code=0)
     journal(machine, "ended with", "it is replaced")
     poll(lambda: metric(machine, 'errors_total{kind="child"}') == 1, message="it was not counted")
+    assert "active (running)" in machine.run("systemctl status smime-gateway", code=0).out
     assert submit(servers, letter(to=CUSTOMER)) == 250
 
 
