@@ -12,29 +12,27 @@ from itertools import cycle
 
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from benchmarks.engine import PROCESSES, TIMES, cost, run
+from benchmarks.engine import PROCESSES, TIMES, Process, cost, process_of, run
 from benchmarks.ground import ALICE, SIGNING, Ground, small_mail
 from benchmarks.load import program
 from benchmarks.ratio import Aim, NotMeasured, Row, Sides
 from gateway.clock import new_id, now
 from gateway.cms.signed import Signer
-from gateway.engine.engine import Engine
 from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Transaction, Verdict
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.mail.header import read_header
 from gateway.pki.key import SignatureScheme, SoftwareKey
 from gateway.pki.kinds import SignatureKind
 from gateway.smime.seal import encrypt, sign, take_apart
-from gateway.wiring import Wiring
 
 MAILS = 20
 
 
-def take_in(engine: Engine, content: bytes) -> Outcome:
+def take_in(process: Process, content: bytes) -> Outcome:
     """Have the engine take one mail in, from Alice to the helpdesk."""
     client, envelope = Client("127.0.0.1", helo="mx.example.com"), Envelope(ALICE, (Recipient(SIGNING),))
     transaction = Transaction(new_id(), Direction.INBOUND, FrontEnd.SMTP, "inbound", client, envelope, content, now())
-    return engine.process(transaction)
+    return process(transaction)
 
 
 def sealed(ground: Ground, content: bytes, cipher: str | None) -> bytes:
@@ -64,9 +62,9 @@ def _mails(ground: Ground, cipher: str | None) -> Iterator[bytes]:
 
 def opening(ground: Ground, cipher: str | None) -> Callable[[], None]:
     """Return what has the engine open one mail; ``cipher`` None: a mail in which there is nothing to open."""
-    engine, mails = Wiring(ground.config, durable=False).engine, _mails(ground, cipher)
+    process, mails = process_of(ground.config), _mails(ground, cipher)
     found = ("none", "none") if cipher is None else ("pass", "decrypted")
-    return lambda: expect(take_in(engine, next(mails)), *found)
+    return lambda: expect(take_in(process, next(mails)), *found)
 
 
 def _against_operation(cipher: str | None, ground: Ground) -> Sides:

@@ -8,11 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.arriving import take_in
-from benchmarks.engine import cost
+from benchmarks.engine import cost, process_of
 from benchmarks.ground import ALICE, LARGE, SIGNING, Ground, small_mail
 from benchmarks.probe import peaks
 from benchmarks.ratio import Aim, Row, Sides
-from gateway.wiring import Wiring
 from tests.hostile import messages
 
 SECOND = 1.0
@@ -32,8 +31,8 @@ def _contents(ground: Ground, row: str) -> list[bytes]:
 
 
 def _time(row: str, ground: Ground) -> Sides:
-    engine, contents = Wiring(ground.config, durable=False).engine, _contents(ground, row)
-    return Sides(lambda: max(cost(partial(take_in, engine, content), 1) for content in contents), lambda: SECOND)
+    process, contents = process_of(ground.config), _contents(ground, row)
+    return Sides(lambda: max(cost(partial(take_in, process, content), 1) for content in contents), lambda: SECOND)
 
 
 def _memory(ground: Ground) -> Sides:

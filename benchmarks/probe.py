@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.arriving import take_in
+from benchmarks.engine import process_of
 from benchmarks.process import memory_of, reset_peak
 from benchmarks.ratio import NotMeasured
 from gateway.processes.worker import return_large_blocks
-from gateway.wiring import Wiring
 
 
 def peaks(config: Path, first: Path, files: Sequence[Path]) -> list[float]:
@@ -29,12 +29,12 @@ def peaks(config: Path, first: Path, files: Sequence[Path]) -> list[float]:
 def _main() -> None:
     config, first, *files = map(Path, sys.argv[1:])
     return_large_blocks()
-    engine, pid = Wiring(config, durable=False).engine, os.getpid()
-    take_in(engine, first.read_bytes())
+    process, pid = process_of(config), os.getpid()
+    take_in(process, first.read_bytes())
     for file in files:
         reset_peak(pid)
         idle = memory_of(pid, "VmRSS")
-        take_in(engine, file.read_bytes())
+        take_in(process, file.read_bytes())
         print(memory_of(pid, "VmHWM") - idle)
 
 

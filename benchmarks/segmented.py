@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from benchmarks.arriving import expect, take_in
-from benchmarks.engine import cost
+from benchmarks.engine import cost, process_of
 from benchmarks.ground import ALICE, LARGE, SIGNING, Ground, small_mail
 from benchmarks.probe import peaks
 from benchmarks.ratio import Aim, Row, Sides
@@ -21,7 +21,6 @@ from gateway.cms.signed import Signer, sign_opaque
 from gateway.pki.key import SignatureScheme, SoftwareKey
 from gateway.pki.kinds import SignatureKind
 from gateway.smime.seal import base64_lines
-from gateway.wiring import Wiring
 from tests.cms.surgery import streamed
 
 SEGMENT = 1024
@@ -50,9 +49,9 @@ def _cms(ground: Ground, kind: str, content: bytes) -> Iterable[Buffer]:
 
 
 def _time(kind: str, encoding: str, ground: Ground) -> Sides:
-    engine, content = Wiring(ground.config, durable=False).engine, large_mail(ground, kind, encoding)
+    process, content = process_of(ground.config), large_mail(ground, kind, encoding)
     return Sides(
-        lambda: cost(lambda: expect(take_in(engine, content), *FOUND[kind]), 1),
+        lambda: cost(lambda: expect(take_in(process, content), *FOUND[kind]), 1),
         lambda: cost(lambda: sha256(content).digest(), 1),
     )
 

@@ -21,6 +21,7 @@ class EnhancedCode(StrEnum):
     TOO_BIG = "3.4"
     NO_ANSWER = "4.1"
     BAD_CONNECTION = "4.2"
+    DIRECTORY_FAILURE = "4.3"
     ROUTING_LOOP = "4.6"
     OTHER_PROTOCOL = "5.0"
     INVALID_COMMAND = "5.1"

@@ -13,9 +13,6 @@ from gateway.engine.judging import Judge
 from gateway.engine.mark import Sealer
 from gateway.engine.opening import Opener
 from gateway.engine.outbound import Outbound
-from gateway.engine.ports import UnknownStatuses
-from gateway.engine.rate import FailureRate, FailuresHere
-from gateway.log import log_bug
 from gateway.mail.address import folded
 from gateway.pki.validation import Revocation, Strictness
 from gateway.pki.verdicts import Verdicts
@@ -53,7 +50,7 @@ class Wiring:
     @cached_property
     def engine(self) -> Engine:
         """The engine over this store."""
-        return build_engine(self.options, self.store, remember=False)
+        return build_engine(self.options, self.store)
 
 
 def store_options(options: Options) -> StoreOptions:
@@ -62,37 +59,24 @@ def store_options(options: Options) -> StoreOptions:
     return StoreOptions(options.state, options.database, None if source is None else str(source))
 
 
-def build_engine(
-    options: Options,
-    store: Store,
-    *,
-    remember: bool,
-    wants: UnknownStatuses | None = None,
-) -> Engine:
-    """Return an engine under the rules of ``options``; ``remember`` what arrives encrypted, or only try it out.
-
-    ``wants`` takes note of certificates whose revocation is unknown.
-    """
+def build_engine(options: Options, store: Store) -> Engine:
+    """Return an engine under the rules of ``options``; of the store it has the key of its seals."""
     algorithms = options.algorithms
     sealer = Sealer(
         key=store.wrapping.mac_key("seal"),
         authserv_ids=(options.authserv_id, *options.authserv_ids_removed),
-        withdrawals=store.generation.withdrawals,
         good_for=options.retention.ledger,
         legacy=LEGACY_RULES.index(algorithms.accept_legacy),
     )
     outbound = Outbound(
         rules=build_rules(options),
         algorithms=build_algorithms(algorithms, None),
-        certificates=store.certificates,
-        keys=store.keys,
-        replies=store.replies,
         sealer=sealer,
         of_groups={
             group.name: build_algorithms(algorithms, group.algorithms) for group in options.groups if group.algorithms
         },
     )
-    return Engine(outbound, build_inbound(options, store, outbound, remember=remember, wants=wants))
+    return Engine(outbound, build_inbound(options, outbound))
 
 
 def build_algorithms(general: GeneralAlgorithms, own: GroupAlgorithms | None) -> Algorithms:
@@ -107,36 +91,23 @@ def build_algorithms(general: GeneralAlgorithms, own: GroupAlgorithms | None) ->
     )
 
 
-def build_inbound(
-    options: Options,
-    store: Store,
-    outbound: Outbound,
-    *,
-    remember: bool,
-    wants: UnknownStatuses | None = None,
-) -> Inbound:
+def build_inbound(options: Options, outbound: Outbound) -> Inbound:
     """Return what judges and opens inbound mail, under the groups and the seal of ``outbound``."""
     settings, legacy = options.inbound, options.algorithms.accept_legacy
     judge = Judge(
-        evidence=store.evidence,
         verdicts=Verdicts(),
         strictness=Strictness(Revocation(settings.revocation), legacy is True),
         subject_email=options.addresses.subject_email != "never",
         fold=outbound.rules.fold,
-        wants=wants,
     )
     opener = Opener(
         judge=judge,
-        keys=store.keys,
-        evidence=store.evidence,
         entitlement=Entitlement(outbound.rules, anybody=settings.decrypt_for == "any"),
-        failures=FailureRate(settings.failed_decrypts_per_hour, store.failures if remember else FailuresHere()),
+        failures_per_hour=settings.failed_decrypts_per_hour,
         size_limit=options.limits.message_size,
         open_opaque=settings.opaque == "open",
         open_clear=settings.clear == "open",
         accept_legacy=bool(legacy),
-        content_keys=store.content_keys,
-        remember=remember,
     )
     return Inbound(
         rules=InboundRules(
@@ -151,8 +122,6 @@ def build_inbound(
         opener=opener,
         sealer=outbound.sealer,
         authserv_id=options.authserv_id,
-        replies=store.replies if remember else None,
-        bugs=log_bug,
     )
 
 

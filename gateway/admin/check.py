@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.clock import now
+from gateway.gather import Gather
 from gateway.policy.answer import Answer, answer
 from gateway.policy.assess import RecipientAnswer
 from gateway.policy.rule import Level
 from gateway.reason import Reason
 from gateway.store import Store
+from gateway.story import tell
 from gateway.wiring import Wiring, build_rules
 
 INCOMPLETE_CHAIN = "incomplete-chain"
@@ -74,7 +76,8 @@ class AnswerView:
 
 def checked(wiring: Wiring, sender: str, recipients: tuple[str, ...]) -> AnswerView:
     """Answer for a mail from ``sender`` to these recipients, all of them visible. Raises ``Fault``."""
-    found = answer(sender, recipients, build_rules(wiring.options), wiring.store.certificates.find, now())
+    story = answer(sender, recipients, build_rules(wiring.options), now())
+    found = tell(story, Gather(wiring.store, remember=False))
     gap = _gap(wiring.store, found)
     notes = found.notes if gap is None else (*found.notes, INCOMPLETE_CHAIN)
     return AnswerView(

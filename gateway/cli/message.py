@@ -21,6 +21,7 @@ from gateway.engine.engine import make_record
 from gateway.engine.record import Record, as_json
 from gateway.engine.transaction import Client, Direction, FrontEnd, Octets, Outcome, Receipt, Transaction, Verdict
 from gateway.errors import Fault
+from gateway.gather import try_out
 from gateway.log import logger
 from gateway.mail.arrival import refusal
 from gateway.mail.envelope import Envelope, Recipient
@@ -155,7 +156,7 @@ def _outcome(wiring: Wiring, transaction: Transaction, at: datetime) -> Outcome:
     if (refused := refusal(transaction.content)) is not None:
         return Outcome(Verdict.REJECT, refused)
     try:
-        outcome = wiring.engine.process(transaction, at)
+        outcome = try_out(wiring.engine, wiring.store, transaction, at)
         return replace(outcome, deliveries=tuple(delivery.ready() for delivery in outcome.deliveries))
     except Fault as error:
         logger.error("%s: %s", transaction.id, error)

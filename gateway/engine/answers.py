@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gateway.engine.ports import OpenedMail
 from gateway.engine.submission import ANSWERING, Submission, author_of
+from gateway.engine.wants import AnyOpened, OpenedUnder, SentOnUnder
 from gateway.errors import Malformed
 from gateway.mail.content_type import content_type
 from gateway.mail.entity import decoded_body, read_entity
@@ -18,6 +18,7 @@ from gateway.mail.message_id import names, own_fields
 from gateway.policy.rule import ReplyRule, Rules, strictest_on_answers
 from gateway.smime.layer import Layer
 from gateway.smime.open import root_layer
+from gateway.story import Story, ask
 
 NAMES = 2000
 """Names that are looked at of one kind of field: the last, where an answer has what it answers."""
@@ -65,40 +66,45 @@ class Answered:
     holds: bool
 
 
-def answered_by(submission: Submission, rules: Rules, replies: OpenedMail) -> Answered | None:
-    """Return what opened mail the message answers, holds or is; None: it does not. Raises ``Fault``."""
+def answered_by(submission: Submission, rules: Rules) -> Story[Answered | None]:
+    """Return what opened mail the message answers, holds or is; None: it does not."""
     mark, author = submission.mark, submission.question.author
     opened = mark is not None and mark.id is not None and mark.decrypted
-    if replies.empty and not opened:
+    if not opened and not (yield from ask(AnyOpened())):
         return None
     if author is not None and rules.group_of(author) is not None:
-        found = _of_a_group(submission, replies)
+        found = yield from _of_a_group(submission)
     else:
-        setting = _sent_on(submission, replies)
+        setting = yield from _sent_on(submission)
         found = None if setting is None else Answered(setting, holds=True)
     return Answered(ReplyRule.IGNORE, holds=True) if found is None and opened else found
 
 
-def _of_a_group(submission: Submission, replies: OpenedMail) -> Answered | None:
+def _of_a_group(submission: Submission) -> Story[Answered | None]:
     header = submission.header
     held = set(names_in(header))
     for attached in _attached(submission.content, header):
         held |= names_in(attached)
     if submission.mark is not None and submission.mark.decrypted and submission.mark.id is not None:
         held.add(record_name(submission.mark.id))
-    setting = replies.answered(held | names_in(header, *ANSWERING))
-    return None if setting is None else Answered(setting, holds=replies.answered(held) is not None)
+    setting = yield from ask(OpenedUnder(frozenset(held | names_in(header, *ANSWERING))))
+    if setting is None:
+        return None
+    return Answered(setting, holds=(yield from ask(OpenedUnder(frozenset(held)))) is not None)
 
 
-def _sent_on(submission: Submission, replies: OpenedMail) -> ReplyRule | None:
+def _sent_on(submission: Submission) -> Story[ReplyRule | None]:
     header = submission.header
-    by_record = replies.answered(map(record_name, submission.records))
+    by_record = None
+    if submission.records:
+        by_record = yield from ask(OpenedUnder(frozenset(map(record_name, submission.records))))
     if _is_report(header):
         return by_record
     mails = [(names_in(mail), author_of(mail)) for mail in (header, *_attached(submission.content, header))]
     found = [by_record]
-    if replies.answered(frozenset().union(*(known for known, _ in mails))) is not None:
-        found += [replies.sent_on(known, author) for known, author in mails]
+    if (yield from ask(OpenedUnder(frozenset().union(*(known for known, _ in mails))))) is not None:
+        for known, author in mails:
+            found.append((yield from ask(SentOnUnder(known, author))))
     return strictest_on_answers(setting for setting in found if setting is not None)
 
 

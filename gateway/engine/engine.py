@@ -10,28 +10,25 @@ from gateway.engine.outbound import Outbound
 from gateway.engine.record import DeliveryRecord, Record
 from gateway.engine.transaction import Direction, Outcome, Receipt, Transaction, Verdict
 from gateway.reply import Reply
+from gateway.story import Story
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Both directions under one set of rules; ``process`` is pure CPU but for the ports it asks."""
+    """Both directions under one set of rules. It does no I/O: a story says what it wants to know (``wants``)."""
 
     outbound: Outbound
     inbound: Inbound
 
-    def is_quick(self, transaction: Transaction) -> bool:
-        """Whether ``process`` may run where nobody can wait: it neither asks a port nor takes long."""
-        return transaction.direction is Direction.OUTBOUND and self.outbound.is_quick(transaction)
-
-    def process(self, transaction: Transaction, at: datetime | None = None) -> Outcome:
-        """Return what becomes of a message; ``at`` (default: its receipt) is the time certificates must serve.
+    def story(self, transaction: Transaction, at: datetime | None = None) -> Story[Outcome]:
+        """Tell what becomes of a message; ``at`` (default: its receipt) is the time certificates must serve.
 
         Raises ``Fault`` for the surroundings; any other exception is a bug, and the caller defers the message.
         """
         moment = at or transaction.received_at
         if transaction.direction is Direction.OUTBOUND:
-            return self.outbound.process(transaction, moment)
-        return self.inbound.process(transaction, moment)
+            return self.outbound.story(transaction, moment)
+        return self.inbound.story(transaction, moment)
 
     def give_up(self, transaction: Transaction) -> Outcome:
         """Return what becomes of a message that may not be processed, for it has ended our processes (row REL-11)."""

@@ -1,8 +1,8 @@
 """The story of a message arriving: forged results go, layers are opened and judged, what was found stands on top.
 
-Never loses a message: what is malformed, hostile, unsupported or over a limit is delivered as it came, tagged. A fault
-of the surroundings defers; a bug while opening delivers the original with ``neutral; reason=internal``. Refusing is
-only for findings that tell an attacker nothing: none that a key was used for.
+Never loses a message: what is malformed, hostile, unsupported or over a limit is delivered as it came, tagged; a bug
+while opening delivers the original with ``neutral; reason=internal``, and what could not be asked defers. Refusing
+is only for findings that tell an attacker nothing: none that a key was used for.
 """
 
 from collections.abc import Callable, Collection
@@ -15,15 +15,15 @@ from gateway.engine.answers import names_of
 from gateway.engine.description import message_id, of_inbound
 from gateway.engine.finding import Finding, not_judged
 from gateway.engine.learning import lesson_of
-from gateway.engine.mark import SEAL, Mark, Sealer, Stamp
-from gateway.engine.opened import Access, Opened
+from gateway.engine.mark import SEAL, Mark, Sealer, Stamp, read_mark
+from gateway.engine.opened import Access, Arrived, Opened
 from gateway.engine.opening import Opener
-from gateway.engine.ports import Bugs, OpenedMail
 from gateway.engine.results import PROTECTED_SUBJECT, cut_forged, forged_fields, result_fields
 from gateway.engine.submission import author_of
-from gateway.engine.transaction import Delivery, Hold, Octets, Outcome, Transaction, Verdict
+from gateway.engine.transaction import Delivery, Hold, Octets, OpenedMail, Outcome, Transaction, Verdict
 from gateway.engine.uncovered import with_uncovered
 from gateway.engine.wanting import hold_of
+from gateway.engine.wants import Later, Withdrawals
 from gateway.errors import Fault, LimitExceeded, Malformed
 from gateway.mail.address import folded
 from gateway.mail.envelope import FAILURE, Recipient
@@ -36,6 +36,7 @@ from gateway.smime.content import left_in_place, put_in_place
 from gateway.smime.finding import Encryption, SignatureFinding, Status, status_of
 from gateway.smime.open import without_fields
 from gateway.smime.protected import subject_field
+from gateway.story import Story, ask
 
 BEFORE_A_KEY = frozenset(
     {
@@ -86,12 +87,9 @@ class Inbound:
     opener: Opener
     sealer: Sealer
     authserv_id: str
-    replies: OpenedMail | None = None
-    """Remembers what arrived encrypted; None: nothing is remembered (a message is only tried out)."""
-    bugs: Bugs | None = None
 
-    def process(self, transaction: Transaction, at: datetime) -> Outcome:
-        """Return what becomes of an inbound message; ``at`` is when certificates must hold. Raises ``Fault``."""
+    def story(self, transaction: Transaction, at: datetime) -> Story[Outcome]:
+        """Tell what becomes of an inbound message; ``at`` is when certificates must hold."""
         content, recipients = transaction.content, _reporting(transaction)
         try:
             header = read_header(content)
@@ -103,7 +101,7 @@ class Inbound:
         # Of a header that ends here for some and there for others nobody knows which From a reader will see (SIG-09).
         author = author_of(header) if header.reads_one_way and not header.is_divided else None
         named = message_id(header)
-        mark = self.sealer.read(content, header, transaction.received_at)
+        mark = yield from read_mark(self.sealer, content, header, transaction.received_at)
         if mark is not None and mark.fault is None:
             finding = replace(not_judged(None), author=author, message_id=named, pass_of=mark.id)
             return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, content),), finding=finding)
@@ -117,7 +115,7 @@ class Inbound:
             renamed = None if plain_id(header) else under(header, f"<{transaction.id}@{self.authserv_id}>".encode())
         except LimitExceeded:
             return self._unread(transaction, Reason.LIMIT)
-        outcome = self._judged(transaction, header, renamed, author, named, at)
+        outcome = yield from self._judged(transaction, header, renamed, author, named, at)
         return replace(outcome, finding=_noted(outcome.finding, mark))
 
     def give_up(self, transaction: Transaction) -> Outcome:
@@ -154,38 +152,49 @@ class Inbound:
         author: str | None,
         named: str | None,
         at: datetime,
-    ) -> Outcome:
+    ) -> Story[Outcome]:
         """``renamed``: the header under a Message-ID of ours, used if a key was; None: its own will do."""
-        stamp = self.sealer.stamp(transaction.received_at)
-        opened = self._open(transaction, header, author, at, _access(transaction))
+        # Counted before anything is judged: what is withdrawn meanwhile breaks the seal.
+        stamp = self.sealer.stamp(transaction.received_at, (yield from ask(Withdrawals())))
+        arrived = Arrived(
+            transaction.content, header, author, transaction.envelope.addresses, at, transaction.id, transaction.asked
+        )
+        came = transaction.arrived_at or at
+        opened = yield from self._open(arrived, came, _access(transaction))
         # Whatever the key produced: nothing that gets back to a sender may tell.
         head = renamed if renamed is not None and opened.key_used else header
         finding = of_inbound(opened, author, named or message_id(head))
-        if self.replies is not None and opened.encryption.status is Encryption.DECRYPTED:
-            # Before anybody can read it: an answer may come at once (row DEC-13).
-            names = names_of(transaction.id, header, head, again=transaction.retry_of is not None)
-            setting = self.opener.entitlement.rules.on_answers(opened.entitled or ())
-            self.replies.remember(names, author, setting, transaction.received_at)
         made = partial(self._tagged, transaction, header, head, stamp)
         refused = self._refusal(opened)
         if refused is not None:
-            return Outcome(Verdict.REJECT, reply(550, EnhancedCode.NOT_AUTHORIZED, refused), finding=finding)
+            refusal = reply(550, EnhancedCode.NOT_AUTHORIZED, refused)
+            return _noting(Outcome(Verdict.REJECT, refusal, finding=finding), opened)
         hold = Hold(Reason.NOT_ADDRESSED, frozenset(), unreadable=True) if opened.withheld else hold_of(opened)
-        deliveries = self._copies(transaction, opened, partial(self._open, transaction, header, author, at), made)
+        deliveries = yield from self._copies(transaction, opened, partial(self._open, arrived, came), made)
         if len(deliveries) > 1 and hold is not None and not hold.unreadable:
             # What could be read is not kept: held mail goes to all its recipients again but those it stays closed for.
             hold = None
-        return Outcome(
-            Verdict.RELAY, deliveries=deliveries, hold=hold, learn=lesson_of(opened, author), finding=finding
-        )
+        outcome = Outcome(Verdict.RELAY, deliveries=deliveries, hold=hold, finding=finding)
+        remember = self._opened_mail(transaction, header, head, author, opened)
+        return _noting(replace(outcome, learn=lesson_of(opened, author), remember=remember), opened)
+
+    def _opened_mail(
+        self, transaction: Transaction, header: Header, head: Header, author: str | None, opened: Opened
+    ) -> OpenedMail | None:
+        """Return what is to be known of a mail that was opened, for its answers (row DEC-13)."""
+        if opened.encryption.status is not Encryption.DECRYPTED:
+            return None
+        names = names_of(transaction.id, header, head, again=transaction.retry_of is not None)
+        setting = self.opener.entitlement.rules.on_answers(opened.entitled or ())
+        return OpenedMail(names, author, setting)
 
     def _copies(
         self,
         transaction: Transaction,
         opened: Opened,
-        view: Callable[[Access], Opened],
+        view: Callable[[Access], Story[Opened]],
         made: Callable[[Opened, tuple[Recipient, ...]], Delivery],
-    ) -> tuple[Delivery, ...]:
+    ) -> Story[tuple[Delivery, ...]]:
         """Return the copies: one for those for whom a key was used, whatever came of it, and one for the others.
 
         ``view`` opens the message anew, ``made`` makes a copy of what was opened.
@@ -197,38 +206,27 @@ class Inbound:
         readers = tuple(to.limited_to(self.rules.reports) for to in everybody if to.address in entitled)
         others = tuple(to.limited_to((FAILURE,)) for to in everybody if to.address not in entitled)
 
-        def as_it_came() -> Delivery:
-            return replace(made(_failed(view(Access.NONE)), readers), key_used=True)
+        def as_it_came() -> Story[Delivery]:
+            return replace(made(_failed((yield from view(Access.NONE))), readers), key_used=True)
 
-        first = replace(made(opened, readers), key_used=True, as_it_came=as_it_came)
-        return (first, made(view(Access.NONE), others)) if others else (first,)
+        first = replace(made(opened, readers), key_used=True, as_it_came=(yield from ask(Later(as_it_came))))
+        return (first, made((yield from view(Access.NONE)), others)) if others else (first,)
 
-    def _open(
-        self, transaction: Transaction, header: Header, author: str | None, at: datetime, access: Access
-    ) -> Opened:
-        content, recipients, opened = transaction.content, transaction.envelope.addresses, Opened()
+    def _open(self, arrived: Arrived, came: datetime, access: Access) -> Story[Opened]:
+        """Open and judge a message; ``came``: when it did, first."""
+        filled = Opened()
         try:
-            opened = self.opener.open(
-                content,
-                header,
-                author,
-                recipients,
-                at,
-                access,
-                record=transaction.id,
-                asked=transaction.asked,
-                opened=opened,
-            )
-            arrived, named, fold = transaction.arrived_at or at, author is not None, self.opener.judge.fold
-            opened.signature = with_uncovered(opened.signature, header, named=named, arrived=arrived, fold=fold)
+            opened = yield from self.opener.open(arrived, access, filled)
+            named, fold = arrived.author is not None, self.opener.judge.fold
+            found = with_uncovered(opened.signature, arrived.header, named=named, arrived=came, fold=fold)
+            opened.signature = found
             return opened
         except Fault:
             raise
         except Exception as error:  # noqa: BLE001 - a bug in opening must not cost the message; it is tagged
-            if self.bugs is not None:
-                self.bugs(transaction.id, error)
             # Whether a key had been used is not known here: it goes on as if one had been.
-            return Opened(signature=_unjudged(Reason.INTERNAL), key_used=True, entitled=opened.entitled)
+            unjudged = _unjudged(Reason.INTERNAL)
+            return Opened(unjudged, key_used=True, entitled=filled.entitled, failed=filled.failed, bug=error)
 
     def _refusal(self, opened: Opened) -> str | None:
         """Return why policy refuses the message, told in words that are no oracle."""
@@ -282,6 +280,11 @@ class Inbound:
             block = without_fields(header, header.named(SEAL.lower()))
             return self._sealed(stamp, block, memoryview(made)[header.body :])
         return made
+
+
+def _noting(outcome: Outcome, opened: Opened) -> Outcome:
+    """Return an outcome with what is to be noted of the way to it."""
+    return replace(outcome, failed=opened.failed, unknown=tuple(opened.unknown), bug=opened.bug)
 
 
 def _access(transaction: Transaction) -> Access:

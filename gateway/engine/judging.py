@@ -12,7 +12,8 @@ from gateway.cms.attribute import reads_as_attributes
 from gateway.cms.identity import Identity
 from gateway.cms.rejected import Rejected
 from gateway.cms.signed import SignerInfo, Verified, content_digests, verify_signer
-from gateway.engine.ports import SignatureEvidence, UnknownStatuses
+from gateway.engine.opened import Arrived, Opened
+from gateway.engine.wants import EvidenceOn, NamedBy
 from gateway.errors import GatewayError, LimitExceeded, Malformed
 from gateway.mail.address import same_mailbox
 from gateway.mail.author import read_author
@@ -27,6 +28,7 @@ from gateway.pki.verdicts import Verdicts
 from gateway.reason import Reason
 from gateway.smime.finding import SignerFinding, ordered
 from gateway.smime.open import SignedLayer
+from gateway.story import Story, ask
 
 CANDIDATES = 4
 """Certificates of one name that are tried for a signature."""
@@ -34,39 +36,18 @@ CANDIDATES = 4
 USUAL = 16 * 1024
 """Octets of a certificate that is remembered once it was read; most have 2,000."""
 
-OPERATIONS = 20
-"""Signatures verified and envelopes opened for one message (row LIM-02); those of paths have limits of their own."""
-
-
-class Operations:
-    """What is left of one message's public-key operations."""
-
-    def __init__(self) -> None:
-        self.left = OPERATIONS
-
-    def spend(self) -> None:
-        """Take one. Raises ``LimitExceeded``."""
-        if not self.left:
-            raise LimitExceeded(f"more than {OPERATIONS} signatures and envelopes in one message")
-        self.left -= 1
-
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Judges signers by the store's evidence. ``subject_email``: see ``addresses`` in the configuration."""
+    """Judges signers by the evidence it is told. ``subject_email``: see ``addresses`` in the configuration."""
 
-    evidence: SignatureEvidence
     verdicts: Verdicts
     strictness: Strictness
     subject_email: bool = True
     fold: bool = True
     """Whether letter case counts in no local part."""
-    wants: UnknownStatuses | None = None
-    """Takes note of unknown revocation; None: nobody looks for it."""
 
-    def signers(
-        self, layer: SignedLayer, author: str | None, at: datetime, operations: Operations
-    ) -> tuple[SignerFinding, ...]:
+    def signers(self, layer: SignedLayer, arrived: Arrived, opened: Opened) -> Story[tuple[SignerFinding, ...]]:
         """Return a finding for every signer of ``layer``; of one without signers, a finding that says so.
 
         A signer that no operation is left for is not verified: ``limit``.
@@ -75,7 +56,10 @@ class Judge:
             return (SignerFinding((Reason.NO_SIGNER,)),)
         carried = _carried(layer)
         digests = content_digests(layer.data.signers, layer.content)
-        return tuple(self._signer(info, layer, digests, carried, author, at, operations) for info in layer.data.signers)
+        found = []
+        for info in layer.data.signers:
+            found.append((yield from self._signer(info, layer, digests, carried, arrived, opened)))
+        return tuple(found)
 
     def _signer(
         self,
@@ -83,17 +67,17 @@ class Judge:
         layer: SignedLayer,
         digests: dict[str, bytes],
         carried: Sequence[Certificate],
-        author: str | None,
-        at: datetime,
-        operations: Operations,
-    ) -> SignerFinding:
-        candidates = self._candidates(info, carried)
+        arrived: Arrived,
+        opened: Opened,
+    ) -> Story[SignerFinding]:
+        author = arrived.author
+        candidates = yield from _candidates(info, carried)
         if not candidates:
             return _without_certificate(info, layer)
-        certificate, verified, fault = _verified(info, digests, candidates, operations)
+        certificate, verified, fault = _verified(info, digests, candidates, opened)
         if verified is not None and not verified.attributes and reads_as_attributes(layer.content):
             verified, fault = None, Malformed("the signed content reads as signed attributes, and there are none")
-        path = self._path(certificate, carried, at)
+        path = yield from self._path(certificate, carried, arrived.at)
         certificate = path.path[0]
         addresses = self._addresses(certificate)
         reasons = [*path.reasons, *_address_faults(author, addresses, layer, self.fold)]
@@ -102,7 +86,10 @@ class Judge:
         reasons += [issuer.reason] if issuer else []
         reasons += verified.reasons(self.strictness.accept_legacy) if verified else []
         reasons += [Reason.ALTERED] if layer.contradicted else []
-        self._ask(path, reasons)
+        opened.unknown += _worth_asking(path, reasons)
+        encrypt_to: CertificatePath = ()
+        if not reasons:
+            encrypt_to = yield from self._encrypt_to(verified, path, carried, arrived)
         return SignerFinding(
             reasons=ordered(reasons),
             identity=info.signer,
@@ -115,18 +102,13 @@ class Judge:
             notes=path.notes,
             detail=str(fault) if fault else _path_detail(path, issuer),
             issuers_wanted=_wanted(path),
-            encrypt_to=self._encrypt_to(verified, path, carried, author, at) if not reasons else (),
+            encrypt_to=encrypt_to,
             capabilities=verified.capabilities if verified and not reasons else (),
         )
 
     def _encrypt_to(
-        self,
-        verified: Verified | None,
-        own: PathFinding,
-        carried: Sequence[Certificate],
-        author: str | None,
-        at: datetime,
-    ) -> CertificatePath:
+        self, verified: Verified | None, own: PathFinding, carried: Sequence[Certificate], arrived: Arrived
+    ) -> Story[CertificatePath]:
         """The path of the certificate a signer prefers (RFC 8551 §2.5.3) if it holds as his own does, but for signing
         (CRT-05); none: ().
         """
@@ -134,29 +116,14 @@ class Judge:
         if named is None or named.names(own.path[0]):
             return own.path
         for other in carried:
-            if named.names(other) and author and _among(author, other.addresses, self.fold):
-                path = self._path(other, carried, at)
+            if named.names(other) and arrived.author and _among(arrived.author, other.addresses, self.fold):
+                path = yield from self._path(other, carried, arrived.at)
                 return path.path if path.holds_for_encryption else ()
         return ()
 
-    def _path(self, certificate: Certificate, carried: Sequence[Certificate], at: datetime) -> PathFinding:
-        trust, evidence = self.evidence.trust(certificate), self.evidence.revocation(certificate)
+    def _path(self, certificate: Certificate, carried: Sequence[Certificate], at: datetime) -> Story[PathFinding]:
+        trust, evidence = yield from ask(EvidenceOn(certificate))
         return self.verdicts.judge(certificate, carried, trust, at, evidence, self.strictness)
-
-    def _ask(self, path: PathFinding, reasons: Sequence[Reason]) -> None:
-        """Have unknown statuses found out where nothing graver is wrong: else it makes no difference (row NET-01)."""
-        if self.wants is None or not path.unknown:
-            return
-        if ordered([*reasons, Reason.REVOCATION_UNKNOWN])[0] is Reason.REVOCATION_UNKNOWN:
-            for unknown in path.unknown:
-                self.wants.status(unknown)
-
-    def _candidates(self, info: SignerInfo, carried: Sequence[Certificate]) -> Sequence[Certificate]:
-        named = [certificate for certificate in carried if info.signer.names(certificate)]
-        if not named:
-            stored = self.evidence.named((info.signer,)).get(info.signer, ())
-            named = [holding.certificate for holding in stored]
-        return named[:CANDIDATES]
 
     def _addresses(self, certificate: Certificate) -> tuple[str, ...]:
         """The mail names a certificate binds (RFC 8550 §3): the SAN's, else those of its subject where allowed."""
@@ -165,14 +132,29 @@ class Judge:
         return certificate.subject_addresses
 
 
+def _candidates(info: SignerInfo, carried: Sequence[Certificate]) -> Story[Sequence[Certificate]]:
+    named = [certificate for certificate in carried if info.signer.names(certificate)]
+    if not named:
+        stored = (yield from ask(NamedBy((info.signer,)))).get(info.signer, ())
+        named = [holding.certificate for holding in stored]
+    return named[:CANDIDATES]
+
+
+def _worth_asking(path: PathFinding, reasons: Sequence[Reason]) -> Sequence[CertificatePath]:
+    """Return what to find out where nothing graver is wrong: else it makes no difference (row NET-01)."""
+    if path.unknown and ordered([*reasons, Reason.REVOCATION_UNKNOWN])[0] is Reason.REVOCATION_UNKNOWN:
+        return path.unknown
+    return ()
+
+
 def _verified(
-    info: SignerInfo, digests: dict[str, bytes], candidates: Sequence[Certificate], operations: Operations
+    info: SignerInfo, digests: dict[str, bytes], candidates: Sequence[Certificate], opened: Opened
 ) -> tuple[Certificate, Verified | None, GatewayError | None]:
     """Return the candidate whose key made the signature and what holds of it; else the first and what is wrong."""
     faults: list[GatewayError] = []
     for certificate in candidates:
         try:
-            operations.spend()
+            opened.spend()
             return certificate, verify_signer(info, digests[info.digest.name], certificate), None
         except (Rejected, Malformed) as error:
             faults.append(error)

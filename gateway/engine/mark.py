@@ -14,13 +14,15 @@ The seal also holds a few bits of every part by themselves. They prove nothing; 
 import hmac
 import re
 from base64 import b64encode
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 from gateway.engine.results import PREFIX, forged_fields
+from gateway.engine.wants import Withdrawals
 from gateway.mail.header import Field, Header
+from gateway.story import Story, ask
 
 SEAL = "X-SMIME-Gateway-Seal"
 COVERED = ("From", "Sender", "Reply-To", "Subject", "Date", "Message-ID", "MIME-Version")
@@ -72,27 +74,22 @@ class Mark:
         return self.id is not None
 
 
-def _nothing_withdrawn() -> int:
-    return 0
-
-
 @dataclass(frozen=True, slots=True)
 class Sealer:
     """Makes and reads seals under one MAC key of the store.
 
     ``authserv_ids``: the ids whose Authentication-Results only we write; they are ours to vouch for.
-    ``withdrawals`` tells how many there were; it may raise ``Fault``. ``legacy``: the rule on legacy algorithms now.
+    ``legacy``: the rule on legacy algorithms now. ``withdrawals``, below: how many there were so far.
     """
 
     key: bytes = field(repr=False)
     authserv_ids: Collection[str]
-    withdrawals: Callable[[], int] = _nothing_withdrawn
     good_for: timedelta = timedelta(days=5)
     legacy: int = 0
 
-    def stamp(self, at: datetime) -> Stamp:
-        """Return the stamp of a message that is about to be judged. Raises ``Fault``."""
-        return Stamp(int(at.timestamp()), self.withdrawals(), self.legacy)
+    def stamp(self, at: datetime, withdrawals: int) -> Stamp:
+        """Return the stamp of a message that is about to be judged."""
+        return Stamp(int(at.timestamp()), withdrawals, self.legacy)
 
     def seal(self, header: Header, text: memoryview, stamp: Stamp) -> bytes:
         """Return the seal field for a finished message that has none: its ``header`` and what stands below it."""
@@ -105,8 +102,8 @@ class Sealer:
             lines[-1] += f" {word}"
         return "\r\n".join(lines).encode() + b"\r\n"
 
-    def read(self, content: bytes | bytearray, header: Header, at: datetime) -> Mark | None:
-        """Return what the seal of a message says that came at this time; None: it has none. Raises ``Fault``."""
+    def read(self, content: bytes | bytearray, header: Header, at: datetime, withdrawals: int) -> Mark | None:
+        """Return what the seal of a message says that came at this time; None: it has none."""
         seals, ids = header.named(SEAL.lower()), header.named(f"{PREFIX}id")
         if not seals:
             return None
@@ -126,15 +123,13 @@ class Sealer:
             return Mark(self._changed(said, parts))
         told = header.named(f"{PREFIX}encryption")
         decrypted = any(header.value(each).startswith(b"decrypted") for each in told)
-        fault = None if self._holds(stamp, at) else EXPIRED
+        fault = None if self._holds(stamp, at, withdrawals) else EXPIRED
         return Mark(fault, header.value(ids[0]).decode("ascii", "replace"), decrypted)
 
-    def _holds(self, stamp: Stamp, at: datetime) -> bool:
+    def _holds(self, stamp: Stamp, at: datetime, withdrawals: int) -> bool:
         age = abs(at.timestamp() - stamp.at)
-        return age <= self.good_for.total_seconds() and stamp.legacy <= self.legacy and self._same(stamp)
-
-    def _same(self, stamp: Stamp) -> bool:
-        return stamp.withdrawals == self.withdrawals()
+        same = stamp.withdrawals == withdrawals
+        return age <= self.good_for.total_seconds() and stamp.legacy <= self.legacy and same
 
     def _changed(self, said: Mapping[str, str], parts: Mapping[str, bytes]) -> str:
         hints = dict(hint.partition("=")[::2] for hint in self._hints(parts))
@@ -193,3 +188,10 @@ def _end(text: memoryview) -> int:
         while end >= len(lines) and text[end - len(lines) : end] == lines:
             end -= len(lines)
     return end
+
+
+def read_mark(sealer: Sealer, content: bytes | bytearray, header: Header, at: datetime) -> Story[Mark | None]:
+    """Return as ``Sealer.read``, inside a story; nobody is asked of a message without a seal."""
+    if not header.named(SEAL.lower()):
+        return None
+    return sealer.read(content, header, at, (yield from ask(Withdrawals())))

@@ -1,12 +1,16 @@
-"""What became of a message while it was unwrapped, and when a key may be used for it."""
+"""A message to be unwrapped, what became of it on the way, and when a key may be used for it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum, auto
 
 from gateway.cms.identity import Identity
-from gateway.engine.ports import Use
+from gateway.engine.wants import Use
+from gateway.errors import LimitExceeded
 from gateway.mail.entity import Entity
+from gateway.mail.header import Header
+from gateway.pki.path import CertificatePath
 from gateway.reason import Reason
 from gateway.smime.finding import EncryptionFinding, SignatureFinding, Status
 from gateway.smime.layer import Layer
@@ -28,6 +32,27 @@ class Access(Enum):
     def allows(self, entitled: frozenset[str], recipients: Sequence[str]) -> bool:
         """Return whether a key may be used that opens mail for those ``entitled``."""
         return self is Access.ANY or (self is Access.ALL and entitled.issuperset(recipients))
+
+
+OPERATIONS = 20
+"""Signatures verified and envelopes opened for one message (row LIM-02); those of paths have limits of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message as it is to be unwrapped; ``author``: the one mailbox of its one From field, if there is one.
+
+    ``at``: when certificates must hold. ``record``: the id under which it is remembered. ``asked``: that a content key
+    was reused is known, and no reason to leave the message closed.
+    """
+
+    content: bytes
+    header: Header
+    author: str | None
+    recipients: tuple[str, ...]
+    at: datetime
+    record: str = ""
+    asked: bool = False
 
 
 @dataclass(slots=True)
@@ -53,8 +78,22 @@ class Opened:
     """Whether a key that may open it for some recipient was left unused, as ``Access`` says."""
     uses: list[Use] = field(default_factory=list)
     """The wrapped content keys that name keys of ours, of every envelope that was opened."""
+    bug: Exception | None = None
+    """What kept it from being looked into."""
+    failed: str | None = None
+    """The public key id of the key that was used in vain."""
+    unknown: list[CertificatePath] = field(default_factory=list)
+    """Paths that hold, an anchor last, of whose first certificate the revocation status is unknown and would matter."""
+    operations: int = OPERATIONS
+    """What is left of the message's public-key operations."""
     wanted: tuple[Identity, ...] = ()
     """Recipient identifiers of the envelope that stayed closed, perhaps inside another, because no key is here."""
+
+    def spend(self) -> None:
+        """Take one public-key operation. Raises ``LimitExceeded``."""
+        if not self.operations:
+            raise LimitExceeded(f"more than {OPERATIONS} signatures and envelopes in one message")
+        self.operations -= 1
 
     @property
     def vouched(self) -> bool:

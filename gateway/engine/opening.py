@@ -22,13 +22,11 @@ from gateway.cms.enveloped import Enveloped, decrypt
 from gateway.cms.identity import Identity
 from gateway.cms.recipient import Recipient
 from gateway.cms.rejected import Rejected
-from gateway.engine.judging import Judge, Operations
-from gateway.engine.opened import Access, Opened
-from gateway.engine.ports import ContentKeys, Keys, SignatureEvidence, Use
-from gateway.engine.rate import FailureRate
+from gateway.engine.judging import Judge
+from gateway.engine.opened import Access, Arrived, Opened
+from gateway.engine.wants import EarlierUse, FailuresOf, KeyOf, NamedBy, Use
 from gateway.errors import LimitExceeded, Malformed
 from gateway.mail.entity import Entity, read_entity
-from gateway.mail.header import Header
 from gateway.pki.holding import Holding
 from gateway.policy.entitlement import Entitlement
 from gateway.reason import Reason
@@ -39,6 +37,7 @@ from gateway.smime.finding import (
     EncryptionFinding,
     RecipientFinding,
     SignatureFinding,
+    SignerFinding,
     Status,
     over_ciphertext_only,
     status_of,
@@ -48,6 +47,7 @@ from gateway.smime.frame import check_opaque
 from gateway.smime.layer import CMS_TYPES, Layer
 from gateway.smime.open import SignedLayer, claimed_kind, layer_name, read_layer
 from gateway.smime.protected import read_protected
+from gateway.story import Story, ask
 
 MAX_LAYERS = 5
 """Layers in one another (row LIM-02); triple wrapping needs three."""
@@ -55,47 +55,30 @@ MAX_LAYERS = 5
 
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """Opens messages with the store's keys; ``size_limit`` in bytes bounds what compressed content may become.
+    """Opens messages with the keys it is given; ``size_limit`` in bytes bounds what compressed content may become.
 
-    ``content_keys`` are asked about what was opened, and with ``remember`` also take it down; None: they are not asked.
+    ``failures_per_hour``: how often a key may fail: an oracle needs many tries, honest mail hardly any (row DEC-08).
     """
 
     judge: Judge
-    keys: Keys
-    evidence: SignatureEvidence
     entitlement: Entitlement
-    failures: FailureRate
+    failures_per_hour: int
     size_limit: int
     open_opaque: bool = True
     accept_legacy: bool = False
     open_clear: bool = False
-    content_keys: ContentKeys | None = None
-    remember: bool = False
 
-    def open(
-        self,
-        content: bytes,
-        header: Header,
-        author: str | None,
-        recipients: Sequence[str],
-        at: datetime,
-        access: Access = Access.ANY,
-        *,
-        record: str = "",
-        asked: bool = False,
-        opened: Opened | None = None,
-    ) -> Opened:
-        """Unwrap a message. Raises ``Fault``.
+    def open(self, arrived: Arrived, access: Access, opened: Opened) -> Story[Opened]:
+        """Unwrap a message.
 
-        ``record``: the id under which it is remembered. ``asked``: that a content key was reused is known, and no
-        reason to leave the message closed. ``opened`` is filled in on the way: any other exception is a bug, and it
-        then tells for whom a key may have been used.
+        ``opened`` is filled in on the way: any exception is a bug, and it then tells for whom a key may have been used.
         """
-        opened = self._unwrap(content, header, author, recipients, at, access, opened or Opened())
-        earlier = self._reused(opened, record, at, asked)
+        yield from self._unwrap(arrived, access, opened)
+        earlier = yield from _earlier_use(opened, arrived)
         if earlier is None:
             return opened
-        closed = self._unwrap(content, header, author, (), at, Access.NONE, Opened())
+        closed = Opened()
+        yield from self._unwrap(replace(arrived, recipients=()), Access.NONE, closed)
         closed.encryption = replace(
             closed.encryption,
             status=Encryption.FAILED,
@@ -106,31 +89,14 @@ class Opener:
         closed.entitled, closed.key_used = opened.entitled, True
         return closed
 
-    def _reused(self, opened: Opened, record: str, at: datetime, asked: bool) -> str | None:
-        """Return the record of another content that a key of this message opened; None: remembered anew."""
-        if self.content_keys is None or not opened.uses:
-            return None
-        proven = asked or opened.signature.status is Status.PASS
-        uses = [replace(use, authenticated=True) for use in opened.uses] if proven else opened.uses
-        return self.content_keys.remember(uses, record, at) if self.remember else self.content_keys.other(uses)
-
-    def _unwrap(
-        self,
-        content: bytes,
-        header: Header,
-        author: str | None,
-        recipients: Sequence[str],
-        at: datetime,
-        access: Access,
-        opened: Opened,
-    ) -> Opened:
+    def _unwrap(self, arrived: Arrived, access: Access, opened: Opened) -> Story[None]:
+        header = arrived.header
         signed: list[SignedLayer] = []
         covered: list[SignedLayer] = []
-        operations = Operations()
         try:
-            entity = opened.standing = read_entity(content, header=header)
+            entity = opened.standing = read_entity(arrived.content, header=header)
         except LimitExceeded as error:
-            return self._unreadable(opened, Reason.LIMIT, str(error))
+            return _unreadable(opened, Reason.LIMIT, str(error))
         try:
             while (layer := read_layer(entity)) is not None:
                 if len(opened.layers) == MAX_LAYERS:
@@ -140,7 +106,7 @@ class Opener:
                     signed.append(layer)
                     entity = self._signed_alone(entity, opened) or layer.part or self._carried(layer, entity, opened)
                     continue
-                entity = self._unwrapped(layer, opened, recipients, at, access, operations)
+                entity = yield from self._unwrapped(layer, arrived, access, opened)
                 if isinstance(layer, Enveloped):
                     covered += signed
                     signed.clear()
@@ -149,20 +115,20 @@ class Opener:
         except _Closed:
             pass
         except Rejected as error:
-            return self._unreadable(opened, error.reason, str(error))
+            return _unreadable(opened, error.reason, str(error))
         except LimitExceeded as error:
-            return self._unreadable(opened, Reason.LIMIT, str(error), claimed_kind(entity))
+            return _unreadable(opened, Reason.LIMIT, str(error), claimed_kind(entity))
         except Malformed as error:
-            self._unreadable(opened, Reason.MALFORMED, str(error), claimed_kind(entity))
+            _unreadable(opened, Reason.MALFORMED, str(error), claimed_kind(entity))
             _look_for_errant_layers(opened, entity)
             with suppress(LimitExceeded):
                 # Of a frame that does not hold, the content is shown all the same.
                 payload = self._signed_alone(entity, opened) or (*entity.children, entity)[0]
                 opened.protected = read_protected(payload, header)
-            return opened
-        self._sum_up(opened, signed, covered, author, at, operations)
+            return None
+        yield from self._sum_up(arrived, opened, signed, covered)
         _look_for_errant_layers(opened, entity)
-        return opened
+        return None
 
     def _signed_alone(self, entity: Entity, opened: Opened) -> Entity | None:
         """Put a clear-signed part in the place of ``entity`` where that stands in the message's, and holds no more."""
@@ -179,45 +145,32 @@ class Opener:
         return read_entity(inner)
 
     def _unwrapped(
-        self,
-        layer: Enveloped | Compressed,
-        opened: Opened,
-        recipients: Sequence[str],
-        at: datetime,
-        access: Access,
-        operations: Operations,
-    ) -> Entity:
+        self, layer: Enveloped | Compressed, arrived: Arrived, access: Access, opened: Opened
+    ) -> Story[Entity]:
         """Return the content of a layer; raises ``_Closed`` where it stays closed."""
         if isinstance(layer, Compressed):
             inner = as_entity(decompress(layer, self.size_limit))
             if len(inner) > self.size_limit:
                 raise LimitExceeded(f"compressed content of more than {self.size_limit} octets with its line ends")
         else:
-            inner = self._decrypted(layer, opened, recipients, at, access, operations)
+            inner = yield from self._decrypted(layer, arrived, access, opened)
         return _put(opened, inner)
 
-    def _decrypted(
-        self,
-        layer: Enveloped,
-        opened: Opened,
-        recipients: Sequence[str],
-        at: datetime,
-        access: Access,
-        operations: Operations,
-    ) -> bytes:
+    def _decrypted(self, layer: Enveloped, arrived: Arrived, access: Access, opened: Opened) -> Story[bytes]:
+        recipients = arrived.recipients
         identities = tuple(item.identity for item in layer.recipients if item.identity is not None)
-        held = self.evidence.named(identities)
+        held = yield from ask(NamedBy(identities))
         finding = _described(layer, held)
         try:
             readers = [to for to in recipients if opened.entitled is None or to in opened.entitled]
-            holding, entitled = self._key_for(layer, held, identities, readers, at)
+            holding, entitled = self._key_for(layer, held, identities, readers, arrived.at)
             if not access.allows(entitled, recipients):
                 opened.withheld = True
                 raise Rejected(
                     Reason.NOT_ADDRESSED, "a key may open this, but not for all who get this copy, or not now"
                 )
             opened.entitled = entitled
-            plain = self._open(layer, opened, holding, at, operations)
+            plain = yield from self._open(layer, holding, arrived.at, opened)
         except Rejected as error:
             if opened.encryption.status is not Encryption.DECRYPTED:
                 # What is wrong is told before a key is used; after that every failure looks the same.
@@ -257,25 +210,23 @@ class Opener:
                 return holding, entitled
         raise Rejected(Reason.NOT_ADDRESSED, "the key's owner is no recipient of this message")
 
-    def _open(
-        self, layer: Enveloped, opened: Opened, holding: Holding, at: datetime, operations: Operations
-    ) -> bytearray:
+    def _open(self, layer: Enveloped, holding: Holding, at: datetime, opened: Opened) -> Story[bytearray]:
         certificate = holding.certificate
-        if not self.failures.allows(certificate.public_key_id, at):
+        if (yield from ask(FailuresOf(certificate.public_key_id, at))) >= self.failures_per_hour:
             opened.key_used = True  # or it could be counted from outside which earlier ones failed
             raise Rejected(Reason.RATE, "too many failures with this key")
-        key = self.keys.key(certificate.public_key_id)
+        key = yield from ask(KeyOf(certificate.public_key_id))
         if key is None:
             raise Rejected(Reason.NO_KEY, "the key has just been deleted")
         try:
-            operations.spend()
+            opened.spend()
             plain = decrypt(layer, certificate, key, self.accept_legacy)
             opened.key_used = True
             return plain
         except Rejected as error:
             if error.reason is Reason.DECRYPT_FAILED:
                 opened.key_used = True
-                self.failures.note(certificate.public_key_id, at)
+                opened.failed = certificate.public_key_id
             raise
         except LimitExceeded as error:
             raise Rejected(Reason.LIMIT, str(error)) from error
@@ -283,16 +234,14 @@ class Opener:
             raise Rejected(Reason.MALFORMED, str(error)) from error
 
     def _sum_up(
-        self,
-        opened: Opened,
-        signed: Sequence[SignedLayer],
-        covered: Sequence[SignedLayer],
-        author: str | None,
-        at: datetime,
-        operations: Operations,
-    ) -> None:
-        innermost = self.judge.signers(signed[-1], author, at, operations) if signed else ()
-        around = [finding for layer in covered for finding in self.judge.signers(layer, author, at, operations)]
+        self, arrived: Arrived, opened: Opened, signed: Sequence[SignedLayer], covered: Sequence[SignedLayer]
+    ) -> Story[None]:
+        innermost: Sequence[SignerFinding] = ()
+        if signed:
+            innermost = yield from self.judge.signers(signed[-1], arrived, opened)
+        around: list[SignerFinding] = []
+        for layer in covered:
+            around += yield from self.judge.signers(layer, arrived, opened)
         if signed:
             opened.signature = verdict(innermost, around)
         elif around:
@@ -300,13 +249,22 @@ class Opener:
         if opened.encryption.status is Encryption.DECRYPTED and opened.signature.status is Status.PASS:
             opened.encryption = replace(opened.encryption, authenticated=True)
 
-    def _unreadable(self, opened: Opened, reason: Reason, detail: str, kind: str = "") -> Opened:
-        """A layer that is labelled or begins as S/MIME and cannot be read."""
-        if "enveloped" in kind and opened.encryption.status is Encryption.NONE:
-            opened.encryption = EncryptionFinding(Encryption.FAILED, reason, detail=detail)
-            return opened
+
+def _earlier_use(opened: Opened, arrived: Arrived) -> Story[str | None]:
+    """Return the record of another content that a key of this message opened; None: remembered anew."""
+    if not opened.uses:
+        return None
+    proven = arrived.asked or opened.signature.status is Status.PASS
+    uses = [replace(use, authenticated=True) for use in opened.uses] if proven else opened.uses
+    return (yield from ask(EarlierUse(tuple(uses), arrived.record, arrived.at)))
+
+
+def _unreadable(opened: Opened, reason: Reason, detail: str, kind: str = "") -> None:
+    """A layer that is labelled or begins as S/MIME and cannot be read."""
+    if "enveloped" in kind and opened.encryption.status is Encryption.NONE:
+        opened.encryption = EncryptionFinding(Encryption.FAILED, reason, detail=detail)
+    else:
         opened.signature = SignatureFinding(status_of(reason), (reason,), Coverage.NONE, detail=detail)
-        return opened
 
 
 def _put(opened: Opened, inner: bytes) -> Entity:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from gateway.engine.mark import Mark, Sealer
+from gateway.engine.mark import Mark, Sealer, read_mark
 from gateway.engine.results import PREFIX, our_fields
 from gateway.engine.transaction import FrontEnd, Transaction
 from gateway.errors import Malformed
@@ -22,6 +22,7 @@ from gateway.policy.question import Question, Wishes
 from gateway.policy.rule import Level, Rules, strictest
 from gateway.smime.layer import Layer
 from gateway.smime.open import root_layer
+from gateway.story import Story
 
 SIGN_FIELD = PREFIX + "sign"
 ENCRYPT_FIELD = PREFIX + "encrypt"
@@ -48,13 +49,13 @@ class Submission:
     """The records of ours that it named."""
 
 
-def read_submission(transaction: Transaction, rules: Rules, sealer: Sealer) -> Submission:
+def read_submission(transaction: Transaction, rules: Rules, sealer: Sealer) -> Story[Submission]:
     """Read an outbound message; a seal of ``sealer``, valid or expired, says that it once arrived.
 
-    Raises ``Malformed`` or ``LimitExceeded`` for a header block that cannot be read, ``Fault``.
+    Raises ``Malformed`` or ``LimitExceeded`` for a header block that cannot be read.
     """
     header = read_header(transaction.content)
-    mark = sealer.read(transaction.content, header, transaction.received_at)
+    mark = yield from read_mark(sealer, transaction.content, header, transaction.received_at)
     records = frozenset(header.value(field).decode("ascii", "replace") for field in header.named(PREFIX + "id"))
     wishes, tags = _wishes(header, rules)
     content = _without(transaction.content, header, tags)

@@ -10,6 +10,7 @@ from gateway.mail.envelope import Envelope, Recipient
 from gateway.pki.certificate import Certificate
 from gateway.pki.need import Need
 from gateway.pki.path import CertificatePath
+from gateway.policy.rule import ReplyRule
 from gateway.reason import Reason
 from gateway.reply import Reply
 
@@ -151,14 +152,34 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedMail:
+    """A mail that was opened, by the names an answer may give it (``mail.message_id``), and the setting for answers."""
+
+    names: frozenset[str]
+    author: str | None
+    setting: ReplyRule
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the engine decided and made: deliveries to hand over, or the reply that refuses or defers the message."""
+    """What the engine decided and made: deliveries to hand over, or the reply that refuses or defers the message.
+
+    Who runs it keeps, remembers and learns what is to be kept (``hold``), remembered and learned.
+    """
 
     verdict: Verdict
     reply: Reply | None = None
     deliveries: tuple[Delivery, ...] = ()
     hold: Hold | None = None
     learn: Lesson | None = None
+    remember: OpenedMail | None = None
+    """Before anybody can read what was opened: an answer may come at once (row DEC-13)."""
+    failed: str | None = None
+    """The public key id of the key that was used in vain."""
+    unknown: tuple[CertificatePath, ...] = ()
+    """Paths of whose first certificate the revocation status is to be found out."""
+    bug: Exception | None = None
+    """What kept the message from being looked into; it is delivered as it came."""
     held: str | None = None
     """The id under which a message that was withheld is kept."""
     finding: Finding = NOTHING

@@ -3,18 +3,20 @@
 All methods block where the store does; a front end with an event loop calls them in threads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 from gateway.clock import now
 from gateway.config import Options
 from gateway.engine.engine import Engine, make_record
-from gateway.engine.outbound import QUICK
 from gateway.engine.record import Record
 from gateway.engine.transaction import Direction, Hold, Outcome, Receipt, Transaction
 from gateway.errors import Fault
-from gateway.log import log_record, logger
+from gateway.gather import Done, Gather, Generation
+from gateway.log import log_bug, log_record, logger
 from gateway.lookup import Fetch
 from gateway.mail.message_id import names
 from gateway.mailflow.hold import Keeper
@@ -28,8 +30,11 @@ from gateway.reply import Reply
 from gateway.smime.finding import Encryption
 from gateway.store import Store, open_store
 from gateway.store.opened.replies import Sighting
+from gateway.story import Story, ask, tell
 from gateway.wiring import build_engine, store_options
 
+QUICK = 20_000
+"""Bytes of a message that is read in well under ten milliseconds, whatever it holds (row LIM-05)."""
 NAMES = 20
 """Names of one plain mail that are noted."""
 
@@ -44,6 +49,7 @@ class Pipeline:
         """
         self._poison = poison
         self.store: Store = open_store(store_options(options), durable=False)
+        self.gather = Gather(self.store, remember=True)
         self._fetching = StatusLookup(self.store, Fetch())
         self.renew(options)
         self._journal = JournalWriter(self._write_down, self._not_written)
@@ -53,9 +59,7 @@ class Pipeline:
 
         Raises what keeps the new one from being built.
         """
-        wants = self._fetching.wants if fetches(options) else None
-        engine = build_engine(options, self.store, remember=True, wants=wants)
-        self.engine: Engine = engine
+        self.engine: Engine = build_engine(options, self.store)
         self._options = options
         self._fetching.renew(options)
         if options.algorithms.accept_legacy:
@@ -63,25 +67,35 @@ class Pipeline:
         self._keeper = Keeper(options, self.store)
         self._learner = Learner(options, self.store)
 
-    def is_quick(self, transaction: Transaction) -> bool:
-        """Whether ``process`` may run on an event loop."""
-        return self.engine.is_quick(transaction) and not (self._poison and self._poison.suspected(transaction))
+    def is_small(self, transaction: Transaction) -> bool:
+        """Whether its story may begin on an event loop."""
+        outbound = transaction.direction is Direction.OUTBOUND and len(transaction.content) <= QUICK
+        return outbound and not (self._poison and self._poison.suspected(transaction))
 
-    def process(self, transaction: Transaction) -> Outcome:
-        """Run the engine over one message. Raises ``Fault``; what else it raises is a bug, and defers the message."""
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Time, and count errors of, what runs the engine over one message."""
         try:
             with STAGES[Stage.PROCESS].time():
-                return self._process(transaction)
+                yield
         except Exception as error:
             ERRORS[Kind.STORE if isinstance(error, Fault) else Kind.INTERNAL].inc()
             raise
 
-    def _process(self, transaction: Transaction) -> Outcome:
+    def process(self, transaction: Transaction) -> Outcome:
+        """Tell the story of one message. Raises ``Fault``; what else it raises is a bug, and defers the message."""
+        with self.counted():
+            return tell(self.story(transaction), self.gather)
+
+    def story(self, transaction: Transaction) -> Story[Outcome]:
+        """Tell what becomes of a message that somebody hands over; what must be kept before he is answered, is."""
         if transaction.direction is Direction.OUTBOUND:
-            outcome = self.judge(transaction)
-            return self._withheld(transaction, outcome) if outcome.withheld else outcome
-        generation = self.store.generation.current()
-        outcome = self.judge(transaction)
+            outcome = yield from self._judged(transaction)
+            if outcome.withheld:
+                return (yield from ask(Done(partial(self._withheld, transaction, outcome))))
+            return outcome
+        generation = yield from ask(Generation())
+        outcome = yield from self._judged(transaction)
         if outcome.hold is None:
             return outcome
         return replace(outcome, hold=replace(outcome.hold, judged_under=generation))
@@ -94,10 +108,28 @@ class Pipeline:
         return replace(outcome, hold=None, held=held)
 
     def judge(self, transaction: Transaction) -> Outcome:
-        """Run the engine with all poison, and nothing else. Raises as ``process`` does."""
+        """Run the engine with all caution, and nothing else. Raises as ``process`` does."""
+        return tell(self._judged(transaction), self.gather)
+
+    def _judged(self, transaction: Transaction) -> Story[Outcome]:
         if self._poison is None:
-            return self.engine.process(transaction)
-        return self._poison.process(transaction, self.engine, self._options)
+            outcome = yield from self.engine.story(transaction)
+        else:
+            outcome = yield from self._poison.story(transaction, self.engine, self._options)
+        if outcome.bug is not None:
+            log_bug(transaction.id, outcome.bug)
+        if outcome.unknown and fetches(self._options):
+            self._fetching.wants.add(outcome.unknown)
+        if outcome.remember is not None or outcome.failed is not None:
+            yield from ask(Done(partial(self._note, transaction, outcome)))
+        return outcome
+
+    def _note(self, transaction: Transaction, outcome: Outcome) -> None:
+        """Take down what a key did, durably. Raises ``Fault``."""
+        if outcome.failed is not None:
+            self.store.failures.note(outcome.failed, transaction.received_at)
+        if (opened := outcome.remember) is not None:
+            self.store.replies.remember(opened.names, opened.author, opened.setting, transaction.received_at)
 
     def report(
         self, transaction: Transaction, outcome: Outcome, receipts: Sequence[Receipt], reply: Reply, seconds: float

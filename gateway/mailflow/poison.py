@@ -2,7 +2,7 @@
 
 While the engine works on a message, its digest stands in memory that the supervisor sees too (``Working``). When the
 process dies, the supervisor makes all of them ``Suspects``. A suspect that comes again is first tried alone, in a
-process whose end hurts nobody (``alone``): an innocent comes through, and is processed as any other; one with three
+process whose end hurts nobody (``sandbox``): an innocent comes through, and is processed as any other; one with three
 strikes is processed no more: what arrives is delivered as it came, what leaves is refused.
 
 Suspects are files in a folder of this run: readable by eye, and shared by all processes without a lock to die with.
@@ -12,8 +12,9 @@ import mmap
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from gateway.clock import now
@@ -24,6 +25,7 @@ from gateway.errors import GatewayError
 from gateway.log import logger
 from gateway.mail.arrival import digest
 from gateway.mailflow.sandbox import survives_sandbox
+from gateway.story import Story, Wanted
 
 STRIKES = 3
 FORGOTTEN_AFTER = 86400.0
@@ -126,11 +128,14 @@ class PoisonWatch:
         self.working = working
 
     def suspected(self, transaction: Transaction) -> bool:
-        """Whether ``process`` may take long, for the message is tried alone first."""
+        """Whether its story may take long, for the message is tried alone first."""
         return self.suspects.any() and self.suspects.strikes(digest(transaction.content)) > 0
 
-    def process(self, transaction: Transaction, engine: Engine, options: Options) -> Outcome:
-        """Run ``engine``, which was built under ``options``. Raises ``Fault``, ``Crashed``, and what a bug raises."""
+    def story(self, transaction: Transaction, engine: Engine, options: Options) -> Story[Outcome]:
+        """Tell the story of ``engine``, which was built under ``options``; what is suspected is tried alone first.
+
+        Raises ``Fault``, ``Crashed``, and what a bug raises.
+        """
         content = digest(transaction.content)
         strikes = self.suspects.strikes(content)
         if 0 < strikes < STRIKES and not survives_sandbox(options, transaction):
@@ -141,8 +146,22 @@ class PoisonWatch:
         if strikes >= STRIKES:
             logger.error("%s: poison: processed no more; please report the log lines above", transaction.id)
             return engine.give_up(transaction)
-        with self.working.on(content):
-            outcome = engine.process(transaction)
+        outcome = yield from self._guarded(engine.story(transaction), content)
         if strikes:
             self.suspects.acquit(content)
         return outcome
+
+    def _guarded(self, story: Story[Outcome], content: bytes) -> Story[Outcome]:
+        """Tell a story, whose steps may end this process; while it waits for an answer nobody works on it."""
+        go_on: Callable[[], Wanted] = partial(next, story)
+        while True:
+            with self.working.on(content):
+                try:
+                    want = go_on()
+                except StopIteration as end:
+                    outcome: Outcome = end.value
+                    return outcome
+            try:
+                go_on = partial(story.send, (yield want))
+            except Exception as error:  # noqa: BLE001 - it is the story's, which was the one to ask
+                go_on = partial(story.throw, error)

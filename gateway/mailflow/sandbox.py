@@ -14,6 +14,7 @@ import sys
 from gateway.config import Options
 from gateway.engine.transaction import Transaction
 from gateway.errors import Fault, GatewayError
+from gateway.gather import try_out
 from gateway.store import open_store
 from gateway.wiring import build_engine, store_options
 
@@ -47,7 +48,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
     try:
         store = open_store(store_options(options), durable=False)
-        for delivery in build_engine(options, store, remember=False).process(transaction).deliveries:
+        for delivery in try_out(build_engine(options, store), store, transaction).deliveries:
             delivery.ready()
     except GatewayError as error:
         print(f"alone: {error}", file=sys.stderr)  # noqa: T201 - the log of the worker

@@ -5,7 +5,7 @@ says what is due and gives each source to one process only. Nothing is asked of 
 (row NET-01), nor of one whose status has become known meanwhile. Not here: what is fetched, and how (``lookup``).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
 
@@ -33,17 +33,18 @@ LEASE = timedelta(minutes=1)
 
 
 class WantedStatuses:
-    """What messages found unknown, each once; implements ``engine.ports.WantedStatuses``. Safe for threads."""
+    """What messages found unknown, each once; Safe for threads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._paths: set[CertificatePath] = set()
 
-    def status(self, path: CertificatePath) -> None:
-        """Keep a certificate of unknown status in mind; where there are too many, leave it to the next message."""
+    def add(self, paths: Iterable[CertificatePath]) -> None:
+        """Keep certificates of unknown status in mind; where there are too many, leave it to the next message."""
         with self._lock:
-            if len(self._paths) < MAX_WANTS:
-                self._paths.add(path)
+            for path in paths:
+                if len(self._paths) < MAX_WANTS:
+                    self._paths.add(path)
 
     def take(self) -> set[CertificatePath]:
         """Return what was kept, and keep it no longer."""
@@ -138,4 +139,4 @@ class StatusLookup:
         """The certificate may name another source: that one is wanted now."""
         logger.warning("revocation: %s: %s", source.url, why)
         self._store.revocation_sources.failed(source, self._now())
-        self.wants.status(source.path)
+        self.wants.add((source.path,))

@@ -4,6 +4,7 @@
 ``rule``         groups, submitters, levels: what an administrator wrote
 ``question``     what is asked: the facts of one outbound message
 ``choose``       which certificate serves
+``wants``        what the decision has to know
 ``assess``       what is possible for a sender and recipients
 ``decide``       the decision, and the only place of a refusal by policy
 ``answer``       the same, asked beforehand by ``check``

@@ -1,15 +1,16 @@
 """The composer's answer: what could be done for a sender and recipients, by the very code that decides."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.pki.holding import Holding
-from gateway.policy.assess import Holdings, RecipientAnswer, addresses_to_ask, assess
+from gateway.policy.assess import RecipientAnswer, addresses_to_ask, assess
 from gateway.policy.decide import Decision, decide
 from gateway.policy.question import Question
 from gateway.policy.rule import Level, Rules
+from gateway.policy.wants import CertificatesOf
 from gateway.reason import Reason
+from gateway.story import Story, ask, tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,7 @@ class Answer:
     recipients: tuple[RecipientAnswer, ...] = ()
 
 
-def answer(
-    sender: str,
-    recipients: tuple[str, ...],
-    rules: Rules,
-    find: Callable[[Iterable[str], datetime], Holdings],
-    at: datetime,
-) -> Answer:
+def answer(sender: str, recipients: tuple[str, ...], rules: Rules, at: datetime) -> Story[Answer]:
     """Answer for a mail that ``sender`` writes in its From to these recipients, all of them visible."""
     group = rules.group_of(sender)
     question = Question(sender, recipients, sender, local=True)
@@ -49,11 +44,11 @@ def answer(
         reason = Reason.UNKNOWN_SENDER if rules.enabled else Reason.NOT_ENABLED
         rule = "the sender is in no group" if rules.enabled else "enabled: false"
         nobody = tuple(RecipientAnswer(address, reason) for address in recipients)
-        refusal = _refusal(decide(question, rules, {}, at))
+        refusal = _refusal((yield from decide(question, rules, at)))
         return Answer(sender, rule, sign_reason=reason, encrypt_reason=reason, refusal=refusal, recipients=nobody)
-    holdings = find(addresses_to_ask(sender, recipients, rules), at)
-    result = assess(sender, recipients, None, rules, holdings, at)
-    decision = decide(question, rules, holdings, at)
+    found = yield from ask(CertificatesOf(addresses_to_ask(sender, recipients, rules), at))
+    result = assess(sender, recipients, None, rules, found, at)
+    decision = tell(decide(question, rules, at), lambda _: found)
     signing = result.signing
     return Answer(
         sender=sender,

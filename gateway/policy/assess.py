@@ -1,6 +1,6 @@
 """What is possible: can this sender sign, can each recipient be encrypted to? ``decide`` and ``check`` ask here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,9 +10,8 @@ from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
 from gateway.policy.choose import for_encryption, for_signing
 from gateway.policy.rule import Rules
+from gateway.policy.wants import Found, Holdings
 from gateway.reason import Reason
-
-Holdings = Mapping[str, Sequence[Holding]]
 
 ADDRESS_MISMATCH = "address-mismatch"
 """The note on a signature whose certificate holds another address than From: receivers see that."""
@@ -97,16 +96,16 @@ def assess(
     recipients: Sequence[str],
     visible: frozenset[str] | None,
     rules: Rules,
-    holdings: Holdings,
+    found: Found,
     at: datetime,
 ) -> Assessment:
     """Answer for one sender and its recipients at the time ``at``."""
-    own = _lookup(author, rules, holdings)
+    own = _lookup(author, rules, found.holdings)
     own_encryption = for_encryption(own, at)
     return Assessment(
         signing=for_signing(own, at),
         own=None if isinstance(own_encryption, Reason) else own_encryption,
-        recipients=tuple(_answer(address, recipients, visible, rules, holdings, at) for address in recipients),
+        recipients=tuple(_answer(address, recipients, visible, rules, found, at) for address in recipients),
     )
 
 
@@ -115,14 +114,16 @@ def _answer(
     recipients: Sequence[str],
     visible: frozenset[str] | None,
     rules: Rules,
-    holdings: Holdings,
+    found: Found,
     at: datetime,
 ) -> RecipientAnswer:
     internal = rules.is_internal(address)
     hidden = visible is not None and len(recipients) > 1 and folded(address, fold=rules.fold) not in visible
     if internal and not rules.encrypt_internal:
         return RecipientAnswer(address, Reason.INTERNAL_RECIPIENT, internal, hidden)
-    choice = for_encryption(_lookup(address, rules, holdings), at)
+    choice = for_encryption(_lookup(address, rules, found.holdings), at)
+    if isinstance(choice, Reason) and not found.unasked.isdisjoint((address, without_detail(address, rules.delimiter))):
+        choice = Reason.LOOKUP_FAILED
     if internal and isinstance(choice, Reason):
         choice = Reason.INTERNAL_RECIPIENT
     return RecipientAnswer(address, choice, internal, hidden)

@@ -9,11 +9,13 @@ from datetime import datetime
 
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
-from gateway.policy.assess import Assessment, Holdings, RecipientAnswer, addresses_to_ask, assess
+from gateway.policy.assess import Assessment, RecipientAnswer, addresses_to_ask, assess
 from gateway.policy.question import Question
 from gateway.policy.rule import Group, Level, ReplyRule, Rules, strictest_on_answers
+from gateway.policy.wants import CertificatesOf, Found
 from gateway.reason import Reason
 from gateway.reply import EnhancedCode, Reply, reply
+from gateway.story import Story, ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,9 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What must happen. ``reply``: refuse with it. ``signer``: sign with it. ``rule`` names the rules that won.
+    """What must happen. ``reply``: refuse with it, or, where it is 4xx, defer. ``signer``: sign with it.
+
+    ``rule`` names the rules that won.
 
     ``own`` is the sender's own certificate among those encrypted to, where its key can open what was made.
     ``capabilities``: the content ciphers that all who are encrypted to announced.
@@ -73,20 +77,10 @@ class Demand:
     """Why the level is ``never``, or is ``required`` though nobody wrote so."""
 
 
-def addresses_needed(question: Question, rules: Rules) -> frozenset[str]:
-    """Return the addresses whose certificates ``decide`` will want; empty when it decides without."""
-    group = _group(question, rules)
-    if group is None or _early(question, rules, group) is not None:
-        return frozenset()
-    if question.encrypted or all(demand.level is Level.NEVER for demand in demands(question, group)):
-        return frozenset()
-    return addresses_to_ask(question.author or "", question.recipients, rules)
-
-
-def decide(question: Question, rules: Rules, holdings: Holdings, at: datetime) -> Decision:
-    """Decide over one message; ``holdings`` covers ``addresses_needed``, ``at`` is the time certificates must serve."""
-    group = _group(question, rules)
-    decision = _decided(question, rules, group, holdings, at)
+def decide(question: Question, rules: Rules, at: datetime) -> Story[Decision]:
+    """Decide over one message; ``at`` is the time certificates must serve. Certificates are asked for once, if ever."""
+    group = rules.group_of(question.author) if question.author is not None else None
+    decision = yield from _decided(question, rules, group, at)
     secret = question.holds_opened or _on_answer(question, group) is ReplyRule.REQUIRE
     comes_back = question.sender != "" and not rules.is_ours(question.sender)
     return replace(decision, withheld=decision.reply is not None and secret and comes_back)
@@ -99,7 +93,7 @@ def _on_answer(question: Question, group: Group | None) -> ReplyRule | None:
     return strictest_on_answers((question.answers, group.replies))
 
 
-def _decided(question: Question, rules: Rules, group: Group | None, holdings: Holdings, at: datetime) -> Decision:
+def _decided(question: Question, rules: Rules, group: Group | None, at: datetime) -> Story[Decision]:
     early = _early(question, rules, group)
     if early is not None:
         return early
@@ -109,7 +103,10 @@ def _decided(question: Question, rules: Rules, group: Group | None, holdings: Ho
     rule = f"group {group.name}: sign {sign.level} ({sign.origin}), encrypt {encrypt.level} ({encrypt.origin})"
     if question.encrypted:
         return _already_encrypted(question, group, sign, rule)
-    assessment = assess(question.author, question.recipients, question.visible, rules, holdings, at)
+    found = Found()
+    if sign.level is not Level.NEVER or encrypt.level is not Level.NEVER:
+        found = yield from ask(CertificatesOf(addresses_to_ask(question.author, question.recipients, rules), at))
+    assessment = assess(question.author, question.recipients, question.visible, rules, found, at)
     made = _protect(question, group, sign, encrypt, assessment, rule)
     if not made.encrypted and made.reply is None and _on_answer(question, group) is ReplyRule.WARN:
         return _answering(made)
@@ -141,10 +138,6 @@ def _demand(level: Level, wish: Level | None, group: Group, question: Question) 
     if question.exempt and wish is None and level is Level.IF_POSSIBLE:
         return Demand(Level.NEVER, "overrides.exempt", Reason.EXEMPT)
     return Demand(level, origin, reason if level is Level.NEVER else None)
-
-
-def _group(question: Question, rules: Rules) -> Group | None:
-    return rules.group_of(question.author) if question.author is not None else None
 
 
 def _early(question: Question, rules: Rules, group: Group | None) -> Decision | None:
@@ -213,6 +206,8 @@ def _protect(
     copies, encrypt_reason = _copies(question, encrypt, assessment)
     missing = assessment.missing if encrypt.level is not Level.NEVER else ()
     if encrypt.level is Level.REQUIRED and copies is None and encrypt_reason is not Reason.INTERNAL_RECIPIENT:
+        if missing and all(answer.reason is Reason.LOOKUP_FAILED for answer in missing):
+            return _later(rule, group, missing)
         text = _impossible(missing, encrypt_reason)
         refused = _refuse(rule, encrypt.reason or encrypt_reason, text, group, missing)
         return replace(refused, sign_reason=None, encrypt_cause=encrypt_reason if encrypt.reason else None)
@@ -293,6 +288,13 @@ def _refuse(
         encrypt_reason=reason,
         missing=missing,
     )
+
+
+def _later(rule: str, group: Group, missing: tuple[RecipientAnswer, ...]) -> Decision:
+    """Defer: what is required is neither there nor known to be nowhere."""
+    text = f"{Reason.LOOKUP_FAILED}: encryption is required, and nobody could say whether it is possible"
+    refused = _refuse(rule, Reason.LOOKUP_FAILED, text, group, missing)
+    return replace(refused, reply=reply(451, EnhancedCode.DIRECTORY_FAILURE, text), sign_reason=None)
 
 
 TEXT_LIMIT = 400

@@ -1,8 +1,8 @@
 """One worker: an event loop with all doors, threads for the engine and the store, and the end of it.
 
-The engine runs in threads, so that neither a signature nor a slow store holds up anybody else's dialogue; only mail in
-which there is nothing to look up and nothing to make is looked through on the spot (row LIM-05). Records are
-gathered for a moment and written together.
+The engine runs in threads and the store is asked in others, so that neither a signature nor a slow store holds up
+anybody else; only a small message begins on the spot, and ends there if nothing is to be made of it (row LIM-05).
+Records are gathered for a moment and written together.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from gateway.errors import Fault
 from gateway.log import logger, start_logging
 from gateway.mailflow.pipeline import Pipeline, prune
 from gateway.mailflow.retry import Retry
+from gateway.mailflow.telling import Teller
 from gateway.metrics import PROCESSES, SESSIONS, Role
 from gateway.processes.child import BEAT, Child
 from gateway.processes.rlimits import Shortage
@@ -31,7 +32,7 @@ from gateway.smtp.listener import OpenDoor, open_door
 from gateway.smtp.next_hop import Pool
 from gateway.wiring import build_doors, build_limits
 
-ENGINE_THREADS = 4
+ENGINE_THREADS, STORE_THREADS = 4, 8
 M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 1 << 20
 PRUNE_EVERY = 3600.0
 """Seconds between two removals of what is past its retention."""
@@ -54,7 +55,9 @@ class Worker:
         self._doors: list[OpenDoor] = []
         self._trying: set[asyncio.Task[None]] = set()
         self._enough = asyncio.Event()
-        self._threads = ThreadPoolExecutor(ENGINE_THREADS, "engine")
+        self._engine = ThreadPoolExecutor(ENGINE_THREADS, "engine")
+        self._threads = ThreadPoolExecutor(STORE_THREADS, "store")
+        self._teller = Teller(self._engine, self._threads)
 
     async def run(self) -> None:
         """Open the doors, serve until SIGTERM or the end of the supervisor, drain, and return."""
@@ -74,7 +77,8 @@ class Worker:
         pruning.cancel()
         await self._drain()
         beating.cancel()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._engine, self._threads):
+            threads.shutdown(wait=False, cancel_futures=True)
         self._pipeline.close()
 
     async def _drain(self) -> None:
@@ -155,10 +159,11 @@ class Worker:
         task.add_done_callback(self._trying.discard)
 
     async def process(self, transaction: Transaction) -> Outcome:
-        """Run the engine over one message: in a thread, but for what takes less than the way to a thread and back."""
-        if self._pipeline.is_quick(transaction):
-            return self._pipeline.process(transaction)
-        return await self._thread(self._pipeline.process, transaction)
+        """Tell the story of one message."""
+        pipeline = self._pipeline
+        with pipeline.counted():
+            story, is_small = pipeline.story(transaction), pipeline.is_small(transaction)
+            return await self._teller.tell(story, pipeline.gather, is_small=is_small)
 
     async def report(
         self, transaction: Transaction, outcome: Outcome, receipts: Sequence[Receipt], reply: Reply, seconds: float

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import local
 from typing import Any
 
 from sqlalchemy import (
@@ -27,6 +28,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from gateway.errors import Fault
 from gateway.store import schema
 from gateway.store.refusal import Misconfigured
+from gateway.story import NotAtHand
 
 SQLITE_NAME = "store.db"
 _DRIVER = "postgresql+psycopg"
@@ -50,6 +52,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that sees one state of the store. Raises ``Fault``."""
+        _may_ask()
         with _faults(), self.engine.connect() as connection:
             yield connection
 
@@ -59,6 +62,7 @@ class Database:
 
         ``lasting``: it survives a power failure at once; else, unless the store is durable, perhaps only seconds later.
         """
+        _may_ask()
         with _faults(), self.engine.connect() as connection:
             writing = connection.execution_options(writes=True, lasting=lasting)
             with writing.begin() as transaction:
@@ -80,6 +84,24 @@ class Database:
     def close(self) -> None:
         """Give up all connections."""
         self.engine.dispose()
+
+
+_THREAD = local()
+
+
+@contextmanager
+def at_hand_only() -> Iterator[None]:
+    """Have this thread raise ``NotAtHand``, inside this block, instead of asking the database."""
+    _THREAD.asks_nothing = True
+    try:
+        yield
+    finally:
+        _THREAD.asks_nothing = False
+
+
+def _may_ask() -> None:
+    if getattr(_THREAD, "asks_nothing", False):
+        raise NotAtHand
 
 
 def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:

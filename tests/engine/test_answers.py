@@ -9,12 +9,14 @@ import pytest
 
 from gateway.engine.finding import Missing
 from gateway.engine.inbound import InboundRules
-from gateway.engine.transaction import Direction, Outcome, Verdict
+from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Transaction, Verdict
+from gateway.mail.envelope import Envelope, Recipient
 from gateway.mail.header import read_header
 from gateway.policy.rule import Group, Level, ReplyRule, Rules, Tags
 from gateway.reason import Reason
+from gateway.story import tell
 from tests.authority import Authority
-from tests.engine.world import AUTHSERV_ID, HELPDESK, World
+from tests.engine.world import AT, AUTHSERV_ID, HELPDESK, World
 
 ALICE = "alice@example.com"
 THIRD = "third@example.net"
@@ -226,22 +228,16 @@ def test_an_answer_of_somebody_in_no_group_does_not_fall_under_it(world: World, 
     assert world.send(content, THIRD).verdict is Verdict.RELAY
 
 
-def test_trying_a_message_out_remembers_nothing(world: World, seal: Seal) -> None:
-    engine = world.engine
-    tried = replace(engine, inbound=replace(engine.inbound, replies=None))
-    assert tried.process(_arriving(world, seal(b"Message-ID: a@x\r\n"))).verdict is Verdict.RELAY
+def test_the_engine_itself_remembers_nothing(world: World, seal: Seal) -> None:
+    """It says what to remember; whoever tries a message out lets that be."""
+    outcome = tell(world.engine.story(_arriving(seal(b"Message-ID: a@x\r\n"))), world.answer)
+    assert outcome.remember is not None and outcome.remember.names
     assert world.opened_mail == []
 
 
-def _arriving(world: World, content: bytes) -> Any:
-    taken: list[Any] = []
-    world_engine = type(
-        "Taking", (), {"process": lambda self, transaction: taken.append(transaction) or Outcome(Verdict.RELAY)}
-    )()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(World, "engine", world_engine)
-        receive(world, content)
-    return taken[0]
+def _arriving(content: bytes) -> Transaction:
+    envelope = Envelope("alice@example.com", (Recipient(HELPDESK),))
+    return Transaction("01", Direction.INBOUND, FrontEnd.SMTP, "inbound", Client(), envelope, content, AT)
 
 
 # --- sent on ----------------------------------------------------------------------------------------------------------
@@ -405,7 +401,7 @@ def test_a_refused_answer_is_told_where_it_is_not_what_was_opened(world: World, 
 
 def test_an_expired_seal_still_says_that_it_arrived(world: World, seal: Seal) -> None:
     opened = delivered(receive(world, seal(KEPT)))
-    world.sealer = replace(world.sealer, withdrawals=lambda: 1)
+    world.withdrawals = 1
     assert refused(world.send(opened, THIRD))
     again = receive(world, opened)
     assert again.finding.notes == ("seal: expired",)

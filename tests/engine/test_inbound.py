@@ -10,13 +10,14 @@ import pytest
 
 from gateway.engine import opening
 from gateway.engine.inbound import InboundRules
-from gateway.engine.rate import FailureRate
 from gateway.engine.transaction import Direction, Hold, Outcome, Verdict
+from gateway.engine.wants import EarlierUse, FailuresOf, KeyOf, NamedBy, Withdrawals
 from gateway.errors import Fault
 from gateway.mail.header import read_header
 from gateway.policy.rule import Group, Level, ReplyRule, Rules
 from gateway.reason import Reason
 from gateway.smime import seal
+from gateway.story import Wanted
 from tests.authority import Authority
 from tests.engine.world import AT, HELPDESK, World
 
@@ -195,9 +196,8 @@ def test_sig_12_the_clock_is_ours(world: World, customer: Customer, offset: time
     """SIG-12: validity is judged at receipt; what the signer says of the time is information."""
     signed = customer.seal()
     transaction_time = AT + offset
-    outcome = world.engine.inbound.process(
-        replace(_transaction(world, signed), received_at=transaction_time), transaction_time
-    )
+    came = replace(_transaction(world, signed), received_at=transaction_time)
+    outcome = world.process(came, transaction_time)
     assert outcome.finding.signature.status == "policy"
     assert expected in outcome.finding.signature.reasons
 
@@ -350,20 +350,9 @@ def test_dec_08_a_key_that_fails_too_often_rests(world: World, customer: Custome
     customer.algorithms = replace(customer.algorithms, cipher="aes-256-gcm")
     lines = customer.seal(encrypt="required").split(b"\r\n")
     lines[-5] = lines[-5][::-1]
-    world.failures = FailureRate(2)
+    world.failures_per_hour = 2
     found = [words(receive(world, b"\r\n".join(lines)))["encryption"] for _ in range(4)]
     assert found == ["failed; reason=decrypt-failed"] * 2 + ["failed; reason=rate"] * 2
-
-
-def test_rel_10_failures_that_lie_ahead_do_not_count_for_years() -> None:
-    """The clock was ahead when they were counted, and was set right."""
-    failures, ahead = FailureRate(1), AT + timedelta(days=3652)
-    failures.note("key", ahead)
-    assert not failures.allows("key", ahead + timedelta(minutes=59))
-    assert failures.allows("key", AT)
-    failures.note("key", AT)
-    assert not failures.allows("key", AT + timedelta(minutes=59))
-    assert failures.allows("key", AT + timedelta(minutes=61))
 
 
 def test_dec_11_inner_headers_are_not_promoted(world: World, customer: Customer) -> None:
@@ -458,13 +447,14 @@ def test_a_bug_in_opening_delivers_the_original(
     assert bytes(outcome.deliveries[0].content).endswith(signed)
 
 
-def test_a_store_that_fails_defers(world: World, customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("want", [NamedBy, KeyOf, FailuresOf, EarlierUse, Withdrawals])
+def test_a_store_that_fails_defers(world: World, customer: Customer, want: type[Wanted]) -> None:
     sealed = customer.seal(encrypt="required")
 
     def broken(*_: Any) -> Any:
         raise Fault("locked")
 
-    monkeypatch.setattr(world, "named", broken)
+    world.answers[want] = broken
     with pytest.raises(Fault):
         receive(world, sealed)
 

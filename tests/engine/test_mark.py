@@ -24,14 +24,14 @@ SEALER = Sealer(b"k" * 32, ("smime.gw.example.org",))
 
 def seal(content: bytes, sealer: Sealer = SEALER) -> bytes:
     header = read_header(content)
-    return sealer.seal(header, memoryview(content)[header.body :], sealer.stamp(AT))
+    return sealer.seal(header, memoryview(content)[header.body :], sealer.stamp(AT, 0))
 
 
 SEALED = seal(MAIL) + MAIL
 
 
-def read(content: bytes, sealer: Sealer = SEALER, at: datetime = AT) -> Mark | None:
-    return sealer.read(content, read_header(content), at)
+def read(content: bytes, sealer: Sealer = SEALER, at: datetime = AT, withdrawals: int = 0) -> Mark | None:
+    return sealer.read(content, read_header(content), at, withdrawals)
 
 
 def fault(content: bytes, sealer: Sealer = SEALER, at: datetime = AT) -> str | None:
@@ -156,10 +156,11 @@ def test_it_expires() -> None:
 
 
 def test_a_withdrawal_ends_it() -> None:
-    assert fault(SEALED, replace(SEALER, withdrawals=lambda: 1)) == "expired"
-    sealer = replace(SEALER, withdrawals=lambda: 7)
-    assert fault(seal(MAIL, sealer) + MAIL, sealer) is None
-    assert fault(seal(MAIL, sealer) + MAIL) == "expired"
+    assert read(SEALED, withdrawals=1) == Mark("expired", "0123abcd")
+    header = read_header(MAIL)
+    later = SEALER.seal(header, memoryview(MAIL)[header.body :], SEALER.stamp(AT, 7)) + MAIL
+    assert read(later, withdrawals=7) == Mark(None, "0123abcd")
+    assert read(later) == Mark("expired", "0123abcd")
 
 
 def test_what_is_no_longer_acceptable_ends_it() -> None:

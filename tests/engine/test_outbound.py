@@ -15,12 +15,15 @@ from gateway.cms.signed import SignedData, read_signed, verify
 from gateway.engine import outbound, submission
 from gateway.engine.finding import Missing
 from gateway.engine.transaction import Direction, Outcome, Verdict
+from gateway.engine.wants import AnyOpened, ChainOf, KeyOf
 from gateway.errors import Fault
 from gateway.mail.entity import decoded_body, read_entity
 from gateway.policy import decide
 from gateway.policy.rule import Tags
+from gateway.policy.wants import CertificatesOf
 from gateway.reason import Reason
 from gateway.smime import seal
+from gateway.story import Wanted
 from tests.authority import Authority
 from tests.engine.world import AT, HELPDESK, World, mail
 
@@ -65,7 +68,7 @@ STEPS = [
     (submission, "mailboxes"),
     (submission, "root_layer"),
     (outbound, "read_submission"),
-    (outbound, "addresses_needed"),
+    (decide, "addresses_to_ask"),
     (outbound, "decide"),
     (decide, "assess"),
     (outbound, "scheme_for"),
@@ -103,14 +106,14 @@ def test_out_01_no_fault_at_any_step_sends_plaintext(
         assert failed == (calls > allowed), f"{name} after {allowed} calls"
 
 
-@pytest.mark.parametrize("port", ["find", "chain", "key"])
-def test_out_01_a_store_that_fails_defers(world: World, monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+@pytest.mark.parametrize("want", [CertificatesOf, ChainOf, KeyOf, AnyOpened])
+def test_out_01_a_store_that_fails_defers(world: World, want: type[Wanted]) -> None:
     """OUT-01: certificates and keys that cannot be had are a fault, not a reason to send plaintext."""
 
     def broken(*_: Any) -> Any:
         raise Fault("the store is locked")
 
-    monkeypatch.setattr(world, port, broken)
+    world.answers[want] = broken
     with pytest.raises(Fault):
         world.send(SECRET, "alice@example.com")
 
@@ -196,7 +199,7 @@ def test_the_signature_is_made_once_for_all_copies(world: World, monkeypatch: py
 
 def test_mail_of_nobody_asks_the_store_nothing(world: World) -> None:
     world.send(SECRET.replace(HELPDESK.encode(), b"else@example.net"), "alice@example.com")
-    assert world.lookups == 0
+    assert not [want for want in world.asked if isinstance(want, CertificatesOf)]
 
 
 def test_the_record_says_who_signed_and_who_was_missing(world: World) -> None:
@@ -418,12 +421,12 @@ def test_an_encryption_certificate_without_key_is_not_announced(authority: Autho
     assert foreign.certificate.der not in set(map(bytes, data.certificates))
 
 
-def test_an_expired_issuer_is_not_sent_along(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_issuer_is_not_sent_along(world: World) -> None:
     until = AT - timedelta(days=1)
     old = world.authority.ca(
         "Old", issuer=world.authority.root, not_before=until - timedelta(days=900), not_after=until
     )
-    monkeypatch.setattr(world, "chain", lambda certificate: [old.certificate])
+    world.answers[ChainOf] = lambda _: [old.certificate]
     data = signature_of(world.levels("required", "never").send(mail(), "alice@example.com").deliveries[0].content)
     assert [bytes(der) for der in data.certificates] == [world.issued[HELPDESK].certificate.der]
 

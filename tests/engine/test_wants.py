@@ -1,15 +1,12 @@
 """Whose revocation status is to be found out: of mail that is right in everything else (rows NET-01, NET-02)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
 
-from gateway.engine.engine import Engine
 from gateway.engine.transaction import Direction, Outcome
 from gateway.pki.certificate import Certificate
-from gateway.pki.path import CertificatePath
 from gateway.pki.trust import TrustSnapshot
 from gateway.pki.validation import Revocation, Strictness
 from tests.authority import Authority, Issued
@@ -17,16 +14,6 @@ from tests.engine.world import AT, HELPDESK, World
 from tests.letters import ENTITY, head, signed
 
 ALICE = "alice@customer.example"
-
-
-@dataclass
-class Noted:
-    """The port; remembers."""
-
-    paths: list[CertificatePath] = field(default_factory=list)
-
-    def status(self, path: CertificatePath) -> None:
-        self.paths.append(path)
 
 
 class Asking(World):
@@ -37,19 +24,11 @@ class Asking(World):
         self.strictness = Strictness(revocation)
         self.anchors = [authority.root, authority.intermediate]
         self.known: list[Certificate] = []
-        self.noted = Noted()
 
     def trust(self, leaf: Certificate) -> TrustSnapshot:
         if not self.known:
             return super().trust(leaf)
         return TrustSnapshot([anchor.certificate for anchor in self.anchors], self.known)
-
-    @property
-    def engine(self) -> Engine:
-        engine = super().engine
-        inbound = engine.inbound
-        judge = replace(inbound.opener.judge, wants=self.noted)
-        return replace(engine, inbound=replace(inbound, opener=replace(inbound.opener, judge=judge)))
 
 
 def receive(world: World, content: bytes) -> Outcome:
@@ -71,7 +50,7 @@ def test_an_unknown_status_is_wanted_with_the_path_to_the_anchor(
 ) -> None:
     world = Asking(authority, Revocation(setting))
     assert status(receive(world, head() + signed(alice))) == expected
-    assert world.noted.paths == [(alice.certificate, authority.intermediate.certificate)]
+    assert world.unknown == [(alice.certificate, authority.intermediate.certificate)]
 
 
 def test_every_certificate_below_the_anchor_is_wanted(authority: Authority, alice: Issued) -> None:
@@ -80,7 +59,7 @@ def test_every_certificate_below_the_anchor_is_wanted(authority: Authority, alic
     world.known = [middle]
     world.anchors = [authority.root]
     receive(world, head() + signed(alice))
-    assert world.noted.paths == [(alice.certificate, middle, root), (middle, root)]
+    assert world.unknown == [(alice.certificate, middle, root), (middle, root)]
 
 
 def test_what_weighs_less_than_a_revocation_does_not_matter(authority: Authority) -> None:
@@ -91,7 +70,7 @@ def test_what_weighs_less_than_a_revocation_does_not_matter(authority: Authority
     ):
         world = Asking(authority)
         assert status(receive(world, head() + signed(signer))) == "temperror"
-        assert [path[0] for path in world.noted.paths] == [signer.certificate]
+        assert [path[0] for path in world.unknown] == [signer.certificate]
 
 
 def no_path(authority: Authority) -> bytes:
@@ -134,7 +113,7 @@ def test_net_01_nothing_is_wanted_where_something_graver_is_wrong(
 ) -> None:
     world = Asking(authority)
     assert status(receive(world, made(authority))) == expected
-    assert world.noted.paths == []
+    assert world.unknown == []
 
 
 def test_net_01_nothing_is_wanted_of_a_leaf_that_is_trusted_for_itself(authority: Authority) -> None:
@@ -142,4 +121,4 @@ def test_net_01_nothing_is_wanted_of_a_leaf_that_is_trusted_for_itself(authority
     world.anchors = []
     signer = world.hold(ALICE, kind="p256")
     assert status(receive(world, head() + signed(signer))) == "pass"
-    assert world.noted.paths == []
+    assert world.unknown == []

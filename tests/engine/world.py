@@ -1,11 +1,12 @@
-"""A world in memory for engine tests: certificates and keys in dictionaries, behind the engine's own ports."""
+"""A world in memory for engine tests: certificates and keys in dictionaries, which answers whatever a story asks."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property, partial
 from typing import Any
 
-from gateway.cms.identity import Identity
+from gateway.engine import wants
 from gateway.engine.algorithms import Algorithms
 from gateway.engine.engine import Engine
 from gateway.engine.inbound import Inbound, InboundRules
@@ -13,20 +14,22 @@ from gateway.engine.judging import Judge
 from gateway.engine.mark import Sealer
 from gateway.engine.opening import Opener
 from gateway.engine.outbound import Outbound
-from gateway.engine.ports import Use
-from gateway.engine.rate import FailureRate
-from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Transaction
+from gateway.engine.transaction import Client, Delivery, Direction, FrontEnd, Outcome, Transaction
+from gateway.engine.wants import Use
 from gateway.mail.address import folded
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
 from gateway.pki.key import PrivateKey, SoftwareKey
+from gateway.pki.path import CertificatePath
 from gateway.pki.revocation import RevocationEvidence
 from gateway.pki.trust import TrustSnapshot
 from gateway.pki.validation import Strictness
 from gateway.pki.verdicts import Verdicts
 from gateway.policy.entitlement import Entitlement
 from gateway.policy.rule import Group, Level, ReplyRule, Rules, strictest_on_answers
+from gateway.policy.wants import CertificatesOf, Found
+from gateway.story import Wanted, tell
 from tests.authority import Authority, Issued
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -43,7 +46,7 @@ class FirstContents:
     def other(self, uses: Sequence[Use]) -> str | None:
         return self._other(self.contents, uses)
 
-    def remember(self, uses: Sequence[Use], record: str, at: datetime) -> str | None:
+    def remember(self, uses: Sequence[Use], record: str) -> str | None:
         contents = {use.wrapped: (use.content, record) for use in reversed(uses)} | self.contents
         earlier = self._other(contents, uses)
         if earlier is None:
@@ -70,14 +73,18 @@ class World:
         self.rules = Rules()
         self.algorithms = Algorithms()
         self.of_groups: dict[str, Algorithms] = {}
-        self.lookups = 0
+        self.asked: list[Wanted] = []
+        self.unasked: frozenset[str] = frozenset()
+        self.withdrawals = 0
         self.opened_mail: list[tuple[frozenset[str], str | None, ReplyRule]] = []
         self.plain_names: set[str] = set()
         self.anchors = [authority.root]
         self.inbound_rules = InboundRules()
         self.strictness = Strictness()
         self.verdicts = Verdicts()
-        self.failures = FailureRate(100)
+        self.failures_per_hour = 100
+        self.failed: list[str] = []
+        self.unknown: list[CertificatePath] = []
         self.anybody = False
         self.open_opaque = True
         self.open_clear = False
@@ -102,66 +109,83 @@ class World:
             self.private_keys[issued.certificate.public_key_id] = SoftwareKey(issued.private_key)
         return issued
 
-    def find(self, addresses: Iterable[str], at: datetime) -> Mapping[str, Sequence[Holding]]:
-        self.lookups += 1
-        return {address: self.holdings.get(folded(address), []) for address in addresses}
-
-    def chain(self, certificate: Certificate) -> Sequence[Certificate]:
-        return [self.authority.intermediate.certificate]
-
-    def key(self, public_key_id: str) -> PrivateKey | None:
-        return self.private_keys.get(public_key_id)
-
     @property
     def engine(self) -> Engine:
-        outbound = Outbound(self.rules, self.algorithms, self, self, self, self.sealer, self.of_groups)
-        return Engine(outbound, Inbound(self.inbound_rules, self.opener, self.sealer, AUTHSERV_ID, self))
-
-    @property
-    def empty(self) -> bool:
-        return not self.opened_mail
-
-    def remember(self, names: Iterable[str], author: str | None, setting: ReplyRule, at: datetime) -> None:
-        self.opened_mail.append((frozenset(names), author, setting))
-
-    def answered(self, names: Iterable[str]) -> ReplyRule | None:
-        self.lookups += 1
-        wanted = frozenset(names)
-        return strictest_on_answers(setting for known, _, setting in self.opened_mail if known & wanted)
-
-    def sent_on(self, names: Iterable[str], author: str | None) -> ReplyRule | None:
-        wanted = frozenset(names) - self.plain_names
-        return strictest_on_answers(
-            setting for known, by, setting in self.opened_mail if known & wanted and by == author
-        )
+        outbound = Outbound(self.rules, self.algorithms, self.sealer, self.of_groups)
+        return Engine(outbound, Inbound(self.inbound_rules, self.opener, self.sealer, AUTHSERV_ID))
 
     @property
     def opener(self) -> Opener:
-        judge = Judge(self, self.verdicts, self.strictness, fold=self.rules.fold)
-        entitlement = Entitlement(self.rules, self.anybody)
         return Opener(
-            judge=judge,
-            keys=self,
-            evidence=self,
-            entitlement=entitlement,
-            failures=self.failures,
+            judge=Judge(self.verdicts, self.strictness, fold=self.rules.fold),
+            entitlement=Entitlement(self.rules, self.anybody),
+            failures_per_hour=self.failures_per_hour,
             size_limit=self.size_limit,
             open_opaque=self.open_opaque,
             open_clear=self.open_clear,
             accept_legacy=self.accept_legacy,
-            content_keys=self.content_keys,
-            remember=self.remembers,
         )
 
-    def named(self, identities: Iterable[Identity]) -> Mapping[Identity, Sequence[Holding]]:
-        held = [holding for holdings in self.holdings.values() for holding in holdings]
+    def process(self, transaction: Transaction, at: datetime | None = None) -> Outcome:
+        """Tell the story of a message, and note of it what a gateway would."""
+        outcome = tell(self.engine.story(transaction, at), self.answer)
+        if self.remembers:
+            self.failed += [outcome.failed] if outcome.failed else []
+            self.unknown += outcome.unknown
+            if outcome.remember is not None:
+                self.opened_mail.append((outcome.remember.names, outcome.remember.author, outcome.remember.setting))
+        return outcome
+
+    def answer(self, want: Wanted) -> Any:
+        """Answer any want out of memory."""
+        self.asked.append(want)
+        return self.answers[type(want)](want)
+
+    @cached_property
+    def answers(self) -> dict[type[Wanted], Callable[[Any], Any]]:
+        """How each kind of want is answered; tests put others in their place."""
         return {
-            identity: [holding for holding in held if identity.names(holding.certificate)] for identity in identities
+            CertificatesOf: self._certificates,
+            wants.KeyOf: lambda want: self.private_keys.get(want.public_key_id),
+            wants.ChainOf: lambda want: [self.authority.intermediate.certificate],
+            wants.NamedBy: self._named,
+            wants.EvidenceOn: lambda want: (self.trust(want.leaf), self.revocation(want.leaf)),
+            wants.FailuresOf: lambda want: self.failed.count(want.public_key_id),
+            wants.EarlierUse: self._earlier,
+            wants.AnyOpened: lambda want: bool(self.opened_mail),
+            wants.OpenedUnder: lambda want: self._strictest(want.names),
+            wants.SentOnUnder: lambda want: self._strictest(want.names - self.plain_names, want.author),
+            wants.Withdrawals: lambda want: self.withdrawals,
+            wants.Later: lambda want: partial(self._later, want),
         }
 
+    def _certificates(self, want: CertificatesOf) -> Found:
+        found = {address: self.holdings.get(folded(address), []) for address in want.addresses}
+        return Found(found, self.unasked & want.addresses)
+
+    def _named(self, want: wants.NamedBy) -> Any:
+        return {
+            identity: [held for held in self._held if identity.names(held.certificate)] for identity in want.identities
+        }
+
+    def _earlier(self, want: wants.EarlierUse) -> str | None:
+        uses = self.content_keys
+        return uses.remember(want.uses, want.record) if self.remembers else uses.other(want.uses)
+
+    def _strictest(self, names: frozenset[str], *author: str | None) -> ReplyRule | None:
+        return strictest_on_answers(
+            setting for known, by, setting in self.opened_mail if known & names and (not author or by == author[0])
+        )
+
+    def _later(self, want: wants.Later) -> Delivery:
+        return tell(want.story(), self.answer)
+
+    @property
+    def _held(self) -> list[Holding]:
+        return [holding for holdings in self.holdings.values() for holding in holdings]
+
     def trust(self, leaf: Certificate) -> TrustSnapshot:
-        held = [holding for holdings in self.holdings.values() for holding in holdings]
-        itself = [holding.certificate for holding in held if holding.trusted and holding.certificate == leaf]
+        itself = [held.certificate for held in self._held if held.trusted and held.certificate == leaf]
         return TrustSnapshot(trusted=[*(anchor.certificate for anchor in self.anchors), *itself])
 
     def revocation(self, leaf: Certificate) -> RevocationEvidence:
@@ -183,7 +207,7 @@ class World:
         transaction = Transaction(
             record, direction, FrontEnd.SMTP, "outbound", client, envelope, content, AT, can_split, asked=asked
         )
-        outcome = self.engine.process(transaction)
+        outcome = self.process(transaction)
         return replace(outcome, deliveries=tuple(delivery.ready() for delivery in outcome.deliveries))
 
 

@@ -17,8 +17,8 @@ from gateway.engine.inbound import Inbound, InboundRules
 from gateway.engine.judging import Judge
 from gateway.engine.mark import Sealer
 from gateway.engine.opening import Opener
-from gateway.engine.rate import FailureRate
 from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Transaction
+from gateway.gather import Gather
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.pki.validation import Strictness
 from gateway.pki.verdicts import Verdicts
@@ -27,6 +27,7 @@ from gateway.policy.rule import Rules
 from gateway.smime.open import AnyLayer, SignedLayer
 from gateway.store import Store, StoreOptions, open_store
 from gateway.store.imports.importing import ImportOptions, import_file
+from gateway.story import tell
 from tests.stores import ready
 
 CORPORA = Path(__file__).parents[3] / "shared" / "corpora"
@@ -74,12 +75,10 @@ class Stores:
         return store
 
 
-def inbound(store: Store, *, accept_legacy: bool, anybody: bool) -> Inbound:
+def inbound(*, accept_legacy: bool, anybody: bool) -> Inbound:
     """The inbound side as the composition root builds it; ``anybody``: for rows whose certificate has no address."""
-    judge = Judge(store.evidence, Verdicts(), Strictness(accept_legacy=accept_legacy))
-    entitlement = Entitlement(Rules(), anybody)
-    failures = FailureRate(1000)
-    opener = Opener(judge, store.keys, store.evidence, entitlement, failures, 1 << 20, True, accept_legacy)
+    judge = Judge(Verdicts(), Strictness(accept_legacy=accept_legacy))
+    opener = Opener(judge, Entitlement(Rules(), anybody), 1000, 1 << 20, True, accept_legacy)
     return Inbound(InboundRules(), opener, Sealer(b"s" * 32, (AUTHSERV_ID,)), AUTHSERV_ID)
 
 
@@ -90,7 +89,8 @@ def receive(store: Store, row: Row, *, accept_legacy: bool) -> Outcome:
     envelope = Envelope(row["sender"], (Recipient(recipient or NOBODY),))
     content = mail_of(row)
     transaction = Transaction("01", Direction.INBOUND, FrontEnd.SMTP, "mx", Client(), envelope, content, at)
-    return inbound(store, accept_legacy=accept_legacy, anybody=not recipient).process(transaction, at)
+    story = inbound(accept_legacy=accept_legacy, anybody=not recipient).story(transaction, at)
+    return tell(story, Gather(store, remember=False))
 
 
 def mail_of(row: Row) -> bytes:

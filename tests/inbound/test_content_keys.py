@@ -1,7 +1,6 @@
 """A content key opens one content: what comes again under it is the same, proves itself, or stays closed."""
 
 import zlib
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -88,7 +87,7 @@ def test_gcm_that_is_relabelled_stays_closed(desk: Desk) -> None:
         assert found in (CLOSED, "failed decrypt-failed", "failed rate")
         failed += found != CLOSED
     assert failed
-    desk.failures = replace(desk.failures, per_hour=1000)
+    desk.failures_per_hour = 1000
     stays_closed(desk, cbc(info, entity=OTHER), "first")
 
 

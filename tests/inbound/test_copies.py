@@ -6,7 +6,6 @@ import pytest
 
 from gateway.engine import opening
 from gateway.engine.inbound import InboundRules
-from gateway.engine.rate import FailureRate
 from gateway.engine.transaction import (
     Client,
     Delivery,
@@ -16,6 +15,7 @@ from gateway.engine.transaction import (
     Outcome,
     Transaction,
 )
+from gateway.engine.wants import KeyOf
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.policy.rule import Group, Level, Rules
 from gateway.reason import Reason
@@ -55,7 +55,7 @@ def test_readers_first_then_the_others(
 ) -> None:
     desk.inbound_rules = rules
     content = mail(p7m(sealed if opens else broken(sealed)))
-    outcome = desk.engine.process(arriving(content))
+    outcome = desk.process(arriving(content))
     assert recipients(outcome) == [
         [(HELPDESK, f"NOTIFY={notify}", "ORCPT=rfc822;x@y")],
         [(SALES, "NOTIFY=NEVER")],
@@ -68,7 +68,7 @@ def test_readers_first_then_the_others(
 @pytest.mark.parametrize("opens", [True, False])
 def test_as_it_came_it_looks_like_one_that_did_not_open(desk: Desk, sealed: bytes, opens: bool) -> None:
     content = mail(p7m(sealed if opens else broken(sealed)))
-    outcome = desk.engine.process(arriving(content))
+    outcome = desk.process(arriving(content))
     first = outcome.deliveries[0]
     assert first.as_it_came is not None
     closed: Delivery = first.as_it_came()
@@ -80,8 +80,8 @@ def test_as_it_came_it_looks_like_one_that_did_not_open(desk: Desk, sealed: byte
 
 def test_too_many_failures_split_it_alike(desk: Desk, sealed: bytes) -> None:
     """Else somebody could count them."""
-    desk.failures = FailureRate(0)
-    outcome = desk.engine.process(arriving(mail(p7m(sealed))))
+    desk.failures_per_hour = 0
+    outcome = desk.process(arriving(mail(p7m(sealed))))
     assert [delivery.key_used for delivery in outcome.deliveries] == [True, False]
     assert words(outcome)[1] == "failed rate"
 
@@ -93,7 +93,7 @@ def test_a_bug_after_the_key_was_used_splits_it_alike(
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(opening, "decrypt", bug)
-    outcome = desk.engine.process(arriving(mail(p7m(sealed))))
+    outcome = desk.process(arriving(mail(p7m(sealed))))
     assert recipients(outcome)[0][0][0] == HELPDESK
     assert [delivery.key_used for delivery in outcome.deliveries] == [True, False]
     assert words(outcome)[0] == "neutral internal"
@@ -107,17 +107,10 @@ def test_what_is_told_before_a_key_is_used_changes_nothing(desk: Desk, alice: Is
         "plain": mail(TEXT),
         "opaque": mail(opaque(TEXT, alice)),
     }[what]
-    outcome = desk.engine.process(arriving(content, TO[0]))
+    outcome = desk.process(arriving(content, TO[0]))
     (delivery,) = outcome.deliveries
     assert (delivery.key_used, delivery.as_it_came) == (False, None)
     assert recipients(outcome) == [[(SALES, "NOTIFY=NEVER")]]
-
-
-class Untouched(Desk):
-    """Its private keys may not be used."""
-
-    def key(self, public_key_id: str) -> None:
-        raise AssertionError("a private key is used")
 
 
 @pytest.mark.parametrize(
@@ -127,17 +120,16 @@ class Untouched(Desk):
 def test_mail_that_stays_closed_for_now_uses_no_key_and_is_held(
     desk: Desk, sealed: bytes, to: tuple[Recipient, ...], options: dict[str, bool]
 ) -> None:
-    guarded = Untouched(desk.authority)
-    guarded.issued, guarded.holdings = desk.issued, desk.holdings
-    outcome = guarded.engine.process(arriving(mail(p7m(sealed)), *to, **options))
+    outcome = desk.process(arriving(mail(p7m(sealed)), *to, **options))
     (delivery,) = outcome.deliveries
+    assert not [want for want in desk.asked if isinstance(want, KeyOf)], "a private key is used"
     assert not delivery.key_used
     assert words(outcome)[1] == "failed not-addressed"
     assert outcome.hold == Hold(Reason.NOT_ADDRESSED, frozenset(), unreadable=True)
 
 
 def test_nobody_entitled_is_nothing_to_wait_for(desk: Desk, sealed: bytes) -> None:
-    outcome = desk.engine.process(arriving(mail(p7m(sealed)), TO[0], may_open=False, can_split=False))
+    outcome = desk.process(arriving(mail(p7m(sealed)), TO[0], may_open=False, can_split=False))
     assert outcome.hold is None
 
 
@@ -148,6 +140,6 @@ def test_an_envelope_inside_parts_nobody_that_opens_or_not(desk: Desk, opens: bo
     desk.hold(HR, key=True, kind="p256")
     inner = cbc(wrapped(desk.issued[HR]))
     outer = cbc(wrapped(desk.certificate), entity=p7m(inner if opens else broken(inner)))
-    outcome = desk.engine.process(arriving(mail(p7m(outer)), Recipient(HELPDESK), Recipient(HR)))
+    outcome = desk.process(arriving(mail(p7m(outer)), Recipient(HELPDESK), Recipient(HR)))
     assert [[to.address for to in delivery.recipients] for delivery in outcome.deliveries] == [[HELPDESK, HR]]
     assert (CANARY in bytes(outcome.deliveries[0].content)) is opens

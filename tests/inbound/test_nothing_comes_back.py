@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.engine.inbound import InboundRules
-from gateway.engine.rate import FailureRate
 from gateway.engine.transaction import Direction, Outcome, Transaction
 from gateway.mail.header import read_header
 from gateway.smtp.door import Limits
@@ -70,9 +69,9 @@ def ways(desk: Desk, case: Case) -> Iterator[tuple[str, bytes]]:
         ("the content key is known", whole),
         ("too many failures", whole),
     ):
-        desk.failures, desk.content_keys, desk.broken = FailureRate(100), FirstContents(), False
+        desk.failures_per_hour, desk.failed, desk.content_keys, desk.broken = 100, [], FirstContents(), False
         if name == "too many failures":
-            desk.failures = FailureRate(0)
+            desk.failures_per_hour = 0
         elif name == "the content key is known":
             desk.receive(mail(p7m(case.seal(info, entity=OTHER))), record="first")
         elif name.startswith("a bug"):
@@ -100,7 +99,7 @@ def seen(desk: Desk, case: Case, cms: bytes) -> Seen:
     desk.inbound_rules = InboundRules(notify_failure=case.notify_failure)
 
     async def process(transaction: Transaction) -> Outcome:
-        return await asyncio.to_thread(desk.engine.process, transaction, AT)
+        return await asyncio.to_thread(desk.process, transaction, AT)
 
     async def story() -> None:
         limits = Limits(copies=case.copies, timeouts=QUICK)

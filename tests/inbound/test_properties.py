@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.engine.transaction import Outcome, Verdict
+from gateway.engine.wants import NamedBy
 from gateway.errors import Fault
 from gateway.mail.header import read_header
 from tests.authority import Authority, Issued
@@ -28,7 +29,7 @@ OURS = ("x-smime-gateway-", "authentication-results")
 def stable(authority: Authority) -> Desk:
     """A helpdesk for all examples."""
     desk = Desk(authority)
-    desk.failures = type(desk.failures)(1_000_000)
+    desk.failures_per_hour = 1_000_000
     return desk
 
 
@@ -196,11 +197,11 @@ def test_nothing_escapes_and_nobody_is_forgotten(
 def test_only_faults_leave(stable: Desk, sealed: list[bytes], changes: list[Change]) -> None:
     """A port that fails is a ``Fault``, for any message that asks it; no message makes another exception of it."""
 
-    class Locked(Desk):
-        def named(self, identities: object) -> object:  # type: ignore[override]
-            raise Fault("locked")
+    def locked_store(want: NamedBy) -> object:
+        raise Fault("locked")
 
-    locked = Locked(stable.authority)
+    locked = Desk(stable.authority)
+    locked.answers[NamedBy] = locked_store
     try:
         outcome = locked.receive(inside(sealed[2], changes))
     except Fault:

@@ -18,6 +18,7 @@ from gateway.cms.content import DATA, ENVELOPED_DATA
 from gateway.cms.identity import issuer_and_serial
 from gateway.engine import judging
 from gateway.engine.inbound import InboundRules
+from gateway.engine.opened import OPERATIONS
 from gateway.engine.transaction import Outcome, Verdict
 from gateway.mail.header import read_header
 from gateway.pki.key import AgreementKey, KeyTransport, SoftwareKey
@@ -832,7 +833,7 @@ def test_lim_02_at_most_twenty_operations(desk: Desk, authority: Authority, monk
 
     monkeypatch.setattr(judging, "verify_signer", counting)
     outcome = desk.receive(mail(many_candidates(authority)))
-    assert len(counted) == judging.OPERATIONS == 20
+    assert len(counted) == OPERATIONS == 20
     assert outcome.finding.signature.status in ("fail", "neutral")
     assert Reason.LIMIT in {signer.reason for signer in outcome.finding.signature.signers}
 

@@ -83,8 +83,8 @@ def test_sig_12_another_attempt_at_held_mail_is_no_replay(desk: Desk, alice: Iss
     first = Transaction(
         "0123", Direction.INBOUND, FrontEnd.SMTP, "inbound", Client(), envelope, mail(signed_at(time, alice)), AT
     )
-    assert told(desk.engine.process(first))[2:] == ["date=differs"]
-    assert told(desk.engine.process(replace(first, retry_of="0122", arrived_at=time)))[2:] == []
+    assert told(desk.process(first))[2:] == ["date=differs"]
+    assert told(desk.process(replace(first, retry_of="0122", arrived_at=time)))[2:] == []
 
 
 @pytest.mark.parametrize("age", [timedelta(0), DAY, -DAY])

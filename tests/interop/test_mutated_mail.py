@@ -75,7 +75,7 @@ def helpdesk(authority: Authority, alice: Correspondent) -> Desk:
     What is carried and damaged can so not be made up for by an intact copy of the store.
     """
     desk = Desk(authority)
-    desk.failures = type(desk.failures)(1_000_000)
+    desk.failures_per_hour = 1_000_000
     desk.holdings["known"] = [Holding(alice.people["p521"].certificate, True, has_key=False)]
     reader = alice.people["desk-p256"]
     desk.holdings[HELPDESK].append(Holding(reader.certificate, True, has_key=True))

@@ -123,7 +123,7 @@ def test_a_flood_of_signatures_that_cannot_be_judged_leaves_room_for_what_cannot
 def test_only_what_came_in_plain_by_itself_is_noted_as_plain(tmp_path: Path) -> None:
     made = pipeline(tmp_path)
     engine = made.engine.inbound
-    stamp = engine.sealer.stamp(AT)
+    stamp = engine.sealer.stamp(AT, 0)
     fields = b"".join(result_fields(engine.authserv_id, "7", SignatureFinding(), EncryptionFinding()))
     content = fields + SENT_ON
     header = read_header(content)

@@ -12,12 +12,11 @@ import yaml
 from sqlalchemy import event
 
 from gateway.config import Options, parse
-from gateway.engine.outbound import QUICK
 from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Transaction, Verdict
 from gateway.errors import Fault
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.mailflow import learn
-from gateway.mailflow.pipeline import Pipeline, prune
+from gateway.mailflow.pipeline import QUICK, Pipeline, prune
 from gateway.mailflow.retry import Retry
 from gateway.pki.holding import Holding
 from gateway.reason import Reason

@@ -92,7 +92,7 @@ class Rig:
         transaction = Transaction(
             "a1", Direction.INBOUND, FrontEnd.SMTP, door, Client("192.0.2.7"), envelope, content, ARRIVED, can_split
         )
-        outcome = self.engine.process(transaction)
+        outcome = self.pipeline.process(transaction)
         if outcome.hold is None:
             return None
         hold = replace(outcome.hold, judged_under=generation)
@@ -175,7 +175,7 @@ def test_it_is_opened_and_delivered_when_its_key_has_come(tmp_path: Path, suppor
             assert record.message_id == redelivery_message_id(held, "gw.example.org")
             assert record.deliveries[0].reply == "250 2.0.0 Ok: queued as Q1"
             # Whoever gets it back by another way knows it.
-            again = it.engine.process(arrived_again(message, record.received_at))
+            again = it.pipeline.judge(arrived_again(message, record.received_at))
             assert again.finding.pass_of == record.id
             # An answer may name it as it came first, or as it came again (DEC-13).
             for name in ("<7@customer.example>", record.message_id):
@@ -648,7 +648,7 @@ def test_an_engine_that_fails_costs_a_pause(
                 raise error
 
             with monkeypatch.context() as patch:
-                patch.setattr(type(it.engine), "process", failing)
+                patch.setattr(type(it.engine), "story", failing)
                 assert await it.work() == 1
             (message,) = it.held
             assert (message.state, it.hop.messages) == (State.READY, [])

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from gateway.pki.holding import Holding
-from gateway.policy.decide import Decision, addresses_needed, decide
+from gateway.policy.decide import Decision, decide
 from gateway.policy.question import Question
 from gateway.policy.rule import Group, Level, Rules
+from gateway.policy.wants import CertificatesOf, Found
+from gateway.story import Wanted, tell
 from tests.authority import Authority
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -34,10 +36,12 @@ def make(authority: Authority) -> Make:
 
 
 class World:
-    """Rules, stored certificates and one question; ``decide`` asks only for what ``addresses_needed`` names."""
+    """Rules, stored certificates and one question. ``needed``: the addresses that the last decision asked for."""
 
     def __init__(self, holdings: dict[str, list[Holding]]) -> None:
         self.holdings = holdings
+        self.unasked: frozenset[str] = frozenset()
+        self.needed: frozenset[str] = frozenset()
         self.rules = Rules(groups=(Group("support", ("support@example.org",), Level.IF_POSSIBLE, Level.IF_POSSIBLE),))
         self.question = Question(
             sender="support@example.org",
@@ -54,10 +58,14 @@ class World:
 
     def ask(self, **changes: Any) -> Decision:
         """Decide over the question with these changes."""
-        question = replace(self.question, **changes)
-        needed = addresses_needed(question, self.rules)
-        known = {address: self.holdings.get(address, []) for address in needed}
-        return decide(question, self.rules, known, AT)
+        self.needed = frozenset()
+        return tell(decide(replace(self.question, **changes), self.rules, AT), self.answer)
+
+    def answer(self, want: Wanted) -> Found:
+        """Answer out of memory."""
+        assert isinstance(want, CertificatesOf)
+        self.needed |= want.addresses
+        return Found({address: self.holdings.get(address, []) for address in want.addresses}, self.unasked)
 
 
 @pytest.fixture

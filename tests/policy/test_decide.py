@@ -564,3 +564,21 @@ def test_a_certificate_may_announce_what_its_owner_opens(
     world.holdings["alice@example.com"] = [make("alice@example.com", extensions=extensions)]
     assert ("aes-256-gcm" in world.ask().capabilities) is announced
     assert world.ask(recipients=("alice@example.com", "bob@example.com")).capabilities == frozenset()
+
+
+def test_what_is_required_and_could_not_be_asked_is_deferred(world: World) -> None:
+    """Neither there nor known to be nowhere: 4xx, and the client tries again."""
+    world.levels("never", "required")
+    world.unasked = frozenset({"carol@example.com"})
+    decision = world.ask(recipients=("alice@example.com", "carol@example.com"))
+    assert str(decision.reply).startswith("451 4.4.3 lookup-failed: ")
+    assert [(answer.address, answer.reason) for answer in decision.missing] == [
+        ("carol@example.com", Reason.LOOKUP_FAILED)
+    ]
+    refused = world.ask(recipients=("carol@example.com", "dave@example.com"))
+    assert str(refused.reply).startswith("550 5.7.3 "), "one that was asked and is nowhere is refused for good"
+    world.levels("never", "if-possible")
+    relayed = world.ask(recipients=("carol@example.com",))
+    assert (relayed.reply, relayed.encrypted, relayed.encrypt_reason) == (None, False, Reason.LOOKUP_FAILED)
+    world.unasked = frozenset({"alice@example.com"})
+    assert world.ask(recipients=("alice@example.com",)).encrypted, "what is stored serves all the same"

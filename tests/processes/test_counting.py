@@ -79,7 +79,7 @@ def test_what_keeps_a_message_from_being_processed(
     growth: Growth,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(type(pipeline.engine), "process", failing(error))
+    monkeypatch.setattr(type(pipeline.engine), "story", failing(error))
     with pytest.raises(type(error)):
         pipeline.process(message(direction))
     assert counted(growth) == {kind: 1}

@@ -33,7 +33,7 @@ Holdings = tuple[Holding, ...]
 
 
 class StoredEvidence:
-    """Implements ``engine.ports.RevocationEvidence``. All methods raise ``Fault``."""
+    """Answers ``engine.wants.NamedBy`` and ``EvidenceOn``. All methods raise ``Fault``."""
 
     def __init__(self, database: Database, generation: Generation) -> None:
         self._database = database

@@ -11,10 +11,12 @@ Not here: dates, usage and key of the leaf itself, and what was said of it (``po
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Protocol
 
-from gateway.engine.ports import SignatureEvidence
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
+from gateway.pki.revocation import RevocationEvidence
+from gateway.pki.trust import TrustSnapshot
 from gateway.pki.validation import PathFinding, Strictness
 from gateway.pki.verdicts import Verdicts
 from gateway.reason import Reason
@@ -35,10 +37,20 @@ class Standing:
 ALWAYS = Standing(None, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
+class Evidence(Protocol):
+    """What is stored that judges a leaf. Both methods raise ``Fault``."""
+
+    def trust(self, leaf: Certificate) -> TrustSnapshot:
+        """Return whom an administrator trusts, as far as it matters for ``leaf``."""
+
+    def revocation(self, leaf: Certificate) -> RevocationEvidence:
+        """Return the stored evidence of revocation, as far as it matters for ``leaf``."""
+
+
 class Standings:
     """Judges leaves by the store's trust and evidence. Safe for threads."""
 
-    def __init__(self, evidence: SignatureEvidence) -> None:
+    def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
         self._verdicts = Verdicts()
 

@@ -62,7 +62,10 @@ _NOTHING = _Found((), ALWAYS.since, ALWAYS.until)
 
 
 class StoredCertificates:
-    """Implements ``engine.ports.Certificates``, and the administrator's verbs. All methods raise ``Fault``."""
+    """Answers ``policy.wants.CertificatesOf`` and ``engine.wants.ChainOf``; and the administrator's verbs.
+
+    All methods raise ``Fault``.
+    """
 
     def __init__(self, database: Database, generation: Generation, standings: Standings) -> None:
         self._database = database

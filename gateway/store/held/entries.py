@@ -27,6 +27,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, update
 
+from gateway import backoff
 from gateway.errors import Fault, Malformed, Refused
 from gateway.pki.need import Need
 from gateway.reason import Reason
@@ -38,6 +39,7 @@ from gateway.store.held import needs, pieces
 from gateway.store.held.message import HeldMessage, State, messages, new_row, one_message, words
 from gateway.store.keys.wrapping import KeyEncryptionKey, Wrapping
 from gateway.store.ledger.owner import has_ended
+from gateway.store.pruning import prune
 from gateway.store.refusal import Misconfigured, NotPermitted
 
 FIRST_PAUSE = timedelta(minutes=5)
@@ -112,6 +114,9 @@ class StoredHeld:
             pieces.write(connection, key, message.id, name, content)
             needs.replace(connection, message.id, message.needs)
             overtaken = _line_up(connection) != judged_under
+            if full := _full(connection, row, limits):  # others, who stood before us in the line, took the room
+                connection.rollback()
+                return Held(None, why_not=full)
             woken = message.state is State.WAITING and message.reason is not BY_HAND
             if woken and (overtaken or not message.needs):
                 due = message.received_at + (timedelta() if message.needs else AFTER_THE_ORIGINAL)
@@ -174,8 +179,8 @@ class StoredHeld:
         """It could not be delivered now: try again after a pause."""
         with self._database.read() as connection:
             attempts = connection.scalar(select(_TABLE.c.attempts).where(_TABLE.c.id == held)) or 1
-        pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, 10), LONGEST_PAUSE)
-        self._settle(held, state=State.READY, due=now + pause, note=note)
+        due = now + backoff.pause(attempts, FIRST_PAUSE, LONGEST_PAUSE)
+        self._settle(held, state=State.READY, due=due, note=note)
 
     def failed_permanently(self, held: str, note: str) -> None:
         """It was refused for good: it stays, and is tried again only when an administrator asks for it."""
@@ -248,16 +253,9 @@ class StoredHeld:
 
     def prune(self, before: datetime) -> int:
         """Delete what was received before that time and is not being tried; return how many."""
-        pruned = 0
-        old = or_(_TABLE.c.state != State.TRYING, _TABLE.c.due < before)
-        some = select(_TABLE.c.id).where(_TABLE.c.received_at < before, old).limit(PRUNE_AT_ONCE)
-        while True:
-            with self._database.write() as connection:
-                _line_up(connection)
-                gone = connection.execute(delete(_TABLE).where(_TABLE.c.id.in_(some))).rowcount
-            pruned += gone
-            if gone < PRUNE_AT_ONCE:
-                return pruned
+        free = or_(_TABLE.c.state != State.TRYING, _TABLE.c.due < before)
+        old = _TABLE.c.received_at < before, free
+        return prune(self._database, _TABLE.c.id, *old, at_once=PRUNE_AT_ONCE, first=_line_up)
 
     def totals(self) -> tuple[int, int]:
         """Return how many messages are held, and their bytes."""
@@ -281,12 +279,12 @@ def _line_up(connection: Connection) -> int:
 
 
 def _full(connection: Connection, row: dict[str, Any], limits: HoldLimits) -> NotHeld | None:
-    """Return the limit that one more message would exceed; on PostgreSQL two at once may both find the last room.
+    """Return the limit that a message, which may be there already, exceeds together with all others.
 
     What is withheld has as much room of its own: a stranger who fills the other has no opened mail returned to him.
     """
     withheld = _TABLE.c.state == State.WITHHELD
-    alike = withheld if row["state"] == State.WITHHELD else ~withheld
+    alike = and_(_TABLE.c.id != row["id"], withheld if row["state"] == State.WITHHELD else ~withheld)
     total = connection.scalar(select(func.sum(_TABLE.c.size + ENTRY_COST)).where(alike)) or 0
     if total + row["size"] + ENTRY_COST > limits.max_total:
         return NotHeld.MAX_TOTAL

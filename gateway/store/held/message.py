@@ -20,8 +20,10 @@ from gateway.pki.need import Need
 from gateway.reason import Reason
 from gateway.store import schema
 from gateway.store.held import needs
+from gateway.store.prefix import Naming, begins, is_beginning
 
 _TABLE = schema.held
+_NAMED = Naming("no held message has an id that begins with {}", "several held messages have an id that begins with {}")
 
 
 class State(StrEnum):
@@ -159,14 +161,9 @@ def words(message: HeldMessage) -> str:
 def one_message(connection: Connection, name: str) -> HeldMessage:
     """Return the message with that id or unambiguous prefix. Raises ``Refused``."""
     prefix = name.lower()
-    if not prefix or prefix.strip("0123456789abcdef"):
+    if not is_beginning(prefix):
         raise Refused(f"{name!r} is no id of held mail and no beginning of one")
-    found = messages(connection, _TABLE.c.id.startswith(prefix))
-    if not found:
-        raise Refused(f"no held message has an id that begins with {prefix}")
-    if len(found) > 1:
-        raise Refused(f"several held messages have an id that begins with {prefix}: write more of it")
-    return found[0]
+    return _NAMED.only(messages(connection, begins(_TABLE.c.id, prefix)), prefix)
 
 
 def _id(content: bytes, envelope: Envelope) -> str:

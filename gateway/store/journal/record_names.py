@@ -14,13 +14,13 @@ from sqlalchemy import ColumnElement, Connection, Select, insert, select
 from gateway.engine.record import Record
 from gateway.errors import Refused
 from gateway.store import schema
+from gateway.store.prefix import Naming, begins
 
 TIED = 1000
 """Records of one mail that are looked at."""
 _TABLE = schema.record_names.c
 _INDEX = insert(schema.record_names)
-_LAST = "g"
-"""Behind every hexadecimal digit."""
+RECORD = Naming("no record has an id that begins with {}", "several ids begin with {}")
 
 
 class Name(StrEnum):
@@ -59,13 +59,13 @@ def tied(connection: Connection, beginning: str) -> list[int]:
     """
     if not beginning.isascii() or not beginning.isalnum():
         raise Refused(f"{beginning!r} is no id of a record and no beginning of one")
-    begins = (_TABLE.name >= beginning.lower()) & (_TABLE.name < beginning.lower() + _LAST)
-    named = list(connection.scalars(select(_TABLE.name).where(_TABLE.kind == "record", begins).distinct().limit(TIED)))
+    begin = begins(_TABLE.name, beginning.lower())
+    named = list(connection.scalars(select(_TABLE.name).where(_TABLE.kind == "record", begin).distinct().limit(TIED)))
     if not named:
         return []
     numbers, names = _closure(connection, named[0])
     if not names.issuperset(named):
-        raise Refused(f"several ids begin with {beginning.lower()}: write more of it")
+        RECORD.only(named, beginning.lower())
     return sorted(numbers)
 
 

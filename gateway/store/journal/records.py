@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, delete, false, func, insert, or_, select
+from sqlalchemy import Column, ColumnElement, false, func, insert, or_, select
 
 from gateway.engine.record import Record, as_json
 from gateway.errors import Refused
@@ -21,6 +21,7 @@ from gateway.store import schema
 from gateway.store.database import Database
 from gateway.store.journal import record_names
 from gateway.store.journal.record_names import Name
+from gateway.store.pruning import prune
 
 Document = dict[str, Any]
 """A record as a JSON object (docs/interface.md §6)."""
@@ -77,12 +78,8 @@ class Journal:
         Under the id of held mail: the record of its arrival. Raises ``Refused``.
         """
         mail = self.recent(Query(id=beginning), record_names.TIED)
-        if not mail:
-            raise Refused(f"no record has an id that begins with {beginning}")
         named = [document for document in mail if document["id"].startswith(beginning.lower())]
-        if len(named) > 1:
-            raise Refused(f"several ids begin with {beginning}: write more of it")
-        return (named or mail)[0], [document["id"] for document in mail]
+        return record_names.RECORD.only(named or mail[:1], beginning), [document["id"] for document in mail]
 
     def recent(self, query: Query = Query(), limit: int = 50) -> list[Document]:
         """Return the last ``limit`` records that match, newest last. Raises ``Refused`` for an ambiguous id."""
@@ -112,14 +109,8 @@ class Journal:
 
     def prune(self, before: datetime) -> int:
         """Delete the records received before that time; return how many. Others can write in between."""
-        table, pruned = schema.records, 0
-        old = select(table.c.number).where(table.c.received_at < before).limit(PRUNE_AT_ONCE)
-        while True:
-            with self._database.write() as connection:
-                gone = connection.execute(delete(table).where(table.c.number.in_(old))).rowcount
-            pruned += gone
-            if gone < PRUNE_AT_ONCE:
-                return pruned
+        table = schema.records.c
+        return prune(self._database, table.number, table.received_at < before, at_once=PRUNE_AT_ONCE)
 
     def _newest(self) -> int:
         with self._database.read() as connection:

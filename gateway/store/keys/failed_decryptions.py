@@ -1,18 +1,22 @@
 """How often each key failed to decrypt, over all processes that share the store."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import func, insert, select
 
-from gateway.engine.rate import WINDOW
 from gateway.store import schema
 from gateway.store.database import Database
+from gateway.store.pruning import prune
 
+PRUNE_AT_ONCE = 10_000
 _TABLE = schema.failed_decryptions
 
 
+WINDOW = timedelta(hours=1)
+
+
 class StoredFailures:
-    """Implements ``engine.ports.Failures``. All methods raise ``Fault``."""
+    """Answers ``engine.wants.FailuresOf``. All methods raise ``Fault``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -33,6 +37,5 @@ class StoredFailures:
 
     def prune(self, at: datetime) -> int:
         """Forget what counts no more; return how many."""
-        with self._database.write() as connection:
-            old = (_TABLE.c.at <= at - WINDOW) | (_TABLE.c.at > at + WINDOW)
-            return connection.execute(delete(_TABLE).where(old)).rowcount
+        old = (_TABLE.c.at <= at - WINDOW) | (_TABLE.c.at > at + WINDOW)
+        return prune(self._database, _TABLE.c.number, old, at_once=PRUNE_AT_ONCE)

@@ -27,16 +27,22 @@ from gateway.pki.certificate import key_facts, public_key_id
 from gateway.pki.key import PrivateKey, SoftwareKey
 from gateway.reason import Reason
 from gateway.store import changes, schema
-from gateway.store.certificates.stored import plain_name, with_key
+from gateway.store.certificates.stored import with_key
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import Cache, Generation, withdraw
 from gateway.store.held import needs
 from gateway.store.keys.wrapping import KeyEncryptionKey, Wrapping
+from gateway.store.prefix import Naming, begins, fingerprint
 from gateway.store.refusal import Misconfigured, NotPermitted
 
 KEYS_KEPT = 2_000
 _INSIDE = "private key"
 _LEAVING = "private key as it leaves"
+_NAMED = Naming(
+    "no stored key has an id, or a certificate with a fingerprint, that begins with {}",
+    "several keys are meant by {}",
+    Reason.NO_KEY,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class StoredKey:
 
 
 class StoredKeys:
-    """Implements ``engine.ports.Keys``, and the administrator's verbs. All methods raise ``Fault``."""
+    """Answers ``engine.wants.KeyOf``, and has the administrator's verbs. All methods raise ``Fault``."""
 
     def __init__(self, database: Database, generation: Generation, wrapping: Wrapping) -> None:
         self._database = database
@@ -187,18 +193,11 @@ def _described(rows: Iterable[Row[Any]]) -> Iterator[StoredKey]:
 
 
 def _one(connection: Connection, name: str) -> StoredKey:
-    prefix = plain_name(name)
+    prefix = fingerprint(name)
     keys, table = schema.keys.c, schema.certificates.c
-    by_certificate = select(table.public_key_id).where(table.fingerprint.startswith(prefix))
-    meant = or_(keys.public_key_id.startswith(prefix), keys.public_key_id.in_(by_certificate))
-    found = list(_described(connection.execute(_listing().where(meant)).all()))
-    if not found:
-        raise Refused(
-            f"no stored key has an id, or a certificate with a fingerprint, that begins with {prefix}", Reason.NO_KEY
-        )
-    if len(found) > 1:
-        raise Refused(f"several keys are meant by {prefix}: write more of it")
-    return found[0]
+    by_certificate = select(table.public_key_id).where(begins(table.fingerprint, prefix))
+    meant = or_(begins(keys.public_key_id, prefix), keys.public_key_id.in_(by_certificate))
+    return _NAMED.only(list(_described(connection.execute(_listing().where(meant)).all())), prefix)
 
 
 def _secrets(public_key_id: str) -> Select[Any]:

@@ -26,8 +26,10 @@ from gateway.errors import Fault
 from gateway.store import schema
 from gateway.store.database import Database, insert_new
 from gateway.store.ledger.owner import has_ended
+from gateway.store.pruning import prune
 
 FOREIGN_AGE = timedelta(minutes=15)
+PRUNE_AT_ONCE = 10_000
 _TABLE = schema.ledger
 
 
@@ -84,8 +86,7 @@ class StoredLedger:
 
     def prune(self, before: datetime) -> int:
         """Delete the entries last touched before that time; return how many."""
-        with self._database.write() as connection:
-            return connection.execute(delete(_TABLE).where(_TABLE.c.at < before)).rowcount
+        return prune(self._database, _TABLE.c.mail, _TABLE.c.at < before, at_once=PRUNE_AT_ONCE)
 
     def _end(self, mail: bytes, statement: UpdateBase) -> None:
         try:

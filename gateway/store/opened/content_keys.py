@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from operator import itemgetter
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, select
 
-from gateway.engine.ports import Use
+from gateway.engine.wants import Use
 from gateway.store import schema
 from gateway.store.database import Database, insert_new
 from gateway.store.keys.wrapping import Wrapping
+from gateway.store.pruning import prune
 
 PRUNE_AT_ONCE = 10_000
 _ASK_AT_ONCE = 500
@@ -29,7 +30,7 @@ _Named = Sequence[tuple[bytes, Use]]
 
 
 class StoredContentKeys:
-    """Implements ``engine.ports.ContentKeys``. All methods raise ``Fault``."""
+    """Answers ``engine.wants.EarlierUse``. All methods raise ``Fault``."""
 
     def __init__(self, database: Database, wrapping: Wrapping) -> None:
         self._database = database
@@ -54,14 +55,7 @@ class StoredContentKeys:
 
     def prune(self, before: datetime) -> int:
         """Forget what was opened before that time; return how much."""
-        old = select(_TABLE.c.wrapped).where(_TABLE.c.at < before).limit(PRUNE_AT_ONCE)
-        pruned = 0
-        while True:
-            with self._database.write() as connection:
-                gone = connection.execute(delete(_TABLE).where(_TABLE.c.wrapped.in_(old))).rowcount
-            pruned += gone
-            if gone < PRUNE_AT_ONCE:
-                return pruned
+        return prune(self._database, _TABLE.c.wrapped, _TABLE.c.at < before, at_once=PRUNE_AT_ONCE)
 
     def _named(self, uses: Sequence[Use]) -> _Named:
         key = self._wrapping.mac_key(_PURPOSE)

@@ -10,13 +10,13 @@ every name. While nothing was ever opened, nothing is asked but that, twice a se
 """
 
 import hmac
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, Table, bindparam, delete, select
+from sqlalchemy import BindParameter, Row, Table, bindparam, select
 
 from gateway.mail.address import folded
 from gateway.policy.rule import ReplyRule, strictest_on_answers
@@ -24,6 +24,7 @@ from gateway.store import schema
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import LOOK_EVERY, Clock
 from gateway.store.keys.wrapping import Wrapping
+from gateway.store.pruning import prune
 
 PLAIN_KEPT = 1_000_000
 """Plain sightings that are kept, the newest; some 70 MB."""
@@ -46,7 +47,7 @@ class Sighting:
 
 
 class StoredReplies:
-    """Implements ``engine.ports.ReplyRule``. All methods but ``empty`` raise ``Fault``."""
+    """Answers ``engine.wants.AnyOpened``, ``OpenedUnder`` and ``SentOnUnder``. All methods raise ``Fault``."""
 
     def __init__(self, database: Database, wrapping: Wrapping, clock: Clock, plain_kept: int = PLAIN_KEPT) -> None:
         self._database = database
@@ -70,11 +71,6 @@ class StoredReplies:
         with self._database.write(lasting=False) as connection:
             insert_new(connection, _PLAIN, rows)
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing was ever opened, as looked up less than half a second ago; never asks the store."""
-        return not self._any and self._clock() < self._look_at
-
     def answered(self, names: Iterable[str]) -> ReplyRule | None:
         """Return the strictest setting of the mail that was opened under any of these names; None: none was."""
         return strictest_on_answers(ReplyRule(row.setting) for row in self._opened(set(map(_hash, names))))
@@ -86,7 +82,7 @@ class StoredReplies:
         return strictest_on_answers(ReplyRule(row.setting) for row in rows if row.name not in plain)
 
     def _opened(self, names: Collection[bytes]) -> list[Row[Any]]:
-        return list(self._rows(_OPENED, names)) if names and self._any_opened() else []
+        return list(self._rows(_OPENED, names)) if names and self.any_opened() else []
 
     def _rows(self, table: Table, names: Collection[bytes]) -> Iterator[Row[Any]]:
         query, wanted = _UNDER[table], sorted(names)
@@ -94,8 +90,8 @@ class StoredReplies:
             for start in range(0, len(wanted), _ASK_AT_ONCE):
                 yield from connection.execute(query, {"names": wanted[start : start + _ASK_AT_ONCE]})
 
-    def _any_opened(self) -> bool:
-        """Whether mail was ever opened, as known at most half a second ago; once it was, that stays so."""
+    def any_opened(self) -> bool:
+        """Return whether mail was ever opened, as known at most half a second ago; once it was, that stays so."""
         if not self._any and self._clock() >= self._look_at:
             with self._database.read() as connection:
                 self._any = connection.scalar(select(_OPENED.c.name).limit(1)) is not None
@@ -108,17 +104,11 @@ class StoredReplies:
 
     def prune(self, before: datetime) -> int:
         """Forget what was seen before that time, and the oldest plain sightings over their number; return how many."""
-        limits: Mapping[Table, datetime] = {_OPENED: before, _PLAIN: max(before, self._end_of_plain() or before)}
-        pruned = 0
-        for table, limit in limits.items():
-            while gone := self._prune_some(table, limit):
-                pruned += gone
-        return pruned
-
-    def _prune_some(self, table: Table, before: datetime) -> int:
-        old = select(table.c.name).where(table.c.at < before).limit(PRUNE_AT_ONCE)
-        with self._database.write() as connection:
-            return connection.execute(delete(table).where(table.c.name.in_(old), table.c.at < before)).rowcount
+        limits = {_OPENED: before, _PLAIN: max(before, self._end_of_plain() or before)}
+        return sum(
+            prune(self._database, table.c.name, table.c.at < limit, at_once=PRUNE_AT_ONCE)
+            for table, limit in limits.items()
+        )
 
     def _end_of_plain(self) -> datetime | None:
         """When the oldest plain sighting that is still to be kept was made; None: there are not too many."""

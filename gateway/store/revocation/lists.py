@@ -14,17 +14,17 @@ from hashlib import sha256
 from cryptography import x509
 from sqlalchemy import Connection, delete, or_, select
 
-from gateway.errors import Refused
 from gateway.pki.need import name_id
 from gateway.pki.revocation import RevocationList, read_revocation_list
 from gateway.pki.sources import Source
 from gateway.store import schema
-from gateway.store.certificates.stored import plain_name
 from gateway.store.changes import REVOCATION, tell
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import Generation, withdraw
+from gateway.store.prefix import Naming, begins, fingerprint
 
 _TABLE = schema.revocation_lists
+_NAMED = Naming("no stored CRL has a fingerprint that begins with {}", "several fingerprints begin with {}")
 _SERIES = (x509.AuthorityKeyIdentifier, x509.IssuingDistributionPoint)
 
 
@@ -150,11 +150,6 @@ def _scope(item: RevocationList) -> str:
 
 
 def _one(connection: Connection, name: str) -> RevocationList:
-    prefix = plain_name(name)
-    query = select(_TABLE.c.der).where(_TABLE.c.fingerprint.startswith(prefix)).limit(2)
-    found = connection.scalars(query).all()
-    if not found:
-        raise Refused(f"no stored CRL has a fingerprint that begins with {prefix}")
-    if len(found) > 1:
-        raise Refused(f"several fingerprints begin with {prefix}: write more of it")
-    return read_revocation_list(found[0])
+    prefix = fingerprint(name)
+    query = select(_TABLE.c.der).where(begins(_TABLE.c.fingerprint, prefix)).limit(2)
+    return read_revocation_list(_NAMED.only(connection.scalars(query).all(), prefix))

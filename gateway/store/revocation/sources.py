@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
+from gateway import backoff
 from gateway.pki.path import CertificatePath
 from gateway.pki.revocation import RevocationList, StatusResponse
 from gateway.pki.sources import Kind, Source, sources_of
@@ -93,7 +94,8 @@ class StoredSources:
         """Nothing came, or nothing that could be taken: try again after a pause."""
         with self._database.write() as connection:
             failures = connection.scalar(select(_TABLE.c.failures).where(_TABLE.c.id == source.id)) or 0
-            again = {"due": at + min(FIRST_PAUSE * 2 ** min(failures, 10), LONGEST_PAUSE), "failures": failures + 1}
+            due = at + backoff.pause(failures + 1, FIRST_PAUSE, LONGEST_PAUSE)
+            again = {"due": due, "failures": failures + 1}
             connection.execute(update(_TABLE).where(_TABLE.c.id == source.id).values(again))
             connection.execute(delete(_TABLE).where(_TABLE.c.failures >= MAX_FAILURES))
 

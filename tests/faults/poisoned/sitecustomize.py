@@ -17,7 +17,7 @@ sandbox.SECONDS = int(os.environ["POISON_SECONDS"])
 
 
 def poisoned(way: type[Inbound] | type[Outbound]) -> None:
-    process = way.process
+    story = way.story
 
     def swallow(self: Any, transaction: Any, at: Any) -> Any:
         if b"poison: slow" in transaction.content:
@@ -30,9 +30,9 @@ def poisoned(way: type[Inbound] | type[Outbound]) -> None:
         if b"poison: once" in transaction.content and not os.path.exists(os.environ["POISON_TAKEN"]):
             open(os.environ["POISON_TAKEN"], "x").close()
             os.abort()
-        return process(self, transaction, at)
+        return (yield from story(self, transaction, at))
 
-    way.process = swallow  # type: ignore[method-assign]
+    way.story = swallow  # type: ignore[method-assign]
 
 
 poisoned(Inbound)

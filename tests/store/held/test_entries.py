@@ -4,8 +4,11 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -125,6 +128,28 @@ def test_limits_refuse_what_comes_last(store: Store) -> None:
     assert store.held.totals() == (3, 250)
     store.held.succeeded(str(first.id))
     assert hold(store, limits=small, content=b"c", sender="eve@example.com").new
+
+
+@pytest.mark.parametrize("limit", [NotHeld.MAX_TOTAL, NotHeld.MAX_PER_SENDER])
+def test_of_several_who_find_the_last_room_at_once_one_takes_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch, limit: NotHeld
+) -> None:
+    store.wrapping.key()
+    total, of_sender = (ENTRY_COST + 20, 9) if limit is NotHeld.MAX_TOTAL else (9 * ENTRY_COST, 1)
+    small = HoldLimits(max_size=100, max_total=total, max_per_sender=of_sender)
+    together, write = threading.Barrier(3), pieces.write
+
+    def write_together(*values: Any) -> None:
+        with suppress(threading.BrokenBarrierError):  # SQLite lets no second one come so far
+            together.wait(0.2)
+        write(*values)
+
+    monkeypatch.setattr(pieces, "write", write_together)
+    with ThreadPoolExecutor(3) as threads:
+        done = list(threads.map(lambda number: hold(store, limits=small, content=b"%010d" % number), range(3)))
+    assert sorted(each.new for each in done) == [False, False, True]
+    assert [each.why_not for each in done if not each.new] == [limit, limit]
+    assert store.held.totals() == (1, 10)
 
 
 def test_a_fault_in_the_middle_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

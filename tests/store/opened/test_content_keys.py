@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import event, func, select
 
-from gateway.engine.ports import Use
+from gateway.engine.wants import Use
 from gateway.store import Store, StoreOptions, open_store, schema
 from gateway.store.opened.content_keys import StoredContentKeys
 

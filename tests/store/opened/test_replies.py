@@ -8,8 +8,10 @@ from sqlalchemy import event, func, select
 
 from gateway.policy.rule import ReplyRule
 from gateway.store import Store, StoreOptions, open_store, schema
+from gateway.store.database import at_hand_only
 from gateway.store.generation import LOOK_EVERY
 from gateway.store.opened.replies import Sighting, StoredReplies
+from gateway.story import NotAtHand
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ALICE = "alice@example.com"
@@ -108,20 +110,18 @@ def test_they_are_there_for_other_processes(options: StoreOptions) -> None:
 def test_nothing_is_asked_while_nothing_is_remembered(options: StoreOptions) -> None:
     now = [100.0]
     store = open_store(options, durable=True, clock=lambda: now[0])
-    assert not store.replies.empty  # not known yet
-    store.replies.answered(["a@x"])
-    sent: list[str] = []
-    event.listen(store.database.engine, "before_cursor_execute", lambda *arguments: sent.append(arguments[2]))
-    assert store.replies.empty
-    assert store.replies.answered(["a@x"]) is None
-    assert sent == []
-    now[0] += LOOK_EVERY
-    assert not store.replies.empty
-    assert sent == []
-    store.replies.remember(["a@x"], ALICE, ReplyRule.WARN, AT)
-    assert not store.replies.empty
-    assert store.replies.answered(["a@x"]) is ReplyRule.WARN
-    assert not store.replies.empty
+    assert not store.replies.any_opened()
+    with at_hand_only():
+        assert not store.replies.any_opened(), "known for half a second"
+        now[0] += LOOK_EVERY
+        with pytest.raises(NotAtHand):
+            store.replies.any_opened()
+    store.replies.remember({"1@x"}, None, ReplyRule.REQUIRE, AT)
+    assert store.replies.any_opened()
+    now[0] += 3600
+    with at_hand_only():
+        assert store.replies.any_opened(), "once it was, that stays so"
+    store.close()
 
 
 def test_opened_mail_is_durable_and_plain_sightings_need_not_be(sqlite_options: StoreOptions) -> None:

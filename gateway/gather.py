@@ -1,0 +1,90 @@
+"""What stories want to know, answered from the store: one place for all of it.
+
+Who runs a story where others wait asks first for what is ``at_hand``, kept in memory; only for the rest somebody has to
+wait, and not in a thread of the engine.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from gateway.engine import wants
+from gateway.engine.engine import Engine
+from gateway.engine.transaction import Outcome, Transaction
+from gateway.policy.wants import CertificatesOf, Found
+from gateway.store import Store
+from gateway.store.database import at_hand_only
+from gateway.story import NotAtHand, Want, Wanted, tell
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Generation(Want[int]):
+    """The number of the store's last change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Want[T]):
+    """What ``act`` returns, which takes down something on the way; it may block. Raises ``Fault``."""
+
+    act: Callable[[], T]
+
+
+class Gather:
+    """Answers every want of the engine's. Safe for threads. Raises ``Fault``."""
+
+    def __init__(self, store: Store, *, remember: bool) -> None:
+        """``remember``: what was opened is taken down; else a message is only tried out."""
+        self._store = store
+        earlier = store.content_keys.remember if remember else _without_record(store.content_keys.other)
+        self._answers: dict[type[Wanted], Callable[[Any], Any]] = {
+            CertificatesOf: lambda want: Found(store.certificates.find(want.addresses, want.at)),
+            wants.KeyOf: lambda want: store.keys.key(want.public_key_id),
+            wants.ChainOf: lambda want: store.certificates.chain(want.certificate),
+            wants.NamedBy: lambda want: store.evidence.named(want.identities),
+            wants.EvidenceOn: lambda want: (store.evidence.trust(want.leaf), store.evidence.revocation(want.leaf)),
+            wants.FailuresOf: lambda want: store.failures.count(want.public_key_id, want.at),
+            wants.EarlierUse: lambda want: earlier(want.uses, want.record, want.at),
+            wants.AnyOpened: lambda _: store.replies.any_opened(),
+            wants.OpenedUnder: lambda want: store.replies.answered(want.names),
+            wants.SentOnUnder: lambda want: store.replies.sent_on(want.names, want.author),
+            wants.Withdrawals: lambda _: store.generation.withdrawals(),
+            wants.Later: lambda want: partial(_told, want, self),
+            Generation: lambda _: store.generation.current(),
+            Done: lambda want: want.act(),
+        }
+
+    def __call__(self, want: Want[T]) -> T:
+        """Return the answer; this may block."""
+        answer: T = self._answers[type(want)](want)
+        return answer
+
+    def at_hand(self, want: Want[T]) -> T:
+        """Return the answer if it takes asking nobody. Raises ``NotAtHand``."""
+        if isinstance(want, Done):
+            raise NotAtHand
+        with at_hand_only():
+            return self(want)
+
+    def in_passing(self, want: Want[T]) -> T:
+        """Return the answer if nothing that takes long can follow from it. Raises ``NotAtHand``."""
+        answer = self.at_hand(want)
+        if not isinstance(want, wants.AnyOpened) or answer:
+            raise NotAtHand
+        return answer
+
+
+def try_out(engine: Engine, store: Store, transaction: Transaction, at: datetime | None = None) -> Outcome:
+    """Return what would become of a message; nothing is remembered. Raises as ``Engine.story``."""
+    return tell(engine.story(transaction, at), Gather(store, remember=False))
+
+
+def _told(want: wants.Later, gather: Gather) -> Any:
+    return tell(want.story(), gather)
+
+
+def _without_record(other: Callable[[Any], Any]) -> Callable[[Any, Any, Any], Any]:
+    return lambda uses, _record, _at: other(uses)
