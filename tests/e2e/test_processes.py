@@ -139,6 +139,7 @@ def test_workers_without_a_supervisor_finish_and_go(daemon: Daemon, own_sink: Si
         client.send(sent.content + b".\r\n")
         own_sink.by_id(sent.id)
         os.kill(daemon.pid, signal.SIGKILL)
+        assert daemon.wait() == -signal.SIGKILL
         poll(lambda: not connects(port), message="the orphans still listen")
         own_sink.release()
         assert client.reply().startswith("250")
