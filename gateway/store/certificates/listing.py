@@ -166,7 +166,9 @@ def _narrowed(wanted: Filter, at: datetime) -> Select[Any]:
     if wanted.with_key:
         query = query.where(_TABLE.public_key_id.in_(select(schema.keys.c.public_key_id)))
     if wanted.expiring is not None:
-        query = query.where(_TABLE.not_after <= wanted.expiring)
+        # One that has expired is somebody's task only where it is our own.
+        own = and_(~_TABLE.is_ca, _TABLE.public_key_id.in_(select(schema.keys.c.public_key_id)))
+        query = query.where(_TABLE.not_after <= wanted.expiring, or_(_TABLE.not_after >= at, own))
     if wanted.state is not None:
         query = query.where(*_possible(wanted.state, at))
     return query.where(_holds(wanted.text)) if wanted.text else query
