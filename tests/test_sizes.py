@@ -7,9 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 LINES_OF_A_MODULE, LINES_OF_A_FUNCTION = 350, 50
 
-WAIVED = {
-    "gateway/store/certificates/stored.py": "all questions to one table",
-}
+WAIVED: dict[str, str] = {}
 """What may be longer, and why. A line that is not needed any more has to go."""
 
 

@@ -1,18 +1,20 @@
 """How a certificate is told: as one of a list, and with all that is known of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from hashlib import sha1
 from typing import Any, Self
 
 from gateway.admin.key_view import KeyView
 from gateway.pki.certificate import Certificate
-from gateway.pki.holding import Holding
+from gateway.pki.holding import Held
 from gateway.pki.kinds import KeyKind
-from gateway.policy.state import State, Status
+from gateway.pki.summary import Summary, sealing_fault
+from gateway.policy.state import State
 from gateway.store import Store
+from gateway.store.certificates.entry import Entry, Listed
+from gateway.store.certificates.said import Origin as Origin
 from gateway.store.keys.private_keys import StoredKey
 
 
@@ -29,13 +31,6 @@ class Use(StrEnum):
     CA = "ca"
     SIGN = "sign"
     ENCRYPT = "encrypt"
-
-
-class Origin(StrEnum):
-    """Where a certificate comes from."""
-
-    IMPORTED = "imported"
-    LEARNED = "learned"
 
 
 class TrustWord(StrEnum):
@@ -121,12 +116,6 @@ class NamedCertificate:
     name: str
 
 
-def views(store: Store, found: Sequence[Holding], at: datetime) -> list[CertificateView]:
-    """Return stored certificates as they stand at ``at``. Raises ``Fault``."""
-    statuses = store.certificates.statuses(found, at)
-    return [certificate_view(store, item, status) for item, status in zip(found, statuses, strict=True)]
-
-
 def waiting_view(key: StoredKey) -> WaitingView:
     """Return a private key as one of a list of certificates."""
     return WaitingView(None, key.public_key_id, (), State.WAITING, True, KeyKind(key.kind), key.size)
@@ -137,7 +126,7 @@ def named(certificate: Certificate) -> NamedCertificate:
     return NamedCertificate(certificate.fingerprint, ", ".join(certificate.addresses) or certificate.subject)
 
 
-def trust_word(holding: Holding) -> TrustWord:
+def trust_word(holding: Held) -> TrustWord:
     """Return in one word what was said of a certificate."""
     if holding.learned:
         return TrustWord.LEARNED if holding.trusted else TrustWord.QUARANTINED
@@ -148,42 +137,42 @@ def trust_word(holding: Holding) -> TrustWord:
     return TrustWord.ANCHOR if holding.certificate.is_ca else TrustWord.TRUSTED
 
 
-def certificate_view(store: Store, holding: Holding, status: Status) -> CertificateView:
+def certificate_view(store: Store, listed: Listed) -> CertificateView:
     """Return a stored certificate that stands so. Raises ``Fault``."""
-    certificate = holding.certificate
+    entry, certificate = listed.entry, listed.entry.certificate
     return CertificateView(
         fingerprint=certificate.fingerprint,
         addresses=certificate.addresses,
         subject=certificate.subject,
         issuer=certificate.issuer,
-        serial=f"{certificate.serial:x}",
+        serial=certificate.serial,
         not_before=certificate.not_before,
         not_after=certificate.not_after,
-        state=status.state,
-        trust=trust_word(holding),
-        origin=Origin.LEARNED if holding.learned else Origin.IMPORTED,
+        state=listed.status.state,
+        trust=trust_word(entry),
+        origin=entry.said.origin,
         kind=CertificateKind.CA if certificate.is_ca else CertificateKind.LEAF,
-        has_key=holding.has_key,
+        has_key=entry.has_key,
         uses=tuple(_uses(certificate)),
-        pinned=not holding.learned,
+        pinned=not entry.learned,
         seen=None,
-        added=holding.added_at,
-        notes=tuple(_notes(store, holding)),
+        added=entry.added_at,
+        notes=tuple(_notes(store, entry)),
         algorithm=certificate.key_kind,
         key_size=certificate.key_size,
         curve=certificate.curve,
-        # A name that other programs show; nothing is decided by it.
-        sha1=sha1(certificate.der, usedforsecurity=False).hexdigest(),
+        sha1=certificate.sha1,
     )
 
 
-def _uses(certificate: Certificate) -> Iterator[Use]:
+def _uses(certificate: Summary) -> Iterator[Use]:
     possible = {Use.CA: certificate.is_ca, Use.SIGN: certificate.may_sign, Use.ENCRYPT: certificate.may_encrypt}
     return (use for use, may in possible.items() if may)
 
 
-def _notes(store: Store, item: Holding) -> Iterator[str]:
-    if item.certificate.sealing_fault:
-        yield item.certificate.sealing_fault
-    if item.has_key and not item.certificate.is_ca and store.certificates.whole_chain(item.certificate).is_cut:
+def _notes(store: Store, entry: Entry) -> Iterator[str]:
+    seals_nothing = sealing_fault(entry.certificate)
+    if seals_nothing:
+        yield seals_nothing
+    if entry.has_key and not entry.certificate.is_ca and store.certificates.is_cut(entry.certificate.fingerprint):
         yield "incomplete chain"

@@ -1,8 +1,7 @@
 """The stored certificates: listed in pages, shown in full, exported."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from gateway.admin.certificate_view import (
     CertificateDetail,
@@ -10,18 +9,14 @@ from gateway.admin.certificate_view import (
     CertificateView,
     WaitingView,
     certificate_view,
-    views,
     waiting_view,
 )
 from gateway.admin.key_view import key_view
 from gateway.admin.view import Page, page
 from gateway.clock import now
 from gateway.policy.state import State
-from gateway.store import Store
+from gateway.store.certificates.listing import Filter
 from gateway.wiring import Wiring
-
-AT_ONCE = 100
-"""Certificates that are read and judged at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +40,11 @@ def listed(
 
     Raises ``Fault``, and ``Refused`` where ``after`` is no stored one.
     """
-    return page(_found(wiring.store, wanted, after), lambda view: view.fingerprint, limit)
+    store, at = wiring.store, now()
+    last = None if after is None else store.certificates.get(after).certificate.fingerprint
+    more = None if limit is None else limit + 1
+    found = store.listing.page(_filter(wanted, at), at, last, more)
+    return page((certificate_view(store, item) for item in found), lambda view: view.fingerprint, limit)
 
 
 def waiting(wiring: Wiring, after: str | None = None, limit: int | None = None) -> Page[WaitingView]:
@@ -56,28 +55,25 @@ def waiting(wiring: Wiring, after: str | None = None, limit: int | None = None) 
     return page(map(waiting_view, keys), lambda view: view.public_key_id, limit)
 
 
-def _found(store: Store, wanted: CertificateFilter, after: str | None) -> Iterator[CertificateView]:
-    """Yield what is to be listed, asking the store for more whenever what it gave is used up."""
-    at, stored = now(), store.certificates
-    is_ca = None if wanted.kind is None else wanted.kind is CertificateKind.CA
-    ends = None if wanted.expiring is None else (datetime.min.replace(tzinfo=UTC), at + wanted.expiring)
-    last = None if after is None else stored.get(after).certificate
-    while some := stored.list(wanted.text, ends, is_ca=is_ca, with_key=wanted.with_key, after=last, limit=AT_ONCE):
-        for item, status in zip(some, stored.statuses(some, at), strict=True):
-            if wanted.state in (None, status.state) and (wanted.expiring is None or status.ends):
-                yield certificate_view(store, item, status)
-        last = some[-1].certificate
+def _filter(wanted: CertificateFilter, at: datetime) -> Filter:
+    return Filter(
+        text=wanted.text,
+        state=wanted.state,
+        is_ca=None if wanted.kind is None else wanted.kind is CertificateKind.CA,
+        with_key=wanted.with_key,
+        expiring=None if wanted.expiring is None else at + wanted.expiring,
+    )
 
 
 def shown(wiring: Wiring, name: str) -> CertificateDetail:
     """Return all that is known of a certificate. Raises ``Fault``, ``Refused``."""
     store, at = wiring.store, now()
     holding = store.certificates.get(name)
-    (view,) = views(store, [holding], at)
+    (listed_now,) = store.listing.of([holding.certificate.fingerprint], at)
     chain = store.certificates.whole_chain(holding.certificate)
     path, anchored = store.evidence.path(holding.certificate, at)
     return CertificateDetail.of(
-        view,
+        certificate_view(store, listed_now),
         chain=tuple(issuer.fingerprint for issuer in chain.issuers),
         chain_gap=chain.gap,
         path=tuple(issuer.fingerprint for issuer in path),

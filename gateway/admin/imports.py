@@ -75,7 +75,7 @@ def import_bundle(wiring: Wiring, actor: Actor, bundle: Bundle, wishes: Wishes) 
 
     Raises ``Fault``, ``Misconfigured``; then nothing is stored.
     """
-    options = _options(wiring.options, wishes)
+    options = _options(wiring.options, wishes, actor)
     with changing(actor, Verb.IMPORT) as note:
         lines = import_file(wiring.store, bundle.data, bundle.passphrases, options)
         for line in lines:
@@ -85,7 +85,7 @@ def import_bundle(wiring: Wiring, actor: Actor, bundle: Bundle, wishes: Wishes) 
     return [_view(bundle.name, line, shadow) for line, shadow in zip(lines, shadows, strict=True)]
 
 
-def _options(options: Options, wishes: Wishes) -> ImportOptions:
+def _options(options: Options, wishes: Wishes, actor: Actor) -> ImportOptions:
     return ImportOptions(
         subject_email=options.addresses.subject_email,
         accept_legacy=bool(options.algorithms.accept_legacy),
@@ -93,6 +93,7 @@ def _options(options: Options, wishes: Wishes) -> ImportOptions:
         trust_cas=wishes.trust is TrustWish.CAS,
         whose=wishes.whose,
         dry_run=wishes.dry_run,
+        by=str(actor),
     )
 
 
@@ -104,8 +105,8 @@ def _shadow(store: Store, line: Imported) -> str:
     """Say of a certificate that is stored why it serves for nothing all the same, or no more; else nothing."""
     if line.object != Kind.CERTIFICATE or line.fingerprint is None:
         return ""
-    (status,) = store.certificates.statuses([store.certificates.get(line.fingerprint)], now())
-    return status.state if status.state in (State.REVOKED, State.SUPERSEDED) else ""
+    (found,) = store.listing.of([line.fingerprint], now())
+    return found.status.state if found.status.state in (State.REVOKED, State.SUPERSEDED) else ""
 
 
 def _view(name: str, line: Imported, shadow: str) -> ImportedView:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.admin.actor import Actor
-from gateway.admin.certificate_view import CertificateView, NamedCertificate, named, trust_word, views
+from gateway.admin.certificate_view import CertificateView, NamedCertificate, certificate_view, named, trust_word
 from gateway.admin.changes import Effect, Kind, Verb, changing
 from gateway.clock import now
 from gateway.store.certificates.consequences import below
-from gateway.store.certificates.stored import Trust
+from gateway.store.certificates.said import Trust
 from gateway.wiring import Wiring, build_rules
 
 
@@ -54,10 +54,8 @@ _SAID = {Verb.TRUST: Trust.TRUSTED, Verb.DISTRUST: Trust.DISTRUSTED, Verb.UNTRUS
 def _mark(wiring: Wiring, actor: Actor, verb: Verb, names: Sequence[str]) -> list[CertificateView]:
     certificates = wiring.store.certificates
     meant = dict.fromkeys(certificates.get(name).certificate.fingerprint for name in names)
-    marked = []
     with changing(actor, verb) as note:
         for fingerprint in meant:
-            holding = certificates.set_trust(fingerprint, _SAID[verb])
+            holding = certificates.set_trust(fingerprint, _SAID[verb], str(actor))
             note(Effect(Kind.CERTIFICATE, fingerprint, trust_word(holding)))
-            marked.append(holding)
-    return views(wiring.store, marked, now())
+    return [certificate_view(wiring.store, item) for item in wiring.store.listing.of(meant, now())]

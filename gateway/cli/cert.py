@@ -44,7 +44,7 @@ def cert() -> None:
 
 
 @cert.command("list")
-@click.option("--filter", "text", default="", metavar="TEXT", help="Only with TEXT in address, subject, issuer or ID.")
+@click.option("--filter", "text", default="", metavar="TEXT", help="By address, subject, issuer or start of the ID.")
 @click.option(
     "--state",
     type=click.Choice([state.value for state in State]),

@@ -35,6 +35,7 @@ from gateway.pki.kinds import KeyKind
 from gateway.pki.mail_names import mail_names, usable_ascii
 from gateway.pki.names import rfc4514, values
 from gateway.pki.outline import read_outline
+from gateway.pki.summary import validity_fault
 from gateway.reason import Reason
 
 MAX_SIZE = 256 * 1024
@@ -111,9 +112,7 @@ class Certificate:
 
     def fault_at(self, at: datetime) -> Reason | None:
         """Return why the certificate is not valid at ``at`` (aware): not-yet-valid or expired; None: it is valid."""
-        if at < self.not_before:
-            return Reason.NOT_YET_VALID
-        return Reason.EXPIRED if at > self.not_after else None
+        return validity_fault(self, at)
 
     @property
     def may_sign(self) -> bool:
@@ -133,14 +132,6 @@ class Certificate:
         if self.key_kind == KeyKind.RSA:
             return self.key_size in RSA_BITS
         return self.key_kind in SEALING_KINDS and (self.curve is None or self.curve in NIST_CURVES)
-
-    @property
-    def sealing_fault(self) -> str | None:
-        """Why a leaf seals nothing, for people; None: nothing about its key is in the way."""
-        if self.is_ca or self.may_seal:
-            return None
-        what = f"curve {self.curve}" if self.curve else f"{self.key_kind.upper()} {self.key_size} bits"
-        return f"seals nothing ({what})"
 
     @property
     def is_for_mail(self) -> bool:

@@ -2,9 +2,39 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from gateway.pki.certificate import Certificate
+from gateway.pki.summary import Fit
 from gateway.reason import Reason
+
+
+class Held(Protocol):
+    """What decides whether a stored certificate serves; fields as those of ``Holding``, which says more."""
+
+    @property
+    def certificate(self) -> Fit:
+        """The certificate, or what is known of it without reading it."""
+
+    @property
+    def trusted(self) -> bool:
+        """As in ``Holding``; so are the others."""
+
+    @property
+    def has_key(self) -> bool:
+        """Whether its private key is here."""
+
+    @property
+    def distrusted(self) -> bool:
+        """Whether an administrator said no."""
+
+    @property
+    def learned(self) -> bool:
+        """Whether it is from mail, and nobody spoke of it."""
+
+    @property
+    def fault(self) -> Reason | None:
+        """Why it serves for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,13 @@ store knows against one (``Holding.fault``) counts for signing and encrypting al
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
-from gateway.pki.holding import Holding
+from gateway.pki.holding import Held
+from gateway.pki.summary import validity_fault
 from gateway.reason import Reason
+
+H = TypeVar("H", bound=Held)
 
 # From "nothing at all" to "nearly": the reason given is the one of the certificate that came nearest.
 _NEARNESS = (
@@ -25,18 +29,18 @@ _NEARNESS = (
 )
 
 
-def for_signing(holdings: Sequence[Holding], at: datetime) -> Holding | Reason:
+def for_signing(holdings: Sequence[H], at: datetime) -> H | Reason:
     """Return the certificate to sign with at ``at``, or why there is none."""
     return _best(holdings, lambda holding: _signing_fault(holding, at))
 
 
-def for_encryption(holdings: Sequence[Holding], at: datetime) -> Holding | Reason:
+def for_encryption(holdings: Sequence[H], at: datetime) -> H | Reason:
     """Return the certificate to encrypt to at ``at``, or why there is none."""
     return _best(holdings, lambda holding: _fault(holding, at, holding.certificate.may_encrypt))
 
 
-def _best(holdings: Sequence[Holding], fault: Callable[[Holding], Reason | None]) -> Holding | Reason:
-    best: Holding | None = None
+def _best(holdings: Sequence[H], fault: Callable[[H], Reason | None]) -> H | Reason:
+    best: H | None = None
     nearest = Reason.NO_CERTIFICATE
     for holding in holdings:
         reason = fault(holding)
@@ -47,11 +51,11 @@ def _best(holdings: Sequence[Holding], fault: Callable[[Holding], Reason | None]
     return best or nearest
 
 
-def _rank(holding: Holding) -> tuple[bool, datetime]:
+def _rank(holding: Held) -> tuple[bool, datetime]:
     return not holding.learned, holding.certificate.not_before
 
 
-def _signing_fault(holding: Holding, at: datetime) -> Reason | None:
+def _signing_fault(holding: Held, at: datetime) -> Reason | None:
     if not holding.has_key:
         return Reason.NO_KEY if holding.certificate.may_sign else Reason.WRONG_USAGE
     if holding.learned and holding.certificate.may_sign:
@@ -59,11 +63,11 @@ def _signing_fault(holding: Holding, at: datetime) -> Reason | None:
     return _fault(holding, at, holding.certificate.may_sign)
 
 
-def _fault(holding: Holding, at: datetime, usable: bool) -> Reason | None:
+def _fault(holding: Held, at: datetime, usable: bool) -> Reason | None:
     certificate = holding.certificate
     if not usable:
         return Reason.WRONG_USAGE
     if not certificate.may_seal:
         return Reason.WEAK_KEY if certificate.key_kind == "rsa" else Reason.UNSUPPORTED_ALGORITHM
     untrusted = holding.distrusted or not holding.trusted
-    return certificate.fault_at(at) or (Reason.UNTRUSTED if untrusted else holding.fault)
+    return validity_fault(certificate, at) or (Reason.UNTRUSTED if untrusted else holding.fault)

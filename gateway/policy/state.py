@@ -4,16 +4,17 @@ Superseded is one in whose place others are chosen at each of its addresses: it 
 on opening old mail.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from gateway.pki.holding import Holding
+from gateway.pki.holding import Held
+from gateway.pki.summary import validity_fault
 from gateway.policy.choose import for_encryption, for_signing
 from gateway.reason import Reason
 
-Chooser = Callable[[Sequence[Holding], datetime], Holding | Reason]
+Chooser = Callable[[Sequence[Held], datetime], Held | Reason]
 
 
 class State(StrEnum):
@@ -37,11 +38,11 @@ class Status:
     ends: bool
 
 
-def status_of(holding: Holding, at: datetime, rivals: Mapping[str, Sequence[Holding]]) -> Status:
+def status_of(holding: Held, at: datetime, rivals: Iterable[Sequence[Held]]) -> Status:
     """Return how a certificate stands at ``at``.
 
-    ``holding``: with what the store knows against it then (``fault``). ``rivals``: by address all leaves that hold it,
-    likewise.
+    ``holding``: with what the store knows against it then (``fault``). ``rivals``: for each address that it is found by
+    all leaves that hold it, likewise.
     """
     state = _by_itself(holding, at)
     if state not in (State.CURRENT, State.EXPIRED):
@@ -52,39 +53,34 @@ def status_of(holding: Holding, at: datetime, rivals: Mapping[str, Sequence[Hold
     return Status(State.SUPERSEDED if succeeded else state, ends=not succeeded)
 
 
-def _by_itself(holding: Holding, at: datetime) -> State:
+def _by_itself(holding: Held, at: datetime) -> State:
     if holding.distrusted:
         return State.DISTRUSTED
     if holding.fault is Reason.REVOKED:
         return State.REVOKED
     if holding.learned and (not holding.trusted or holding.fault):
         return State.PENDING
-    fault = holding.certificate.fault_at(at)
+    fault = validity_fault(holding.certificate, at)
     if fault is None:
         return State.CURRENT
     return State.EXPIRED if fault is Reason.EXPIRED else State.NOT_YET_VALID
 
 
-def _is_succeeded(holding: Holding, at: datetime, rivals: Mapping[str, Sequence[Holding]]) -> bool:
+def _is_succeeded(holding: Held, at: datetime, rivals: Iterable[Sequence[Held]]) -> bool:
     """Whether others are chosen at each of its addresses, for all that it may be used for."""
-    names, choosers = findable_by(holding), tuple(_choosers(holding))
-    choices = [choose(rivals.get(name, ()), at) for name in names for choose in choosers]
+    choosers = _choosers(holding)
+    choices = [choose(leaves, at) for leaves in rivals for choose in choosers]
     return bool(choices) and all(_is_another(choice, holding) for choice in choices)
 
 
-def findable_by(holding: Holding) -> tuple[str, ...]:
-    """Return the addresses that a certificate may be found by."""
-    return holding.certificate.addresses or holding.certificate.subject_addresses
-
-
-def _choosers(holding: Holding) -> Sequence[Chooser]:
-    possible = {for_signing: holding.has_key and holding.certificate.may_sign}
+def _choosers(holding: Held) -> Sequence[Chooser]:
+    possible: dict[Chooser, bool] = {for_signing: holding.has_key and holding.certificate.may_sign}
     possible[for_encryption] = holding.certificate.may_encrypt
     return [choose for choose, may in possible.items() if may]
 
 
-def _is_another(choice: Holding | Reason, holding: Holding) -> bool:
+def _is_another(choice: Held | Reason, holding: Held) -> bool:
     """Whether it is another certificate's turn, one whose key is here where the old one's is."""
     if isinstance(choice, Reason):
         return False
-    return choice.certificate != holding.certificate and choice.has_key >= holding.has_key
+    return choice.certificate.fingerprint != holding.certificate.fingerprint and choice.has_key >= holding.has_key

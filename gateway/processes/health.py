@@ -19,15 +19,15 @@ from gateway.config import Options
 from gateway.errors import Fault, GatewayError
 from gateway.log import logger
 from gateway.metrics import ERRORS, PREFIX, Kind, Role, processes
-from gateway.pki.holding import Holding
 from gateway.policy.rule import Rules
 from gateway.policy.signing import signing_groups, signs_until
-from gateway.policy.state import State, Status, findable_by
+from gateway.policy.state import State
 from gateway.smtp.door import Timeouts
 from gateway.smtp.next_hop import Pool
 from gateway.store import Store, open_store
 from gateway.store.certificates.census import Share, count_certificates
-from gateway.store.certificates.consequences import own_certificates
+from gateway.store.certificates.entry import Listed
+from gateway.store.certificates.listing import Filter
 from gateway.wiring import build_doors, build_rules, store_options
 
 FRESH = 10.0
@@ -165,26 +165,25 @@ def _gauge(name: str, text: str, labels: Sequence[str], values: Counts) -> Gauge
 def _seen(store: Store, rules: Rules) -> Look:
     moment = now()
     shares = count_certificates(store.database, [moment, *(moment + ahead for ahead in HORIZONS.values())])
-    mine = own_certificates(store.database)
-    statuses = list(zip(mine, store.certificates.statuses(mine, moment), strict=True))
+    mine = store.listing.page(Filter(is_ca=False, with_key=True), moment)
     held, _ = store.held.totals()
     return Look(
         {},
         keys=False,
         held=held,
-        certificates=_states(shares, statuses),
-        expiring=_expiring(shares, statuses, moment),
+        certificates=_states(shares, mine),
+        expiring=_expiring(shares, mine, moment),
         groups=_groups(store, rules, mine, moment),
     )
 
 
-def _states(shares: list[Share], mine: Sequence[tuple[Holding, Status]]) -> Counts:
+def _states(shares: list[Share], mine: Sequence[Listed]) -> Counts:
     counts: dict[tuple[str, ...], float] = {(owner, state): 0 for owner in OWNERS for state in STATES}
     for share in shares:
         if _owner(share) != OWN:
             counts[_owner(share), _state(share)] += share.count
-    for _, status in mine:
-        counts[OWN, status.state] += 1
+    for item in mine:
+        counts[OWN, item.status.state] += 1
     return counts
 
 
@@ -196,20 +195,20 @@ def _state(share: Share) -> State:
     return State.EXPIRED if share.band == 0 else State.CURRENT
 
 
-def _expiring(shares: list[Share], mine: Sequence[tuple[Holding, Status]], at: datetime) -> Counts:
+def _expiring(shares: list[Share], mine: Sequence[Listed], at: datetime) -> Counts:
     """Count, for every horizon, the certificates in use that do not outlive it."""
     counts: dict[tuple[str, ...], float] = {(owner, within): 0 for owner in OWNERS for within in HORIZONS}
     for band, (within, ahead) in enumerate(HORIZONS.items(), start=1):
         for share in shares:
             if _owner(share) != OWN and _state(share) is State.CURRENT and share.band <= band:
                 counts[_owner(share), within] += share.count
-        counts[OWN, within] = sum(status.ends and item.certificate.not_after < at + ahead for item, status in mine)
+        counts[OWN, within] = sum(item.status.ends and item.entry.certificate.not_after < at + ahead for item in mine)
     return counts
 
 
-def _groups(store: Store, rules: Rules, mine: Sequence[Holding], at: datetime) -> dict[str, float]:
-    sign = (item for item in mine if item.certificate.may_sign and not item.distrusted)
-    groups = signing_groups(rules, (name for item in sign for name in findable_by(item)))
+def _groups(store: Store, rules: Rules, mine: Sequence[Listed], at: datetime) -> dict[str, float]:
+    sign = (item for item in mine if item.entry.certificate.may_sign and not item.entry.distrusted)
+    groups = signing_groups(rules, (name for item in sign for name in item.names))
     holdings = store.certificates.find(frozenset().union(*groups.values()), at)
     ends = {name: signs_until(addresses, holdings, at) for name, addresses in groups.items()}
     return {name: 0 if end is None else end.timestamp() for name, end in ends.items()}

@@ -8,6 +8,7 @@ from gateway.errors import GatewayError
 from gateway.store import files
 from gateway.store.certificates.evidence import StoredEvidence
 from gateway.store.certificates.learned import StoredLearned
+from gateway.store.certificates.listing import Listing
 from gateway.store.certificates.standing import Standings
 from gateway.store.certificates.stored import StoredCertificates
 from gateway.store.database import SQLITE_NAME, Damaged, Database, open_database
@@ -46,7 +47,9 @@ class Store:
         self.generation = generation
         self.wrapping = wrapping
         self.evidence = StoredEvidence(database, generation)
-        self.certificates = StoredCertificates(database, generation, Standings(self.evidence))
+        standings = Standings(self.evidence)
+        self.certificates = StoredCertificates(database, generation, standings)
+        self.listing = Listing(database, self.evidence, standings)
         self.learned = StoredLearned(database, generation)
         self.keys = StoredKeys(database, generation, wrapping)
         self.journal = Journal(database)

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
 )
 
 REVISION = "0009"
@@ -103,13 +104,33 @@ certificates = Table(
     Column("capabilities", Text),
     Column("path", LargeBinary),
     Column("added_at", Moment),
+    Column("issuer_id", String(64), nullable=False, server_default=""),
+    Column("serial", Text, nullable=False, server_default=""),
+    Column("not_before", Moment, nullable=False, server_default="0"),
+    Column("mail_names", Text, nullable=False, server_default="[]"),
+    Column("key_kind", String(16), nullable=False, server_default="rsa"),
+    Column("key_size", Integer, nullable=False, server_default="0"),
+    Column("curve", String(64)),
+    Column("may_sign", Boolean, nullable=False, server_default=false()),
+    Column("may_encrypt", Boolean, nullable=False, server_default=false()),
+    Column("may_seal", Boolean, nullable=False, server_default=false()),
+    Column("sha1", String(40), nullable=False, server_default=""),
+    Column("origin", String(16), nullable=False, server_default="imported"),
+    Column("pending", Boolean, nullable=False, server_default=false()),
+    Column("changed_at", Moment),
+    Column("changed_by", Text),
     Index("ix_certificates_is_ca", "is_ca", "subject_id"),
+    Index("ix_certificates_not_after", "not_after", "fingerprint"),
+    Index("ix_certificates_kind_not_after", "is_ca", "not_after", "fingerprint"),
+    Index("ix_certificates_trust_not_after", "trust", "not_after", "fingerprint"),
 )
-"""``subject_id``: SHA-256 of the subject by value (``pki.need.name_id``), which issuers are looked up by. ``is_ca``:
-false, too, where a CA certificate is a person's (``pki.self_issued``). ``capabilities``: names of the content ciphers
-that the owner announced in a signature, with blanks between them; None: he never did. ``path``: the
-intermediates above one that was learned, nearest first, in a SEQUENCE; None: none were shown. ``added_at``: when it was
-stored; None: before that was noted."""
+"""What lists tell stands in columns (``certificates.facts``), so that they read no certificate. ``subject_id``,
+``issuer_id``: SHA-256 of these names by value (``pki.need.name_id``). ``is_ca``: false, too, where a CA
+certificate is a person's (``pki.self_issued``). ``capabilities``: names of the content ciphers that the owner announced
+in a signature, with blanks between them; None: he never did. ``path``: the intermediates above one that was learned,
+nearest first, in a SEQUENCE; None: none were shown. ``added_at``: when it was stored; None: before that was noted.
+``origin``, ``trust``, ``pending``: what is said of it (``certificates.said``); ``changed_at``, ``changed_by``: when and
+by whom that was said last, None: before that was noted."""
 
 learned = Table(
     "learned",

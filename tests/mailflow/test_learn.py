@@ -22,13 +22,14 @@ from gateway.pki.holding import Holding
 from gateway.reason import Reason
 from gateway.reply import Reply
 from gateway.store.certificates import learned
-from gateway.store.certificates.stored import Trust
+from gateway.store.certificates.said import Trust
 from gateway.store.imports.importing import ImportOptions, import_file
 from tests.authority import Authority, Issued
 from tests.inbound import made
 from tests.letters import ENTITY, encrypted, head, signed
 from tests.mailflow.test_retry import CUSTOMER, SUPPORT, pair, rig
 from tests.smtp.fakes import run
+from tests.store.certificates.entries import entries
 from tests.stores import ready
 
 ARRIVED = datetime(2026, 6, 1, 10, tzinfo=UTC)
@@ -164,12 +165,12 @@ def test_crt_06_a_flood_is_bounded_and_told_of(
 ) -> None:
     """CRT-06: every address new, every signature good."""
     monkeypatch.setattr(learned, "PER_DAY", 3)
-    before = len(pipeline.store.certificates.list())
+    before = len(entries(pipeline.store))
     for number in range(10):
         address = f"u{number}@customer.example"
         outcome = deliver(pipeline, letter(authority.leaf(address, kind="p256"), address))
         assert outcome.finding.signature.status == "pass"
-    assert len(pipeline.store.certificates.list()) == before + 3
+    assert len(entries(pipeline.store)) == before + 3
     assert caplog.text.count("not learned: too many today") == 7
 
 
@@ -255,4 +256,4 @@ def test_what_expired_goes_with_the_rest(pipeline: Pipeline, tmp_path: Path, aut
     assert len(found(pipeline)) == 1
     prune(pipeline.store, options(tmp_path))
     pipeline.store.generation.expire()
-    assert short.certificate not in [holding.certificate for holding in pipeline.store.certificates.list()]
+    assert short.certificate.fingerprint not in [item.certificate.fingerprint for item in entries(pipeline.store)]

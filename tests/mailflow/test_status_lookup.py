@@ -22,7 +22,7 @@ from gateway.mailflow import pipeline, status_lookup
 from gateway.mailflow.pipeline import Pipeline
 from gateway.mailflow.status_lookup import StatusLookup, WantedStatuses
 from gateway.store import Store, open_store
-from gateway.store.certificates.stored import Trust
+from gateway.store.certificates.said import Trust
 from gateway.store.imports.importing import ImportOptions, import_file
 from gateway.wiring import Wiring, build_engine, store_options
 from tests.authority import Authority, Issued

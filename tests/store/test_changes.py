@@ -161,10 +161,10 @@ def open_store_like(store: Store) -> Store:
     return Store(store.database, store.wrapping, count().__next__)
 
 
-def test_a_store_of_the_schema_before_says_nothing_of_its_changes(options: StoreOptions, authority: Authority) -> None:
-    with older_store(options, "0008") as database, database.write() as connection:
+def test_a_store_of_the_schema_before_says_nothing_of_its_changes(unmade: StoreOptions, authority: Authority) -> None:
+    with older_store(unmade, "0008") as database, database.write() as connection:
         connection.execute(update(schema.condition).values(generation=7))
-    store = open_store(options, durable=True)
+    store = open_store(unmade, durable=True)
     assert store.generation.current() == 7
     put(store, authority.root.pem())
     with store.database.read() as connection:

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.pki.revocation import read_status_response
 from gateway.store import Store, StoreOptions, open_store
-from gateway.store.certificates.stored import Trust
+from gateway.store.certificates.said import Trust
 from gateway.store.generation import LOOK_EVERY
 from gateway.store.imports.importing import ImportOptions, import_file
 from tests.authority import Authority

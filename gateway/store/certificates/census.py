@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, func, literal, select
+from sqlalchemy import ColumnElement, and_, case, func, literal, select
 
 from gateway.store import schema
-from gateway.store.certificates.stored import Trust
+from gateway.store.certificates.said import Trust
 from gateway.store.database import Database
 
 
@@ -32,7 +32,7 @@ def count_certificates(database: Database, bounds: Sequence[datetime]) -> list[S
         table.c.is_ca.label("is_ca"),
         case((has_key, 1), else_=0).label("has_key"),
         case((table.c.trust == Trust.DISTRUSTED, 1), else_=0).label("distrusted"),
-        case((table.c.trust == Trust.QUARANTINED, 1), else_=0).label("pending"),
+        case((and_(table.c.pending, table.c.trust == Trust.NONE), 1), else_=0).label("pending"),
         sum(outlived, start=literal(0)).label("band"),
     )
     each = select(*columns).select_from(table.outerjoin(keys, keys.c.public_key_id == table.c.public_key_id)).subquery()

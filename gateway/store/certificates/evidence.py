@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, and_, or_
 
 from gateway.cms.identity import Identity
 from gateway.pki.certificate import Certificate
@@ -20,6 +20,7 @@ from gateway.pki.trust import TrustSnapshot
 from gateway.store import schema
 from gateway.store.certificates import stored
 from gateway.store.certificates.identities import index_value
+from gateway.store.certificates.said import Trust
 from gateway.store.changes import AUTHORITIES, REVOCATION
 from gateway.store.database import Database
 from gateway.store.generation import Cache, Generation
@@ -48,7 +49,7 @@ class StoredEvidence:
         """Return the stored certificates that each identity names; one query for all that are not in memory.
 
         Of several, trusted ones come first, distrusted ones last, and of equals those that expire last come first.
-        Learned ones come behind those that were imported; those in quarantine are not among them.
+        Learned ones come behind those that were imported; those that are pending are not among them.
         """
         asked = {identity: index_value(identity) for identity in identities}
         found = self._named.many((value for value in asked.values() if value is not None), self._load_named)
@@ -73,12 +74,20 @@ class StoredEvidence:
         """Return all stored CRLs, and the OCSP responses about CA certificates and about ``leaf``."""
         return self._revocation.one(leaf.fingerprint, self._load_revocation)
 
+    def of_all(self) -> RevocationEvidence:
+        """Return all stored CRLs, and the OCSP responses about CA certificates."""
+        return self._of_all.one(REVOCATION, lambda _: self._load_evidence())
+
+    def authorities(self) -> Sequence[Certificate]:
+        """Return all CA certificates."""
+        return [item.certificate for item in self._authorities.one(AUTHORITIES, lambda _: self._load_authorities())[0]]
+
     def _load_named(self, wanted: Sequence[str]) -> dict[str, Holdings]:
-        index = schema.identities.c
+        index, table = schema.identities.c, schema.certificates.c
         query = (
             stored.holdings(index.value)
-            .join(schema.identities, index.fingerprint == schema.certificates.c.fingerprint)
-            .where(index.value.in_(sorted(wanted)), schema.certificates.c.trust != stored.Trust.QUARANTINED)
+            .join(schema.identities, index.fingerprint == table.fingerprint)
+            .where(index.value.in_(sorted(wanted)), or_(~table.pending, table.trust != Trust.NONE))
             .order_by(index.value)
         )
         with self._database.read() as connection:
@@ -93,7 +102,7 @@ class StoredEvidence:
         authorities, trust = self._authorities.one(AUTHORITIES, lambda _: self._load_authorities())
         table = schema.certificates.c
         same_key = table.public_key_id == public_key_id
-        said = self._load(and_(same_key, table.trust.in_((stored.Trust.TRUSTED, stored.Trust.DISTRUSTED))))
+        said = self._load(and_(same_key, table.trust.in_((Trust.TRUSTED, Trust.DISTRUSTED))))
         return _snapshot((*authorities, *said)) if said else trust
 
     def _load_authorities(self) -> tuple[Holdings, TrustSnapshot]:
@@ -101,7 +110,7 @@ class StoredEvidence:
         return authorities, _snapshot(authorities)
 
     def _load_revocation(self, leaf: str) -> RevocationEvidence:
-        of_all = self._of_all.one(REVOCATION, lambda _: self._load_evidence())
+        of_all = self.of_all()
         with self._database.read() as connection:
             of_leaf = responses.of_leaf(connection, leaf)
         return RevocationEvidence(of_all.lists, of_all.responses + of_leaf) if of_leaf else of_all

@@ -1,7 +1,7 @@
 """Certificates learned from mail: who signs may be answered encrypted, once an administrator says so (row CRT-06).
 
-A learned certificate is ``quarantined``, and then used for nothing, or ``learned``, and then encrypted to where no
-certificate that was imported serves, as long as a path to an anchor holds (``standing``): the intermediates that mail
+A learned certificate is ``pending``, and then used for nothing, or else encrypted to where no certificate that was
+imported serves, as long as a path to an anchor holds (``standing``): the intermediates that mail
 showed are kept for that, trusted by nobody. It is found by the addresses that it was learned for and no others, is
 never trusted for itself and makes nobody else trusted. An import of it, or ``cert trust``, makes it like any other.
 
@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, select, update
+from sqlalchemy import Connection, Select, and_, delete, func, select, update
 
 from gateway.mail.address import index_key
 from gateway.pki.certificate import Certificate
@@ -23,7 +23,7 @@ from gateway.pki.path import CertificatePath
 from gateway.store import changes, schema
 from gateway.store.certificates import stored
 from gateway.store.certificates.path import packed
-from gateway.store.certificates.stored import FROM_MAIL, Trust
+from gateway.store.certificates.said import BY_ITSELF, Origin, Said, Trust
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import Generation
 
@@ -36,6 +36,8 @@ IN_ALL = 20_000
 PRUNE_AT_ONCE = 500
 _TABLE = schema.certificates
 _LEARNED = schema.learned
+_FROM_MAIL = and_(_TABLE.c.origin == Origin.LEARNED, _TABLE.c.trust == Trust.NONE)
+"""Mail brought it, and no administrator has said anything of it (``said.Said.is_learned``)."""
 
 
 class Learning(StrEnum):
@@ -75,13 +77,13 @@ class StoredLearned:
         ``capabilities``: names of the content ciphers that its owner announced at ``at``; none: he said nothing.
         ``intermediates``: the path it was believed by, without leaf and anchor; the last one shown is kept.
         """
-        trust = Trust.LEARNED if trusted else Trust.QUARANTINED
+        said = Said(Origin.LEARNED, Trust.NONE, pending=not trusted)
         news: dict[str, object] = {}
         if capabilities:
             news["capabilities"] = " ".join(dict.fromkeys(capabilities))
         if intermediates:
             news["path"] = packed(intermediates)
-        lesson = _Lesson(index_key(address), certificate, news, at, trust)
+        lesson = _Lesson(index_key(address), certificate, news, at, said)
         with self._database.read() as connection:
             if (known := lesson.answer(connection)) is not None:
                 return known
@@ -95,7 +97,7 @@ class StoredLearned:
     def prune(self, at: datetime) -> int:
         """Remove learned certificates, and the memory of deleted ones, that have expired at ``at``; return how many."""
         table, keys = _TABLE.c, schema.keys.c.public_key_id
-        expired = (table.trust.in_(FROM_MAIL), table.not_after < at, table.public_key_id.not_in(select(keys)))
+        expired = (_FROM_MAIL, table.not_after < at, table.public_key_id.not_in(select(keys)))
         useless = select(table.fingerprint).where(*expired).limit(PRUNE_AT_ONCE)
         forgotten = select(_LEARNED.c.fingerprint).where(_LEARNED.c.until < at).limit(PRUNE_AT_ONCE)
         pruned = 0
@@ -112,33 +114,33 @@ class _Lesson:
     """One certificate, shown by mail."""
 
     def __init__(
-        self, address: str, certificate: Certificate, news: Mapping[str, object], at: datetime, trust: Trust
+        self, address: str, certificate: Certificate, news: Mapping[str, object], at: datetime, said: Said
     ) -> None:
         """``news``: what mail says of it, by column."""
         self._address, self._certificate, self._at = address, certificate, at
-        self._news, self._trust = news, trust
+        self._news, self._said = news, said
 
     def answer(self, connection: Connection) -> Learning | None:
         """Return what is to be said where nothing is to be written; None: ``take`` it."""
         name = self._certificate.fingerprint
-        columns = _TABLE.c.trust, _TABLE.c.capabilities, _TABLE.c.path
+        columns = _FROM_MAIL.label("from_mail"), _TABLE.c.capabilities, _TABLE.c.path
         row = connection.execute(select(*columns).where(_TABLE.c.fingerprint == name)).first()
         if row is None:
             return self._refusal(connection)
         if any(getattr(row, column) != value for column, value in self._news.items()):
             return None
-        if row.trust in FROM_MAIL and not self._is_indexed(connection):
+        if row.from_mail and not self._is_indexed(connection):
             return self._address_refusal(connection)
         return Learning.KNOWN
 
     def take(self, connection: Connection) -> Learning:
         """Store what is new."""
         certificate, name = self._certificate, self._certificate.fingerprint
-        new = stored.add(connection, certificate, [self._address], self._trust)
+        new = stored.add(connection, certificate, [self._address], self._said, BY_ITSELF)
         if new:
             row = {"fingerprint": name, "at": self._at, "until": certificate.not_after}
             insert_new(connection, _LEARNED, [row])
-        elif stored.trust_of(connection, certificate) in FROM_MAIL and not self._address_refusal(connection):
+        elif self._is_from_mail(connection) and not self._address_refusal(connection):
             stored.index(connection, certificate, [self._address])
         if self._news:
             connection.execute(update(_TABLE).where(_TABLE.c.fingerprint == name).values(self._news))
@@ -154,7 +156,7 @@ class _Lesson:
         today = self._at.replace(hour=0, minute=0, second=0, microsecond=0)
         if _count(connection, select(func.count()).where(_LEARNED.c.at >= today)) >= PER_DAY:
             return Learning.DAY_FULL
-        if _count(connection, select(func.count()).where(_TABLE.c.trust.in_(FROM_MAIL))) >= IN_ALL:
+        if _count(connection, select(func.count()).where(_FROM_MAIL)) >= IN_ALL:
             return Learning.STORE_FULL
         return self._address_refusal(connection)
 
@@ -163,9 +165,13 @@ class _Lesson:
         query = (
             select(func.count())
             .select_from(schema.addresses.join(_TABLE, index.fingerprint == _TABLE.c.fingerprint))
-            .where(index.address == self._address, _TABLE.c.trust.in_(FROM_MAIL), _TABLE.c.not_after > self._at)
+            .where(index.address == self._address, _FROM_MAIL, _TABLE.c.not_after > self._at)
         )
         return Learning.ADDRESS_FULL if _count(connection, query) >= PER_ADDRESS else None
+
+    def _is_from_mail(self, connection: Connection) -> bool:
+        said = stored.said_of(connection, self._certificate)
+        return said is not None and said.is_learned
 
     def _is_indexed(self, connection: Connection) -> bool:
         index = schema.addresses.c

@@ -6,14 +6,12 @@ Path building is not here (``pki.path``), nor is what may be imported (``pki.acc
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
-from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Select, and_, delete, func, or_, select, update
+from sqlalchemy import Column, Connection, Row, Select, delete, select, update
 
 from gateway.errors import Refused
 from gateway.mail.address import index_key
@@ -22,11 +20,12 @@ from gateway.pki.holding import Holding
 from gateway.pki.need import name_id
 from gateway.pki.path import Chain, chain_for
 from gateway.pki.self_issued import read_as
-from gateway.policy.state import Status, findable_by, status_of
 from gateway.reason import Reason
 from gateway.store import changes, schema
 from gateway.store.certificates import identities
+from gateway.store.certificates.facts import facts
 from gateway.store.certificates.path import unpacked
+from gateway.store.certificates.said import BY_ITSELF, Origin, Said, Trust
 from gateway.store.certificates.standing import ALWAYS, Standings
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import Cache, Generation, withdraw
@@ -37,19 +36,6 @@ CHAINS_KEPT = 2_000
 MAX_LEVELS = 8
 MAX_ISSUERS = 200
 """Bounds on what is gathered above one certificate; ``pki.path`` chooses among it."""
-
-
-class Trust(StrEnum):
-    """What an administrator said of a certificate, or that it comes from mail and nobody said anything of it yet."""
-
-    NONE = "none"
-    TRUSTED = "trusted"
-    DISTRUSTED = "distrusted"
-    QUARANTINED = "quarantined"
-    LEARNED = "learned"
-
-
-FROM_MAIL = (Trust.QUARANTINED, Trust.LEARNED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +95,10 @@ class StoredCertificates:
         """Return the same, and what is missing in it."""
         return self._chains.one(certificate.fingerprint, lambda _: self._load_chain(certificate))
 
+    def is_cut(self, name: str) -> bool:
+        """Return whether something is missing in the chain of a certificate, by fingerprint. Raises ``Refused``."""
+        return self._chains.one(name, lambda _: self._load_chain(self.get(name).certificate)).is_cut
+
     def _load(self, wanted: Sequence[str], at: datetime) -> dict[str, _Found]:
         index = schema.addresses.c
         query = (
@@ -138,69 +128,23 @@ class StoredCertificates:
 
     # what an administrator does
 
-    def list(
-        self,
-        text: str = "",
-        expiring: tuple[datetime, datetime] | None = None,
-        *,
-        is_ca: bool | None = None,
-        with_key: bool = False,
-        after: Certificate | None = None,
-        limit: int | None = None,
-    ) -> list[Holding]:
-        """Return the certificates, those that expire first at the top; of those after ``after`` at most ``limit``.
-
-        ``text``: only those with it in fingerprint, subject, issuer or an address, in any case. ``expiring``: only
-        those that expire between the two times.
-        """
-        table, index = schema.certificates.c, schema.addresses.c
-        query = holdings().order_by(table.not_after, table.fingerprint).limit(limit)
-        if expiring is not None:
-            query = query.where(table.not_after.between(*expiring))
-        if is_ca is not None:
-            query = query.where(table.is_ca if is_ca else ~table.is_ca)
-        if with_key:
-            query = query.where(schema.keys.c.public_key_id.is_not(None))
-        if after is not None:
-            later = and_(table.not_after == after.not_after, table.fingerprint > after.fingerprint)
-            query = query.where(or_(table.not_after > after.not_after, later))
-        if not text.isprintable():
-            return []
-        if text:
-            columns = (table.fingerprint, table.subject, table.issuer)
-            holds = select(index.fingerprint).where(index.address.contains(text.lower(), autoescape=True))
-            places = [func.lower(column).contains(text.lower(), autoescape=True) for column in columns]
-            query = query.where(or_(*places, table.fingerprint.in_(holds)))
-        with self._database.read() as connection:
-            return [holding(row) for row in connection.execute(query)]
-
-    def statuses(self, found: Iterable[Holding], at: datetime) -> Sequence[Status]:
-        """Return how each stands at ``at``, in their order."""
-        asked = list(found)
-        rivals = self.find({name for item in asked for name in findable_by(item)}, at)
-        judged = {item.certificate: item for holder in rivals.values() for item in holder}
-        return [status_of(self._with_fault(judged.get(item.certificate, item), at), at, rivals) for item in asked]
-
-    def _with_fault(self, item: Holding, at: datetime) -> Holding:
-        if item.fault is None and self._standings.is_revoked(item, (), at):
-            return replace(item, fault=Reason.REVOKED)
-        return item
-
     def get(self, name: str) -> Holding:
         """Return the certificate with that fingerprint or unambiguous prefix. Raises ``Refused``."""
         with self._database.read() as connection:
             return _one(connection, name)
 
-    def set_trust(self, name: str, trust: Trust) -> Holding:
+    def set_trust(self, name: str, trust: Trust, by: str = BY_ITSELF) -> Holding:
         """Trust or distrust a certificate, or take either back; return it as it stands now. Raises ``Refused``.
 
-        One from mail, of which nobody has said anything, stays so where there is nothing to take back.
+        ``by``: who says so. One that mail brought is pending where either is taken back.
         """
         with self._database.change() as connection:
             before = _one(connection, name)
             if before.learned and trust is Trust.NONE:
                 return before
-            mark(connection, before.certificate, trust)
+            said = said_of(connection, before.certificate)
+            assert said is not None
+            mark(connection, before.certificate, said.spoken(trust), by)
             if trust is not Trust.TRUSTED:
                 withdraw(connection)
             changed = _one(connection, name)
@@ -227,26 +171,34 @@ class StoredCertificates:
 # inside a transaction, for imports and for ``evidence``
 
 
-def add(connection: Connection, certificate: Certificate, addresses: Iterable[str], trust: Trust) -> bool:
-    """Store a certificate, a leaf findable by ``addresses``; return whether it was new (an old one stays as it is)."""
+def add(connection: Connection, certificate: Certificate, addresses: Iterable[str], said: Said, by: str) -> bool:
+    """Store a certificate, a leaf findable by ``addresses``; return whether it was new (an old one stays as it is).
+
+    ``by``: who brought it.
+    """
+    moment = datetime.now(UTC)
     row = {
         "fingerprint": certificate.fingerprint,
         "der": certificate.der,
         "public_key_id": certificate.public_key_id,
-        "subject_id": name_id(certificate.subject_der),
         "subject": stored_text(certificate.subject),
         "issuer": stored_text(certificate.issuer),
         "not_after": certificate.not_after,
         "is_ca": certificate.is_ca,
-        "trust": trust,
-        "added_at": datetime.now(UTC),
+        "origin": said.origin,
+        "trust": said.trust,
+        "pending": said.pending,
+        "added_at": moment,
+        "changed_at": moment,
+        "changed_by": by,
+        **facts(certificate),
     }
     if not insert_new(connection, schema.certificates, [row]):
         return False
     index(connection, certificate, addresses)
     identities.add(connection, certificate)
     changes.tell_of_key(connection, certificate.public_key_id)
-    if trust is not Trust.QUARANTINED:
+    if not said.pending:
         _wake(connection, certificate)
     return True
 
@@ -258,11 +210,12 @@ def index(connection: Connection, certificate: Certificate, addresses: Iterable[
     insert_new(connection, schema.addresses, rows)
 
 
-def trust_of(connection: Connection, certificate: Certificate) -> Trust | None:
-    """Return what was said of a certificate, or None where it is not stored."""
+def said_of(connection: Connection, certificate: Certificate) -> Said | None:
+    """Return what is said of a certificate, or None where it is not stored."""
     table = schema.certificates.c
-    found = connection.scalar(select(table.trust).where(table.fingerprint == certificate.fingerprint))
-    return None if found is None else Trust(found)
+    columns = (table.origin, table.trust, table.pending)
+    row = connection.execute(select(*columns).where(table.fingerprint == certificate.fingerprint)).first()
+    return None if row is None else _said(row)
 
 
 def is_authority(connection: Connection, certificate: Certificate) -> bool:
@@ -271,27 +224,31 @@ def is_authority(connection: Connection, certificate: Certificate) -> bool:
     return bool(connection.scalar(select(table.is_ca).where(table.fingerprint == certificate.fingerprint)))
 
 
-def reread(connection: Connection, certificate: Certificate, addresses: Iterable[str], trust: Trust) -> None:
+def reread(connection: Connection, certificate: Certificate, addresses: Iterable[str], said: Said, by: str) -> None:
     """Have a stored certificate read as it is now, as a person's or as an authority's."""
-    table, found_by = schema.certificates, schema.addresses
-    name = certificate.fingerprint
+    found_by = schema.addresses
     changes.tell_of_key(connection, certificate.public_key_id)
-    connection.execute(update(table).where(table.c.fingerprint == name).values(is_ca=certificate.is_ca, trust=trust))
-    connection.execute(delete(found_by).where(found_by.c.fingerprint == name))
+    _update(connection, certificate, said, by, is_ca=certificate.is_ca, **facts(certificate))
+    connection.execute(delete(found_by).where(found_by.c.fingerprint == certificate.fingerprint))
     index(connection, certificate, addresses)
     changes.tell_of_key(connection, certificate.public_key_id)
     _wake(connection, certificate)
 
 
-def mark(connection: Connection, certificate: Certificate, trust: Trust) -> None:
-    """Say of a stored certificate whether it is trusted."""
-    table = schema.certificates
-    connection.execute(update(table).where(table.c.fingerprint == certificate.fingerprint).values(trust=trust))
-    if trust is Trust.TRUSTED:
+def mark(connection: Connection, certificate: Certificate, said: Said, by: str) -> None:
+    """Change what is said of a stored certificate; ``by``: who says so."""
+    _update(connection, certificate, said, by)
+    if said.trust is Trust.TRUSTED:
         # One that was learned is found by the address of that mail only; now it stands for all it names.
         index(connection, certificate, certificate.addresses)
         _wake(connection, certificate)
     changes.tell_of_key(connection, certificate.public_key_id)
+
+
+def _update(connection: Connection, certificate: Certificate, said: Said, by: str, **columns: object) -> None:
+    table = schema.certificates
+    changed = update(table).where(table.c.fingerprint == certificate.fingerprint)
+    connection.execute(changed.values(**asdict(said), **columns, changed_at=datetime.now(UTC), changed_by=by))
 
 
 def with_key(connection: Connection, public_key_id: str) -> list[Certificate]:
@@ -328,21 +285,27 @@ def holdings(*columns: Column[Any]) -> Select[Any]:
     table, keys = schema.certificates, schema.keys
     has_key = keys.c.public_key_id.is_not(None).label("has_key")
     joined = table.outerjoin(keys, keys.c.public_key_id == table.c.public_key_id)
-    facts = table.c.der, table.c.is_ca, table.c.trust, table.c.capabilities, table.c.added_at
-    return select(*facts, has_key, *columns).select_from(joined)
+    said = table.c.origin, table.c.trust, table.c.pending
+    known = table.c.der, table.c.is_ca, *said, table.c.capabilities, table.c.added_at
+    return select(*known, has_key, *columns).select_from(joined)
 
 
 def holding(row: Row[Any]) -> Holding:
     """Return what a row of ``holdings`` says."""
+    said = _said(row)
     return Holding(
         certificate=read_as(row.der, is_ca=row.is_ca),
-        trusted=row.trust in (Trust.TRUSTED, Trust.LEARNED),
+        trusted=said.is_trusted,
         has_key=bool(row.has_key),
-        distrusted=row.trust == Trust.DISTRUSTED,
-        learned=row.trust in FROM_MAIL,
+        distrusted=said.trust is Trust.DISTRUSTED,
+        learned=said.is_learned,
         capabilities=frozenset((row.capabilities or "").split()),
         added_at=row.added_at,
     )
+
+
+def _said(row: Any) -> Said:
+    return Said(Origin(row.origin), Trust(row.trust), bool(row.pending))
 
 
 def plain_name(name: str) -> str:
@@ -371,14 +334,9 @@ def _one(connection: Connection, name: str) -> Holding:
 
 def _issuers(connection: Connection, level: Iterable[Certificate]) -> list[Certificate]:
     table = schema.certificates.c
-    names = {each(certificate.issuer_der) for certificate in level for each in (name_id, _name_as_it_stands)}
+    names = {name_id(certificate.issuer_der) for certificate in level}
     query = select(table.der).where(table.subject_id.in_(names), table.is_ca, table.trust != Trust.DISTRUSTED)
     return [read_certificate(der) for der in connection.scalars(query.order_by(table.fingerprint).limit(MAX_ISSUERS))]
-
-
-def _name_as_it_stands(name: bytes) -> str:
-    """What older rows have as ``subject_id``."""
-    return sha256(name).hexdigest()
 
 
 def stored_text(name: str) -> str:

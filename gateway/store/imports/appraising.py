@@ -19,6 +19,7 @@ from gateway.pki.names import NameKey, name_key
 from gateway.pki.revocation import RevocationList, check_entries, read_revocation_list
 from gateway.pki.self_issued import Whose, as_person, is_in_question, whose
 from gateway.reason import Reason
+from gateway.store.certificates.said import BY_ITSELF
 
 _CHECKS = 64
 """Signatures of one file that are checked to find out who issued what."""
@@ -33,7 +34,7 @@ class ImportOptions:
     """How to import: ``subject_email`` and ``accept_legacy`` as configured, the others as asked for.
 
     ``whose``: what a self-issued CA certificate with a mail address is taken for; None: that is judged.
-    ``at`` (aware): what has expired by then is stored all the same, and said to have.
+    ``by``: who brings it. ``at`` (aware): what has expired by then is stored all the same, and said to have.
     """
 
     subject_email: str = "inbound"
@@ -43,6 +44,7 @@ class ImportOptions:
     whose: Whose | None = None
     dry_run: bool = False
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    by: str = BY_ITSELF
 
 
 @dataclass(frozen=True, slots=True)

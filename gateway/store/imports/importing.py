@@ -26,10 +26,11 @@ from gateway.pki.bundle import MAX_SIZE, BundledCertificate, BundledObject, Bund
 from gateway.pki.certificate import Certificate, key_facts, public_key_id, read_certificate
 from gateway.pki.revocation import RevocationList
 from gateway.pki.self_issued import Whose, read_as
+from gateway.pki.summary import sealing_fault
 from gateway.reason import Reason
 from gateway.smime.signers import is_mail, signers_of
 from gateway.store.certificates import identities, stored
-from gateway.store.certificates.stored import Trust
+from gateway.store.certificates.said import Origin, Said, Trust
 from gateway.store.imports.appraising import Appraised, Imported, ImportOptions, NewKey, appraised, certificate_line
 from gateway.store.keys import private_keys
 from gateway.store.keys.wrapping import KeyEncryptionKey
@@ -141,11 +142,12 @@ class _Filing:
         return self._key(item) if isinstance(item, NewKey) else item
 
     def _certificate(self, found: Certificate) -> Imported:
-        before = stored.trust_of(self.connection, found)
+        before = stored.said_of(self.connection, found)
         if before is None:
-            wanted = self._wanted(found)
-            stored.add(self.connection, found, mail_addresses(found, self.options.subject_email), wanted)
-            text = _standing(found, wanted, self.options.at)
+            said = Said(Origin.IMPORTED, self._wanted(found))
+            addresses = mail_addresses(found, self.options.subject_email)
+            stored.add(self.connection, found, addresses, said, self.options.by)
+            text = _standing(found, said, self.options.at)
             if other := identities.namesake(self.connection, found):
                 text += f"; {other[:16]} has the same issuer and serial number: mail may mean either"
             return certificate_line(found, "added", None, text)
@@ -160,16 +162,20 @@ class _Filing:
 
     def _otherwise(self, found: Certificate) -> Imported:
         """Take a person's certificate for an authority's from now on, or the other way round: somebody said so."""
-        wanted = self._wanted(found)
-        stored.reread(self.connection, found, mail_addresses(found, self.options.subject_email), wanted)
-        return certificate_line(found, "known", Reason.DUPLICATE, f"now {_standing(found, wanted, self.options.at)}")
+        said, addresses = Said(Origin.IMPORTED, self._wanted(found)), mail_addresses(found, self.options.subject_email)
+        stored.reread(self.connection, found, addresses, said, self.options.by)
+        return certificate_line(found, "known", Reason.DUPLICATE, f"now {_standing(found, said, self.options.at)}")
 
-    def _again(self, found: Certificate, before: Trust) -> Imported:
-        if self._wanted(found) is Trust.TRUSTED and before in (Trust.NONE, *stored.FROM_MAIL):
-            stored.mark(self.connection, found, Trust.TRUSTED)
-            text = f"now trusted: {_standing(found, Trust.TRUSTED, self.options.at)}"
-            return certificate_line(found, "known", Reason.DUPLICATE, text)
-        return certificate_line(found, "known", Reason.DUPLICATE, _standing(found, before, self.options.at))
+    def _again(self, found: Certificate, before: Said) -> Imported:
+        if self._wanted(found) is not Trust.TRUSTED or before.trust is Trust.DISTRUSTED:
+            return certificate_line(found, "known", Reason.DUPLICATE, _standing(found, before, self.options.at))
+        said = Said(Origin.IMPORTED, Trust.TRUSTED)
+        if before != said:
+            stored.mark(self.connection, found, said, self.options.by)
+        text = _standing(found, said, self.options.at)
+        if before.trust is Trust.NONE:
+            text = f"now trusted: {text}"
+        return certificate_line(found, "known", Reason.DUPLICATE, text)
 
     def _revocation_list(self, found: RevocationList) -> Imported:
         filed = lists.add(self.connection, found)
@@ -195,12 +201,12 @@ def _beside(found: RevocationList, filed: Filed) -> str:
     return f"in the place of the one of {day}" if filed.new else f"a newer one, of {day}, is stored"
 
 
-def _standing(found: Certificate, trust: Trust, at: datetime) -> str:
-    if trust is Trust.DISTRUSTED:
+def _standing(found: Certificate, said: Said, at: datetime) -> str:
+    if said.trust is Trust.DISTRUSTED:
         return f"distrusted; `cert trust {found.fingerprint[:16]}` lifts it"
-    if trust in stored.FROM_MAIL:
+    if said.is_learned:
         return f"learned from mail; `cert trust {found.fingerprint[:16]}` trusts it"
-    if trust is Trust.NONE:
+    if said.trust is Trust.NONE:
         kind = "a CA, but no anchor" if found.is_ca else "not trusted"
         return f"{kind}; `cert trust {found.fingerprint[:16]}` trusts it"
     standing = "trust anchor: believed for every address" if found.is_ca else "trusted"
@@ -216,7 +222,7 @@ def _limits(found: Certificate, at: datetime) -> Iterator[str]:
         ended = f"expired {found.not_after:%Y-%m-%d}"
         word = ended if fault is Reason.EXPIRED else f"not valid before {found.not_before:%Y-%m-%d}"
         yield word if found.is_ca else f"{word}: seals nothing"
-    elif found.sealing_fault is not None:
-        yield found.sealing_fault
+    elif (seals_nothing := sealing_fault(found)) is not None:
+        yield seals_nothing
     elif not found.is_ca and not (found.may_sign and found.may_encrypt):
         yield "signs only" if found.may_sign else "encrypts only"

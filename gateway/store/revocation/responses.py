@@ -1,5 +1,6 @@
 """The stored OCSP responses (RFC 6960): for each certificate the one that was fetched last, until it is out of date."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, or_, select
@@ -28,7 +29,7 @@ def put(connection: Connection, certificate: Certificate, response: StatusRespon
     concerned = {(each.certificate, each.is_ca) for each in gone} | {(certificate.fingerprint, certificate.is_ca)}
     tell(connection, *(REVOCATION if is_ca else fingerprint for fingerprint, is_ca in concerned))
     tell_of_key(connection, certificate.public_key_id)
-    if any(answer.revoked_at is not None for answer in response.answers):
+    if says_revoked(response):
         withdraw(connection)
 
 
@@ -40,6 +41,22 @@ def of_authorities(connection: Connection) -> tuple[StatusResponse, ...]:
 def of_leaf(connection: Connection, fingerprint: str) -> tuple[StatusResponse, ...]:
     """Return the response about a leaf, if there is one."""
     return _read(connection, (_TABLE.c.certificate == fingerprint) & ~_TABLE.c.is_ca)
+
+
+def revoking(connection: Connection, fingerprints: Collection[str] | None = None) -> set[str]:
+    """Return those of these certificates of which a response says revoked, of them or of what it tells beside.
+
+    ``fingerprints``: None: any.
+    """
+    about = select(_TABLE.c.certificate, _TABLE.c.der)
+    if fingerprints is not None:
+        about = about.where(_TABLE.c.certificate.in_(sorted(fingerprints)))
+    return {row.certificate for row in connection.execute(about) if says_revoked(read_status_response(row.der))}
+
+
+def says_revoked(response: StatusResponse) -> bool:
+    """Return whether a response says of anything that it is revoked."""
+    return any(answer.revoked_at is not None for answer in response.answers)
 
 
 def _read(connection: Connection, condition: ColumnElement[bool]) -> tuple[StatusResponse, ...]:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from gateway.store import Store
 from gateway.store.certificates.census import Share, count_certificates
-from gateway.store.certificates.stored import Trust
+from gateway.store.certificates.said import Trust
 from gateway.store.imports.importing import ImportOptions, import_file
 from tests.authority import Authority, Issued
 

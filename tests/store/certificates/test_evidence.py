@@ -19,7 +19,7 @@ from gateway.pki.self_issued import read_as
 from gateway.pki.validation import judge
 from gateway.reason import Reason
 from gateway.store import Store, StoreOptions, migrate, open_store, schema
-from gateway.store.certificates.stored import Trust
+from gateway.store.certificates.said import Trust
 from gateway.store.database import open_database
 from gateway.store.generation import LOOK_EVERY
 from gateway.store.imports.importing import ImportOptions, import_file

@@ -15,10 +15,11 @@ from gateway.pki.path import CertificatePath
 from gateway.store import Store, StoreOptions, open_store, schema
 from gateway.store.certificates import learned
 from gateway.store.certificates.learned import Learning
-from gateway.store.certificates.stored import Trust
+from gateway.store.certificates.said import Trust
 from gateway.store.held.message import State
 from gateway.store.imports.importing import ImportOptions, import_file
 from tests.authority import NOT_AFTER, Authority, Issued
+from tests.store.certificates.entries import entries
 from tests.store.held.messages import held
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -203,7 +204,7 @@ def test_crt_06_so_many_in_a_day(store: Store, authority: Authority, monkeypatch
         found_out = list(threads.map(lambda each: teach(store, each, each.certificate.addresses[0]), flood))
     assert sorted(found_out) == sorted([Learning.NEW] * 5 + [Learning.DAY_FULL] * 7)
     assert counts(store) == (5, 5)
-    stored = store.certificates.list()
+    stored = entries(store)
     store.certificates.delete(stored[0].certificate.fingerprint)
     assert teach(store, leaf(authority)) is Learning.DAY_FULL
     assert teach(store, leaf(authority), at=AT.replace(hour=0) + DAY) is Learning.NEW
@@ -215,7 +216,7 @@ def test_crt_06_so_many_in_all(store: Store, authority: Authority, monkeypatch: 
     for number in range(2):
         assert teach(store, leaf(authority, f"u{number}@example.net"), f"u{number}@example.net") is Learning.NEW
     assert teach(store, leaf(authority)) is Learning.STORE_FULL
-    store.certificates.set_trust(store.certificates.list()[0].certificate.fingerprint, Trust.TRUSTED)
+    store.certificates.set_trust(entries(store)[0].certificate.fingerprint, Trust.TRUSTED)
     assert teach(store, leaf(authority)) is Learning.NEW
 
 
@@ -251,9 +252,9 @@ def test_what_expired_is_removed(store: Store, authority: Authority) -> None:
     store.certificates.set_trust(approved.certificate.fingerprint, Trust.TRUSTED)
     assert store.learned.prune(AT) == 0
     assert store.learned.prune(ends + timedelta(seconds=1)) == 4
-    assert {holding.certificate for holding in store.certificates.list()} == {
-        manual.certificate,
-        approved.certificate,
-        lasting.certificate,
+    assert {item.certificate.fingerprint for item in entries(store)} == {
+        manual.certificate.fingerprint,
+        approved.certificate.fingerprint,
+        lasting.certificate.fingerprint,
     }
     assert store.learned.prune(NOT_AFTER + DAY) == 2

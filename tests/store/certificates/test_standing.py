@@ -14,9 +14,10 @@ from gateway.pki.sources import Kind, Source
 from gateway.pki.validation import judge
 from gateway.reason import Reason
 from gateway.store import Store, StoreOptions, open_store
-from gateway.store.certificates.stored import Trust
+from gateway.store.certificates.said import Trust
 from gateway.store.imports.importing import ImportOptions, import_file
 from tests.authority import Authority, Issued
+from tests.store.certificates.entries import entries
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -163,7 +164,7 @@ def test_crt_06_what_it_was_learned_with_is_trusted_by_nobody(store: Store, auth
     learn(store, stranger, stranger.issuers)
     assert fault(store) is Reason.UNTRUSTED
     assert store.certificates.chain(stranger.certificate) == ()
-    assert [holding.certificate for holding in store.certificates.list()] == [stranger.certificate]
+    assert [item.certificate.fingerprint for item in entries(store)] == [stranger.certificate.fingerprint]
 
 
 def test_crt_06_approved_it_needs_no_path_any_more(learned: Store, authority: Authority, alice: Issued) -> None:

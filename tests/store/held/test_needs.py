@@ -8,7 +8,7 @@ from gateway.errors import Fault
 from gateway.pki.need import Need, NeedKind, by_key_id, by_serial, by_subject
 from gateway.reason import Reason
 from gateway.store import Store
-from gateway.store.certificates.stored import Trust
+from gateway.store.certificates.said import Trust
 from gateway.store.held.message import State
 from gateway.store.imports.importing import ImportOptions, import_file
 from tests.authority import Authority, Issued

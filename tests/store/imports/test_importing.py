@@ -20,6 +20,7 @@ from tests.authority import SERVER_AUTH, Authority, Issued
 from tests.inbound import made
 from tests.pki import odd
 from tests.pki.odd import put, signed_again
+from tests.store.certificates.entries import entries
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 Take = Callable[..., list[Imported]]
@@ -40,7 +41,7 @@ def words(results: list[Imported]) -> list[tuple[str, str, str | None]]:
 
 
 def stored(store: Store) -> tuple[int, int]:
-    return len(store.certificates.list()), len(store.keys.list())
+    return len(entries(store)), len(store.keys.list())
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_what_is_there_already_is_known_and_no_error(take: Take, alice: Issued) 
 def test_a_pkcs12_brings_its_chain_as_intermediates(store: Store, take: Take, alice: Issued) -> None:
     results = take(alice.p12(b"secret"), passphrases=(b"wrong", b"secret"))
     assert {imported.result for imported in results} == {"added"}
-    trust = {holding.certificate.subject: holding.trusted for holding in store.certificates.list()}
+    trust = {holding.certificate.subject: holding.trusted for holding in entries(store)}
     assert trust == {
         alice.certificate.subject: True,
         **{issuer.certificate.subject: False for issuer in alice.issuers},
@@ -107,8 +108,8 @@ def test_trust_of_a_mixed_file(
     store: Store, take: Take, alice: Issued, flags: dict[str, bool], anchors: bool, leaf: bool
 ) -> None:
     take(alice.pem(), *(issuer.pem() for issuer in alice.issuers), **flags)
-    assert {h.trusted for h in store.certificates.list() if h.certificate.is_ca} == {anchors}
-    assert {h.trusted for h in store.certificates.list() if not h.certificate.is_ca} == {leaf}
+    assert {h.trusted for h in entries(store) if h.certificate.is_ca} == {anchors}
+    assert {h.trusted for h in entries(store) if not h.certificate.is_ca} == {leaf}
 
 
 @pytest.mark.parametrize(("trust", "trusted"), [(True, True), (False, False)])
@@ -116,7 +117,7 @@ def test_cas_by_themselves_are_anchors(
     store: Store, take: Take, authority: Authority, trust: bool, trusted: bool
 ) -> None:
     take(authority.root.pem(), authority.intermediate.pem(), trust=trust)
-    assert {holding.trusted for holding in store.certificates.list()} == {trusted}
+    assert {holding.trusted for holding in entries(store)} == {trusted}
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_the_line_says_what_an_anchor_is_believed_for(take: Take, authority: Aut
 def test_a_refused_leaf_is_a_leaf_all_the_same(store: Store, take: Take, authority: Authority) -> None:
     web = authority.leaf("alice@example.com", extended_key_usage=(SERVER_AUTH,))
     assert words(take(web.pem(), authority.root.pem())) == [("certificate", "refused", "wrong-usage"), ADDED]
-    assert [holding.trusted for holding in store.certificates.list()] == [False]
+    assert [holding.trusted for holding in entries(store)] == [False]
 
 
 def test_an_import_lifts_trust_but_never_a_distrust(
