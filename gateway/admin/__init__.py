@@ -13,7 +13,7 @@ pages. What a change would cost is a view of its own, asked before it is made (`
 ``keys`` ``crls``        private keys (``key_view``) and revocation lists
 ``held``                 mail that waits: shown, tried again, deleted
 ``activity``             the records of messages
-``check``                the composer's question
+``check`` ``trial``      the composer's question; what would become of a message
 ``configuration``        the configuration, checked and shown
 =======================  ============================================================================
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 from rich.progress import track
 
+from gateway.admin.trial import tried
 from gateway.cli.address import typed_address
 from gateway.cli.printing import visible
 from gateway.cli.standard_input import STANDARD_INPUT, Source, read, shown
@@ -21,7 +22,6 @@ from gateway.engine.engine import make_record
 from gateway.engine.record import Record, as_json
 from gateway.engine.transaction import Client, Direction, FrontEnd, Octets, Outcome, Receipt, Transaction, Verdict
 from gateway.errors import Fault
-from gateway.gather import try_out
 from gateway.log import logger
 from gateway.mail.arrival import refusal
 from gateway.mail.envelope import Envelope, Recipient
@@ -156,7 +156,7 @@ def _outcome(wiring: Wiring, transaction: Transaction, at: datetime) -> Outcome:
     if (refused := refusal(transaction.content)) is not None:
         return Outcome(Verdict.REJECT, refused)
     try:
-        outcome = try_out(wiring.engine, wiring.store, transaction, at)
+        outcome = tried(wiring, transaction, at)
         return replace(outcome, deliveries=tuple(delivery.ready() for delivery in outcome.deliveries))
     except Fault as error:
         logger.error("%s: %s", transaction.id, error)

@@ -2,6 +2,7 @@
 
 ===========================  ================================================================
 ``certificate`` ``outline``  a certificate as facts; its structure, however odd its names
+``summary``                  the facts that a list needs, kept beside the certificate
 ``names`` ``mail_names``     distinguished Names, shown and compared; the mail addresses of a SAN
 ``unreadable``               a certificate that is there and cannot be read
 ``key`` ``kinds``            private keys behind one protocol; kinds of keys and what they make

@@ -3,7 +3,7 @@
 import json
 import smtplib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -44,16 +44,9 @@ def servers(machine: Machine) -> Iterator[Mail]:
 
 def from_container(machine: Machine, content: bytes, *recipients: str, source: str = HOST) -> Answer:
     """Send a mail from the containers' network, or from another ``source``."""
-    with machine.network():
-        client = smtplib.SMTP(timeout=60, source_address=(source, 0))
-        greeted = client.connect(HOST, 10025)
-        if greeted[0] != 220:
-            return Answer(greeted[0], greeted[1].decode())
-        try:
-            return send(client, content, *recipients)
-        finally:
-            with suppress(smtplib.SMTPException):
-                client.quit()
+    with machine.network(), closing(smtplib.SMTP(timeout=60, source_address=(source, 0))) as client:
+        code, text = client.connect(HOST, 10025)
+        return send(client, content, *recipients) if code == 220 else Answer(code, text.decode())
 
 
 def tagged(*, to: str) -> Letter:
