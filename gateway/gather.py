@@ -40,6 +40,7 @@ class Gather:
         """``remember``: what was opened is taken down; else a message is only tried out."""
         self._store = store
         earlier = store.content_keys.remember if remember else _without_record(store.content_keys.other)
+        failed = store.failures.note if remember else _nothing
         self._answers: dict[type[Wanted], Callable[[Any], Any]] = {
             CertificatesOf: lambda want: Found(store.certificates.find(want.addresses, want.at)),
             wants.KeyOf: lambda want: store.keys.key(want.public_key_id),
@@ -47,6 +48,7 @@ class Gather:
             wants.NamedBy: lambda want: store.evidence.named(want.identities),
             wants.EvidenceOn: lambda want: (store.evidence.trust(want.leaf), store.evidence.revocation(want.leaf)),
             wants.FailuresOf: lambda want: store.failures.count(want.public_key_id, want.at),
+            wants.Failed: lambda want: failed(want.public_key_id, want.at),
             wants.EarlierUse: lambda want: earlier(want.uses, want.record, want.at),
             wants.AnyOpened: lambda _: store.replies.any_opened(),
             wants.OpenedUnder: lambda want: store.replies.answered(want.names),
@@ -84,6 +86,10 @@ def try_out(engine: Engine, store: Store, transaction: Transaction, at: datetime
 
 def _told(want: wants.Later, gather: Gather) -> Any:
     return tell(want.story(), gather)
+
+
+def _nothing(_key: str, _at: datetime) -> None:
+    """Take down nothing."""
 
 
 def _without_record(other: Callable[[Any], Any]) -> Callable[[Any, Any, Any], Any]:

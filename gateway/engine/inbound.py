@@ -226,7 +226,7 @@ class Inbound:
         except Exception as error:  # noqa: BLE001 - a bug in opening must not cost the message; it is tagged
             # Whether a key had been used is not known here: it goes on as if one had been.
             unjudged = _unjudged(Reason.INTERNAL)
-            return Opened(unjudged, key_used=True, entitled=filled.entitled, failed=filled.failed, bug=error)
+            return Opened(unjudged, key_used=True, entitled=filled.entitled, bug=error)
 
     def _refusal(self, opened: Opened) -> str | None:
         """Return why policy refuses the message, told in words that are no oracle."""
@@ -284,7 +284,7 @@ class Inbound:
 
 def _noting(outcome: Outcome, opened: Opened) -> Outcome:
     """Return an outcome with what is to be noted of the way to it."""
-    return replace(outcome, failed=opened.failed, unknown=tuple(opened.unknown), bug=opened.bug)
+    return replace(outcome, unknown=tuple(opened.unknown), bug=opened.bug)
 
 
 def _access(transaction: Transaction) -> Access:

@@ -80,8 +80,6 @@ class Opened:
     """The wrapped content keys that name keys of ours, of every envelope that was opened."""
     bug: Exception | None = None
     """What kept it from being looked into."""
-    failed: str | None = None
-    """The public key id of the key that was used in vain."""
     unknown: list[CertificatePath] = field(default_factory=list)
     """Paths that hold, an anchor last, of whose first certificate the revocation status is unknown and would matter."""
     operations: int = OPERATIONS

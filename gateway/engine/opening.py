@@ -24,7 +24,7 @@ from gateway.cms.recipient import Recipient
 from gateway.cms.rejected import Rejected
 from gateway.engine.judging import Judge
 from gateway.engine.opened import Access, Arrived, Opened
-from gateway.engine.wants import EarlierUse, FailuresOf, KeyOf, NamedBy, Use
+from gateway.engine.wants import EarlierUse, Failed, FailuresOf, KeyOf, NamedBy, Use
 from gateway.errors import LimitExceeded, Malformed
 from gateway.mail.entity import Entity, read_entity
 from gateway.pki.holding import Holding
@@ -226,7 +226,8 @@ class Opener:
         except Rejected as error:
             if error.reason is Reason.DECRYPT_FAILED:
                 opened.key_used = True
-                opened.failed = certificate.public_key_id
+                # Before anything else: what follows may fail, and he who tries would have had one more for nothing.
+                yield from ask(Failed(certificate.public_key_id, at))
             raise
         except LimitExceeded as error:
             raise Rejected(Reason.LIMIT, str(error)) from error

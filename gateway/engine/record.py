@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from gateway.engine import finding
 from gateway.engine.finding import EncryptionFound, ProtectedField, Signature
@@ -21,6 +21,7 @@ Json = dict[str, Any]
 """A JSON object, as the json module reads and writes it."""
 
 T = TypeVar("T")
+W = TypeVar("W", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def _plain(value: Any) -> Any:
 
 
 def from_json(document: Mapping[str, Any]) -> Record:
-    """Return the record that ``as_json`` wrote, of this version or of one before."""
+    """Return the record that ``as_json`` wrote, of this version or of another that shares the store."""
     direction = Direction(document["direction"])
     outbound = direction is Direction.OUTBOUND
     values = {name.rstrip("_"): name for name in _names(Record)}
@@ -108,9 +109,9 @@ def from_json(document: Mapping[str, Any]) -> Record:
         **{values[name]: _read(document[name]) for name in values.keys() & document.keys() - _OTHERWISE},
         received_at=datetime.fromisoformat(document["received_at"]),
         direction=direction,
-        front_end=FrontEnd(document["front_end"]),
-        verdict=Verdict(document["verdict"]),
-        layers=tuple(map(Layer, document.get("layers", ()))),
+        front_end=_word(FrontEnd, document["front_end"]),
+        verdict=_word(Verdict, document["verdict"]),
+        layers=tuple(_word(Layer, layer) for layer in document.get("layers", ())),
         signature=_signature(document.get("signature"), outbound),
         encryption=_encryption(document.get("encryption"), outbound),
         deliveries=_each(DeliveryRecord, document.get("deliveries")),
@@ -131,10 +132,10 @@ def _signature(document: Mapping[str, Any] | None, outbound: bool) -> Signature 
         return None
     signers = document.get("signers")
     if outbound:
-        status, own = finding.Signing(document["status"]), _each(finding.OwnSigner, signers)
+        status, own = _word(finding.Signing, document["status"]), _each(finding.OwnSigner, signers)
         return _made(finding.SignatureMade, document, status=status, signers=own)
-    found = tuple(_made(finding.JudgedSigner, each, status=Status(each["status"])) for each in signers or ())
-    return _made(finding.SignatureJudged, document, status=Status(document["status"]), signers=found)
+    found = tuple(_made(finding.JudgedSigner, each, status=_word(Status, each["status"])) for each in signers or ())
+    return _made(finding.SignatureJudged, document, status=_word(Status, document["status"]), signers=found)
 
 
 def _encryption(document: Mapping[str, Any] | None, outbound: bool) -> EncryptionFound | None:
@@ -145,12 +146,12 @@ def _encryption(document: Mapping[str, Any] | None, outbound: bool) -> Encryptio
         return _made(
             finding.EncryptionMade,
             document,
-            status=finding.Encrypting(document["status"]),
+            status=_word(finding.Encrypting, document["status"]),
             missing=_each(finding.Missing, document.get("missing")),
             recipients=_each(finding.EncryptedTo, recipients),
         )
     found = _each(finding.RecipientFound, recipients)
-    return _made(finding.EncryptionOpened, document, status=Encryption(document["status"]), recipients=found)
+    return _made(finding.EncryptionOpened, document, status=_word(Encryption, document["status"]), recipients=found)
 
 
 def _each(kind: type[T], documents: Sequence[Mapping[str, Any]] | None) -> tuple[T, ...]:
@@ -166,8 +167,16 @@ def _made(kind: type[T], document: Mapping[str, Any], **known: Any) -> T:
 
 def _read(value: Any, name: str = "") -> Any:
     if isinstance(value, list):
-        return tuple(Reason(item) if name == "reasons" else item for item in value)
-    return _WORDS[name](value) if value is not None and name in _WORDS else value
+        return tuple(_word(Reason, item) if name == "reasons" else item for item in value)
+    return _word(_WORDS[name], value) if value is not None and name in _WORDS else value
+
+
+def _word(kind: type[W], value: str) -> W:
+    """Return a word; one that a newer version wrote, which shares the store or was taken back, stands as it is."""
+    try:
+        return kind(value)
+    except ValueError:
+        return cast(W, value)
 
 
 def _names(kind: type) -> tuple[str, ...]:

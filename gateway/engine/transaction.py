@@ -174,8 +174,6 @@ class Outcome:
     learn: Lesson | None = None
     remember: OpenedMail | None = None
     """Before anybody can read what was opened: an answer may come at once (row DEC-13)."""
-    failed: str | None = None
-    """The public key id of the key that was used in vain."""
     unknown: tuple[CertificatePath, ...] = ()
     """Paths of whose first certificate the revocation status is to be found out."""
     bug: Exception | None = None

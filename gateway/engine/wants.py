@@ -52,6 +52,15 @@ class FailuresOf(Want[int]):
 
 
 @dataclass(frozen=True, slots=True)
+class Failed(Want[None]):
+    """Nothing: a key (its public key id) has just failed to decrypt, and from now on that counts (where anything is
+    remembered), durably, whatever becomes of the message."""
+
+    public_key_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Use:
     """A wrapped content key of an envelope that was opened (the octets of its ``encryptedKey``), and the hash of all
     that it opened. ``authenticated``: the content proves by itself that nobody changed it, under whatever key."""

@@ -73,7 +73,7 @@ class Header:
         return tuple([field for field in self.fields if field.name == name])
 
     def taken_for(self, spelling: re.Pattern[bytes]) -> tuple[Field, ...]:
-        """Return the lines that are no field in which ``spelling``, as ``spelt`` makes it, is found.
+        """Return the lines that are no field in which ``spelling``, as ``spelt`` makes it, is found, each once.
 
         Some readers fold at controls, too, so such lines are one text where they stand side by side.
         """
@@ -83,7 +83,8 @@ class Header:
             starts = [line.start for line in lines]
             for match in spelling.finditer(self.content, starts[0], lines[-1].end) if lines else ():
                 found += lines[bisect(starts, match.start()) - 1 : bisect_left(starts, match.end())]
-        return tuple(found)
+        # One that is folded may hold it in a thousand places.
+        return tuple(dict.fromkeys(found))
 
     def raw(self, field: Field) -> bytes:
         """Return the field as it stands, name and line end included."""

@@ -120,16 +120,11 @@ class Pipeline:
             log_bug(transaction.id, outcome.bug)
         if outcome.unknown and fetches(self._options):
             self._fetching.wants.add(outcome.unknown)
-        if outcome.remember is not None or outcome.failed is not None:
-            yield from ask(Done(partial(self._note, transaction, outcome)))
-        return outcome
-
-    def _note(self, transaction: Transaction, outcome: Outcome) -> None:
-        """Take down what a key did, durably. Raises ``Fault``."""
-        if outcome.failed is not None:
-            self.store.failures.note(outcome.failed, transaction.received_at)
         if (opened := outcome.remember) is not None:
-            self.store.replies.remember(opened.names, opened.author, opened.setting, transaction.received_at)
+            at = transaction.received_at
+            note = partial(self.store.replies.remember, opened.names, opened.author, opened.setting, at)
+            yield from ask(Done(note))
+        return outcome
 
     def report(
         self, transaction: Transaction, outcome: Outcome, receipts: Sequence[Receipt], reply: Reply, seconds: float

@@ -130,7 +130,6 @@ class World:
         """Tell the story of a message, and note of it what a gateway would."""
         outcome = tell(self.engine.story(transaction, at), self.answer)
         if self.remembers:
-            self.failed += [outcome.failed] if outcome.failed else []
             self.unknown += outcome.unknown
             if outcome.remember is not None:
                 self.opened_mail.append((outcome.remember.names, outcome.remember.author, outcome.remember.setting))
@@ -151,6 +150,7 @@ class World:
             wants.NamedBy: self._named,
             wants.EvidenceOn: lambda want: (self.trust(want.leaf), self.revocation(want.leaf)),
             wants.FailuresOf: lambda want: self.failed.count(want.public_key_id),
+            wants.Failed: self._note_failure,
             wants.EarlierUse: self._earlier,
             wants.AnyOpened: lambda want: bool(self.opened_mail),
             wants.OpenedUnder: lambda want: self._strictest(want.names),
@@ -171,6 +171,9 @@ class World:
     def _earlier(self, want: wants.EarlierUse) -> str | None:
         uses = self.content_keys
         return uses.remember(want.uses, want.record) if self.remembers else uses.other(want.uses)
+
+    def _note_failure(self, want: wants.Failed) -> None:
+        self.failed += [want.public_key_id] if self.remembers else []
 
     def _strictest(self, names: frozenset[str], *author: str | None) -> ReplyRule | None:
         return strictest_on_answers(

@@ -15,7 +15,8 @@ from gateway.engine.transaction import (
     Outcome,
     Transaction,
 )
-from gateway.engine.wants import KeyOf
+from gateway.engine.wants import KeyOf, NamedBy
+from gateway.errors import Fault
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.policy.rule import Group, Level, Rules
 from gateway.reason import Reason
@@ -143,3 +144,20 @@ def test_an_envelope_inside_parts_nobody_that_opens_or_not(desk: Desk, opens: bo
     outcome = desk.process(arriving(mail(p7m(outer)), Recipient(HELPDESK), Recipient(HR)))
     assert [[to.address for to in delivery.recipients] for delivery in outcome.deliveries] == [[HELPDESK, HR]]
     assert (CANARY in bytes(outcome.deliveries[0].content)) is opens
+
+
+def test_dec_08_a_failure_counts_though_the_story_does_not_come_to_its_end(desk: Desk, sealed: bytes) -> None:
+    """DEC-08: else whoever can make it fail, or be deferred, behind the key has as many tries as he likes."""
+    asked: list[NamedBy] = []
+
+    def once(want: NamedBy) -> object:
+        asked.append(want)
+        if len(asked) > 1:
+            raise Fault("the store is gone")
+        return named(want)
+
+    named = desk.answers[NamedBy]
+    desk.answers[NamedBy] = once
+    with pytest.raises(Fault):
+        desk.process(arriving(mail(p7m(broken(sealed)))))
+    assert desk.failed == [desk.certificate.certificate.public_key_id]

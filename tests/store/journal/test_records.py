@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from gateway.engine.record import as_json, from_json
 from gateway.errors import Refused
+from gateway.log import line
 from gateway.store import Store, StoreOptions, open_store, schema
 from gateway.store.journal import record_names, records
 from gateway.store.journal.records import Query
@@ -99,6 +100,23 @@ def test_foreign_bytes_do_not_keep_a_record_from_being_written(store: Store) -> 
     store.journal.write([odd])
     (document,) = store.journal.recent(Query(address="ü@exämple.org"))
     assert from_json(document) == odd
+
+
+def test_words_of_another_version_are_read_as_they_stand() -> None:
+    """Gateways of one store are updated one after another, and sometimes back: the log shows what all of them wrote."""
+    signer = {"status": "softfail", "reason": "too-new", "reasons": ["too-new"]}
+    document = as_json(record(direction="inbound", deliveries=())) | {
+        "verdict": "hand-on",
+        "front_end": "api",
+        "layers": ["signed", "timestamped"],
+        "signature": signer | {"coverage": "most", "signers": [signer]},
+        "encryption": {"status": "rewrapped", "reason": None},
+    }
+    read = from_json(document)
+    told = as_json(read)
+    assert [told[name] for name in ("verdict", "front_end", "layers")] == ["hand-on", "api", ["signed", "timestamped"]]
+    assert "hand-on" in line(read)
+    assert "signature=softfail(too-new) encryption=rewrapped" in line(read)
 
 
 def test_a_batch_is_written_whole_or_not_at_all(store: Store) -> None:
