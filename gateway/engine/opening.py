@@ -27,6 +27,7 @@ from gateway.engine.opened import Access, Arrived, Opened
 from gateway.engine.wants import EarlierUse, Failed, FailuresOf, KeyOf, NamedBy, Use
 from gateway.errors import LimitExceeded, Malformed
 from gateway.mail.entity import Entity, read_entity
+from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
 from gateway.policy.entitlement import Entitlement
 from gateway.reason import Reason
@@ -212,9 +213,7 @@ class Opener:
 
     def _open(self, layer: Enveloped, holding: Holding, at: datetime, opened: Opened) -> Story[bytearray]:
         certificate = holding.certificate
-        if (yield from ask(FailuresOf(certificate.public_key_id, at))) >= self.failures_per_hour:
-            opened.key_used = True  # or it could be counted from outside which earlier ones failed
-            raise Rejected(Reason.RATE, "too many failures with this key")
+        yield from self._check_rate(certificate, at, opened)
         key = yield from ask(KeyOf(certificate.public_key_id))
         if key is None:
             raise Rejected(Reason.NO_KEY, "the key has just been deleted")
@@ -222,6 +221,8 @@ class Opener:
             opened.spend()
             plain = decrypt(layer, certificate, key, self.accept_legacy)
             opened.key_used = True
+            # Once more: of many that came at once, none may have been counted before.
+            yield from self._check_rate(certificate, at, opened)
             return plain
         except Rejected as error:
             if error.reason is Reason.DECRYPT_FAILED:
@@ -233,6 +234,11 @@ class Opener:
             raise Rejected(Reason.LIMIT, str(error)) from error
         except Malformed as error:
             raise Rejected(Reason.MALFORMED, str(error)) from error
+
+    def _check_rate(self, certificate: Certificate, at: datetime, opened: Opened) -> Story[None]:
+        if (yield from ask(FailuresOf(certificate.public_key_id, at))) >= self.failures_per_hour:
+            opened.key_used = True  # or it could be counted from outside which earlier ones failed
+            raise Rejected(Reason.RATE, "too many failures with this key")
 
     def _sum_up(
         self, arrived: Arrived, opened: Opened, signed: Sequence[SignedLayer], covered: Sequence[SignedLayer]

@@ -15,7 +15,7 @@ from gateway.engine.transaction import (
     Outcome,
     Transaction,
 )
-from gateway.engine.wants import KeyOf, NamedBy
+from gateway.engine.wants import FailuresOf, KeyOf, NamedBy
 from gateway.errors import Fault
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.policy.rule import Group, Level, Rules
@@ -161,3 +161,14 @@ def test_dec_08_a_failure_counts_though_the_story_does_not_come_to_its_end(desk:
     with pytest.raises(Fault):
         desk.process(arriving(mail(p7m(broken(sealed)))))
     assert desk.failed == [desk.certificate.certificate.public_key_id]
+
+
+def test_dec_08_what_failed_while_it_was_opened_counts_too(desk: Desk, sealed: bytes) -> None:
+    """DEC-08: a hundred that come at once are all let through; what opens is opened only if few of them failed."""
+    counts = iter([0, desk.failures_per_hour])
+    desk.answers[FailuresOf] = lambda want: next(counts)
+    outcome = desk.process(arriving(mail(p7m(sealed))))
+    assert words(outcome)[1] == "failed rate"
+    assert CANARY not in bytes(outcome.deliveries[0].content)
+    assert outcome.deliveries[0].key_used
+    assert outcome.remember is None
