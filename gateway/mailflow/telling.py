@@ -40,8 +40,10 @@ class Teller:
             step = await self._step(advance, story, None, gather.at_hand)
         while not isinstance(step, Ended):
             told = failed = None
+            # Where no thread can be had it is not the story's to hear: it might take that for a bug in the message.
+            asked = asyncio.get_running_loop().run_in_executor(self._asking, gather, step)
             try:
-                told = await self._asked(gather, step)
+                told = await self._in_time(asked, step)
             except Exception as error:  # noqa: BLE001 - it is the story's, which was the one to ask
                 failed = error
             step = await self._step(advance, story, told, gather.at_hand, failed)
@@ -50,9 +52,9 @@ class Teller:
     async def _step(self, function: Callable[..., Wanted | Ended[T]], *values: Any) -> Wanted | Ended[T]:
         return await asyncio.get_running_loop().run_in_executor(self._engine, function, *values)
 
-    async def _asked(self, gather: Gather, want: Wanted) -> Any:
+    async def _in_time(self, asked: asyncio.Future[Any], want: Wanted) -> Any:
         try:
             async with asyncio.timeout(self._within):
-                return await asyncio.get_running_loop().run_in_executor(self._asking, gather, want)
+                return await asked
         except TimeoutError:
             raise Fault(f"the store did not answer within {self._within:g} s ({type(want).__name__})") from None

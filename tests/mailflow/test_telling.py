@@ -108,3 +108,23 @@ def test_who_cannot_answer_is_heard_where_the_story_asks(
 
     answers = Answers({}, {"broken": broken})
     assert asyncio.run(Teller(*pools).tell(story(), answers, is_small=False)) == str(error)
+
+
+def test_a_story_does_not_hear_that_nobody_could_be_sent_to_ask(
+    pools: tuple[ThreadPoolExecutor, ThreadPoolExecutor],
+) -> None:
+    """It would take it for a bug in the message, which is delivered then; this defers."""
+    heard: list[Exception] = []
+
+    def story() -> Story[str]:
+        try:
+            yield from ask(Number("b"))
+        except Exception as error:
+            heard.append(error)
+        return "delivered as it came"
+
+    engine, asking = pools
+    asking.shutdown()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        asyncio.run(Teller(engine, asking).tell(story(), Answers({}, {}), is_small=False))
+    assert heard == []
