@@ -2,17 +2,21 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import bindparam, func, insert, select
 
 from gateway.store import schema
 from gateway.store.database import Database
 from gateway.store.pruning import prune
 
 PRUNE_AT_ONCE = 10_000
-_TABLE = schema.failed_decryptions
-
-
 WINDOW = timedelta(hours=1)
+_TABLE = schema.failed_decryptions
+# Made once: to build it with its values takes several times as long as to carry it out.
+_NEAR = (
+    select(func.count())
+    .select_from(_TABLE)
+    .where(_TABLE.c.key == bindparam("of"), _TABLE.c.at > bindparam("after"), _TABLE.c.at <= bindparam("until"))
+)
 
 
 class StoredFailures:
@@ -26,9 +30,8 @@ class StoredFailures:
 
         One that lies farther ahead was noted before the clock was set back, and would count for ever.
         """
-        near = _TABLE.c.key == key, _TABLE.c.at > at - WINDOW, _TABLE.c.at <= at + WINDOW
         with self._database.read() as connection:
-            return connection.scalar(select(func.count()).select_from(_TABLE).where(*near)) or 0
+            return connection.scalar(_NEAR, {"of": key, "after": at - WINDOW, "until": at + WINDOW}) or 0
 
     def note(self, key: str, at: datetime) -> None:
         """Count a failure. As durable as what a success leaves, so that both take the same time."""
