@@ -34,7 +34,7 @@ from gateway.story import Story, ask, tell
 from gateway.wiring import build_engine, store_options
 
 QUICK = 20_000
-"""Bytes of a message that is read in well under ten milliseconds, whatever it holds (row LIM-05)."""
+"""Bytes of a message that is read in a millisecond or two, in thirty if it was made to cost (row LIM-05)."""
 NAMES = 20
 """Names of one plain mail that are noted."""
 
