@@ -23,7 +23,7 @@ CERTIFICATES = section("docs/operation.md", "Certificates and keys")
 HOST = "172.17.0.1"
 HELPDESKS = ("freescout", "osticket", "otrs", "rt", "zammad")
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.apart, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
