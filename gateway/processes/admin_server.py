@@ -22,7 +22,10 @@ BOUNDS = Bounds(connections=200)
 
 def serve_admin(instance: str, child: Child) -> None:
     """Be the process: serve until SIGTERM or the end of the supervisor. Raises ``OSError`` for files of TLS."""
-    child.ready()
+    asyncio.run(_run(child, instance))
+
+
+async def _run(child: Child, instance: str) -> None:
     options = child.options
     assert options.admin.listen is not None  # otherwise there is no such post
     tls = None if options.admin.tls is None else _context(options.admin.tls)
@@ -36,7 +39,7 @@ def serve_admin(instance: str, child: Child) -> None:
         start_logging(new.log.format == "json")
 
     server = Server("admin", create_app(site), BOUNDS, Transport(tls, options.admin.proxies))
-    asyncio.run(attend(child, server, options.admin.listen, adopt))
+    await attend(child, server, options.admin.listen, adopt)
 
 
 def _context(files: AdminTls) -> ssl.SSLContext:

@@ -21,9 +21,11 @@ BOUNDS = Bounds(connections=20, size=8192, head=10, patience=10)
 
 def serve_metrics(instance: str, child: Child) -> None:
     """Be the process: serve until SIGTERM or the end of the supervisor."""
-    child.ready()
-    server = metrics_server(Health(child.options, instance))
-    asyncio.run(attend(child, server, child.options.metrics.listen, _adopt))
+    asyncio.run(_run(child, instance))
+
+
+async def _run(child: Child, instance: str) -> None:
+    await attend(child, metrics_server(Health(child.options, instance)), child.options.metrics.listen, _adopt)
 
 
 def metrics_server(health: Health, bounds: Bounds = BOUNDS) -> Server:

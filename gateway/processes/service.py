@@ -79,6 +79,7 @@ def _serve_metrics(instance: str, child: Child) -> None:
 
 
 def _serve_admin(instance: str, child: Child) -> None:
+    child.ready()  # nobody waits for what follows, which takes a second
     from gateway.processes.admin_server import serve_admin
 
     serve_admin(instance, child)
