@@ -117,7 +117,6 @@ def new_row(message: HeldMessage, generation: int) -> dict[str, Any]:
         "asked": False,
         "generation": generation,
         "note": message.note,
-        "door": message.door,
     }
 
 
