@@ -1,5 +1,6 @@
 """The stored certificates: listed in pages, shown in full, exported."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,9 +13,12 @@ from gateway.admin.certificate_view import (
     waiting_view,
 )
 from gateway.admin.key_view import key_view
+from gateway.admin.reach import Reach
 from gateway.admin.view import Page, page
 from gateway.clock import now
 from gateway.policy.state import State
+from gateway.store import Store
+from gateway.store.certificates.entry import Listed
 from gateway.store.certificates.listing import Filter
 from gateway.wiring import Wiring
 
@@ -34,17 +38,33 @@ class CertificateFilter:
 
 
 def listed(
-    wiring: Wiring, wanted: CertificateFilter, after: str | None = None, limit: int | None = None
+    wiring: Wiring,
+    wanted: CertificateFilter,
+    after: str | None = None,
+    limit: int | None = None,
+    reach: Reach | None = None,
 ) -> Page[CertificateView]:
     """Return at most ``limit`` certificates that follow ``after``, those that expire first at the top.
 
-    Raises ``Fault``, and ``Refused`` where ``after`` is no stored one.
+    ``reach``: of those that may be seen so far. Raises ``Fault``, and ``Refused`` where ``after`` is no stored one.
     """
     store, at = wiring.store, now()
     last = None if after is None else store.certificates.get(after).certificate.fingerprint
-    more = None if limit is None else limit + 1
-    found = store.listing.page(_filter(wanted, at), at, last, more)
+    at_once = None if limit is None else limit + 1
+    found = _found(store, _filter(wanted, at), at, last, at_once)
+    if reach is not None:
+        found = (each for each in found if reach.sees(each.entry.certificate.addresses, has_key=each.entry.has_key))
     return page((certificate_view(store, item) for item in found), lambda view: view.fingerprint, limit)
+
+
+def _found(store: Store, wanted: Filter, at: datetime, last: str | None, at_once: int | None) -> Iterator[Listed]:
+    """Yield what follows ``last``, read a page at a time as far as it is wanted."""
+    while True:
+        items = store.listing.page(wanted, at, last, at_once)
+        yield from items
+        if at_once is None or len(items) < at_once:
+            return
+        last = items[-1].entry.certificate.fingerprint
 
 
 def waiting(wiring: Wiring, after: str | None = None, limit: int | None = None) -> Page[WaitingView]:
