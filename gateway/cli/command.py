@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 import gateway
+from gateway.cli.audit import audit
 from gateway.cli.cert import cert
 from gateway.cli.check import check
 from gateway.cli.config import config_group
@@ -22,6 +23,8 @@ from gateway.cli.key import key
 from gateway.cli.log import log
 from gateway.cli.message import message
 from gateway.cli.serve import serve
+from gateway.cli.token import token
+from gateway.cli.user import user
 from gateway.config import ConfigError
 from gateway.errors import Fault, GatewayError
 from gateway.log import quieten_validator
@@ -58,7 +61,8 @@ def root(context: click.Context, path: Path | None) -> None:
     context.obj = Wiring(path)
 
 
-for _command in (serve, config_group, import_command, cert, crl, key, check, message, held, log, demo):
+_PEOPLE = (user, token, audit)
+for _command in (serve, config_group, import_command, cert, crl, key, check, message, held, log, *_PEOPLE, demo):
     root.add_command(_command)
 
 
