@@ -109,7 +109,7 @@ def delete(wiring: Wiring, name: str, as_json: bool) -> None:
 def _show(proposal: TotpProposal) -> None:
     """Show a secret where people look, and programs do not."""
     if on_terminal():
-        import segno  # no other command needs it
+        import segno
 
         segno.make(proposal.uri, micro=False).terminal(out=sys.stderr, compact=True)
     click.echo(f"{proposal.uri}\nsecret: {proposal.secret}", err=True)
