@@ -4,7 +4,6 @@ Workers share the ports (SO_REUSEPORT); the kernel spreads the connections.
 """
 
 import faulthandler
-import secrets
 import socket
 import time
 from collections.abc import Callable
@@ -20,10 +19,12 @@ from gateway.mailflow.poison import Suspects
 from gateway.metrics import RELOAD
 from gateway.processes.admin_server import serve_admin
 from gateway.processes.child import Post
+from gateway.processes.gateway import Gateway
 from gateway.processes.metrics_server import serve_metrics
 from gateway.processes.notify import notify, reloading, watchdog_seconds
 from gateway.processes.reload import reread
 from gateway.processes.rlimits import bound_process, too_few_descriptors, worker_count
+from gateway.processes.steward import attend
 from gateway.processes.supervisor import Supervisor
 from gateway.processes.worker import work
 from gateway.store import NotPermitted, open_store
@@ -45,35 +46,53 @@ def serve(read: Callable[[], Options], folder: Path) -> None:
     if problems := list(too_few_descriptors(options)):
         raise ConfigError(problems)
     _check_ports(options)
-    store = open_store(store_options(options), durable=False)
-    store.check()
-    store.close()
-    posts = _posts(options)
-    outside, suspects = Outside(read, options, len(posts)), Suspects(folder / "suspects")
+    this = Gateway(_processes(options), shares=options.database != "sqlite")
+    _begin(this, options)
+    posts = _posts(this, options)
+    outside, suspects = Outside(read, options, this.processes), Suspects(folder / "suspects")
     Supervisor(posts, options, outside, suspects).run()
     logger.info("stopped")
 
 
-def _posts(options: Options) -> list[Post]:
+def _begin(this: Gateway, options: Options) -> None:
+    """Have the store know this gateway before one of its processes uses it."""
+    at = time.monotonic()
+    store = open_store(store_options(options, this.id), durable=False)
+    try:
+        store.check()
+        replaced = store.identity.take_up(this.presence(options), options.authserv_id)
+    finally:
+        store.close()
+    this.pulse.beat(at)
+    if replaced is not None:
+        logger.warning("authserv_id: %s took the place of %s", options.authserv_id, replaced)
+
+
+def _processes(options: Options) -> int:
+    """Return how many processes take mail."""
+    return worker_count(options) * (1 + len(options.milters))
+
+
+def _posts(this: Gateway, options: Options) -> list[Post]:
     count = worker_count(options)
-    instance = secrets.token_hex(8)
-    workers = [Post(f"worker {number}", partial(work, count, instance)) for number in range(1, count + 1)]
-    metrics = Post("metrics", partial(serve_metrics, instance), takes_mail=False)
-    return [*workers, *_milter_posts(options), metrics, *_admin_posts(options, instance)]
+    workers = [Post(f"worker {number}", partial(work, count, this)) for number in range(1, count + 1)]
+    metrics = Post("metrics", partial(serve_metrics, this.id), takes_mail=False)
+    steward = Post("steward", partial(attend, this), last=True)
+    return [*workers, *_milter_posts(this, options), metrics, *_admin_posts(this, options), steward]
 
 
-def _milter_posts(options: Options) -> list[Post]:
+def _milter_posts(this: Gateway, options: Options) -> list[Post]:
     if not options.milters:
         return []
     from gateway.processes.milter_worker import attend_door  # pymilter is an extra
 
-    return [Post(f"milter {door.name}", partial(attend_door, door.name)) for door in options.milters]
+    return [Post(f"milter {door.name}", partial(attend_door, door.name, this)) for door in options.milters]
 
 
-def _admin_posts(options: Options, instance: str) -> list[Post]:
+def _admin_posts(this: Gateway, options: Options) -> list[Post]:
     if options.admin.listen is None:
         return []
-    return [Post("admin", partial(serve_admin, instance), takes_mail=False)]
+    return [Post("admin", partial(serve_admin, this.id), takes_mail=False)]
 
 
 def _check_ports(options: Options) -> None:
