@@ -34,11 +34,9 @@
 - It gets an entry in ``navigation``, and its place in ``tests/e2e/console``.
 """
 
-from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
+from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from gateway.errors import Absent
 from gateway.web.console import (
     accounts,
     adding,
@@ -53,16 +51,35 @@ from gateway.web.console import (
     sign_in,
     tokens,
 )
-from gateway.web.console.page_route import PageRoute
-from gateway.web.console.visit import Forbidden, Reading
+from gateway.web.console.page_route import pages
+from gateway.web.console.visit import Forbidden, Reading, known
 
-PAGES = (changing, key_export, certificates, adding, pending, accounts, tokens, auditing, me)
-CHANGES = ("POST",)
+PAGES = (sign_in, changing, key_export, certificates, adding, pending, accounts, tokens, auditing, me)
+"""In this order: of two routes for one address the first is taken."""
 
 
 def guarded(request: Request) -> None:
-    """Let nothing in that somebody else may read, or that changes something and is not from a page of ours."""
+    """Raise ``Forbidden``, ``Forged``: where somebody between could read along, or another site's page sent a form."""
     if not cookie.is_private(request):
         raise Forbidden
-    if request.method in CHANGES:
+    if request.method == "POST":
         forgery.check_source(request)
+
+
+router = pages()
+"""All pages."""
+router.dependencies.append(Depends(guarded))
+for _module in PAGES:
+    router.include_router(_module.router)
+
+
+@router.get("/")
+def first(visit: Reading) -> Response:
+    """Lead to the first page."""
+    return RedirectResponse("/certificates", 303)
+
+
+@router.get("/{path:path}")
+def unknown(visit: Reading, path: str) -> Response:
+    """Say of every other address that nothing is there, but to nobody who is not signed in."""
+    return known(None)

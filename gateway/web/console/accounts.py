@@ -1,16 +1,16 @@
 """*Accounts*: who may sign in, made and changed by administrators; nobody changes what he may himself."""
 
-from fastapi import APIRouter
 from starlette.responses import HTMLResponse, Response
 
 from gateway.admin import accounts, sessions
 from gateway.admin.passwords import LEAST
 from gateway.admin.permission import Role
 from gateway.errors import Refused
+from gateway.web.console.page_route import pages
 from gateway.web.console.visit import Administering, Forbidden, Posted, Visit, known
 from gateway.web.console.words import phrase
 
-router = APIRouter()
+router = pages()
 ROLES = tuple(Role)
 
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from fastapi import APIRouter
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import HTMLResponse
 
@@ -19,13 +18,14 @@ from gateway.admin.permission import Permission
 from gateway.clock import now
 from gateway.pki.self_issued import Whose
 from gateway.reason import Reason
+from gateway.web.console.page_route import pages
 from gateway.web.console.sealed import seal, unseal
 from gateway.web.console.visit import LARGEST_FILE, Forbidden, Importing, Posted, Visit
 from gateway.web.console.words import phrase
 
 _PURPOSE = "import"
 
-router = APIRouter()
+router = pages()
 
 
 @router.get("/add")

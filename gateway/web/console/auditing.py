@@ -1,12 +1,12 @@
 """*Audit*: who changed what, newest first; and whether the log is whole."""
 
-from fastapi import APIRouter
 from starlette.responses import HTMLResponse
 
 from gateway.admin import audit
+from gateway.web.console.page_route import pages
 from gateway.web.console.visit import Administering, Posted
 
-router = APIRouter()
+router = pages()
 
 
 @router.get("/audit")

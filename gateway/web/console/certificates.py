@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from ssl import DER_cert_to_PEM_cert
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import HTMLResponse, Response
 
 from gateway.admin import certificates
@@ -15,12 +15,13 @@ from gateway.clock import now
 
 from gateway.policy.state import State
 from gateway.web.console.changing import DEEDS, possible
+from gateway.web.console.page_route import pages
 from gateway.web.console.visit import Reading
 
 PER_PAGE = 50
 STATES = tuple(state for state in State if state is not State.WAITING)
 
-router = APIRouter()
+router = pages()
 
 
 @router.get("/certificates")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import HTMLResponse, Response
 
 from gateway.admin import certificates, deletion, trust
@@ -15,11 +15,12 @@ from gateway.admin.actor import Actor
 from gateway.admin.certificate_view import CertificateDetail, CertificateKind, TrustWord
 from gateway.admin.permission import Permission
 from gateway.policy.state import State
+from gateway.web.console.page_route import pages
 from gateway.web.console.visit import Posted, Reading, Visit
 from gateway.web.console.words import phrase
 from gateway.wiring import Wiring
 
-router = APIRouter()
+router = pages()
 MOST = 200
 """Certificates at once."""
 

@@ -3,20 +3,20 @@
 The one page on which a private key leaves (row KEY-02).
 """
 
-from fastapi import APIRouter
 from starlette.responses import HTMLResponse, Response
 
 from gateway.admin import certificates, keys, sessions
 from gateway.admin.certificate_view import CertificateDetail
 from gateway.admin.sessions import TooOften, WrongCredentials
 from gateway.errors import Refused
+from gateway.web.console.page_route import pages
 from gateway.web.console.visit import Administering, Posted, Visit, known
 from gateway.web.console.words import phrase
 
 SHORTEST = 12
 """Characters of a passphrase that is made up here."""
 
-router = APIRouter()
+router = pages()
 
 
 @router.get("/certificates/{fingerprint}/key")

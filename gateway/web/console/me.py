@@ -1,7 +1,6 @@
 """*My account*: one's own password, one-time codes and sessions."""
 
 import segno
-from fastapi import APIRouter
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
@@ -11,13 +10,14 @@ from gateway.admin.passwords import LEAST
 from gateway.admin.sessions import TooOften, WrongCredentials
 from gateway.clock import now
 from gateway.errors import Refused
+from gateway.web.console.page_route import pages
 from gateway.web.console.sealed import seal, unseal
 from gateway.web.console.visit import Posted, Reading, Visit
 from gateway.web.console.words import phrase
 
 _PURPOSE = "one-time codes"
 
-router = APIRouter()
+router = pages()
 
 
 @router.get("/account")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from fastapi import Request
+from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
@@ -92,3 +92,8 @@ def _visit(request: Request) -> Visit | None:
     secret, in_force = cookie.secret(request), wiring(request)
     session = returning(in_force, secret) if secret else None
     return None if session is None or session.owes_code else Visit(request, in_force, session)
+
+
+def pages() -> APIRouter:
+    """Return an empty router for pages."""
+    return APIRouter(route_class=PageRoute, include_in_schema=False)

@@ -1,14 +1,14 @@
 """*Pending*: certificates that wait, each beside what is in use now; approved or dropped, several at once."""
 
-from fastapi import APIRouter
 from starlette.responses import HTMLResponse
 
 from gateway.admin.pending import pending
+from gateway.web.console.page_route import pages
 from gateway.web.console.visit import Reading
 
 PER_PAGE = 20
 
-router = APIRouter()
+router = pages()
 
 
 @router.get("/pending")

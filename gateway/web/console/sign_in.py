@@ -1,6 +1,6 @@
 """Signing in and out, and the language, which anybody may choose: the only pages for who is not signed in."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
@@ -9,13 +9,14 @@ from gateway.admin.sessions import SignedIn, TooOften, WrongCredentials
 from gateway.web.console import cookie, forgery
 from gateway.web.console.language import COOKIE, LANGUAGES
 from gateway.web.console.page import page, translated
+from gateway.web.console.page_route import pages
 from gateway.web.console.visit import Filled, Posted, caller
 from gateway.web.console.words import phrase
 from gateway.web.site import InForce
 
 YEAR = 365 * 24 * 3600
 
-router = APIRouter()
+router = pages()
 
 
 @router.post("/sign-in")

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from ipaddress import ip_network
 
-from fastapi import APIRouter
 from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, Response
 
@@ -11,10 +10,11 @@ from gateway.admin import tokens
 from gateway.admin.permission import Permission
 from gateway.admin.tokens import TokenWish
 from gateway.errors import Refused
+from gateway.web.console.page_route import pages
 from gateway.web.console.visit import Administering, Posted, Visit, known
 from gateway.web.console.words import phrase
 
-router = APIRouter()
+router = pages()
 
 
 @router.get("/tokens")
