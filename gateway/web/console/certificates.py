@@ -19,7 +19,8 @@ from gateway.web.console.page_route import pages
 from gateway.web.console.visit import Reading
 
 PER_PAGE = 50
-STATES = tuple(state for state in State if state is not State.WAITING)
+STATES = tuple(reversed([state for state in State if state is not State.WAITING]))
+"""What is in use comes first."""
 
 router = pages()
 
@@ -57,16 +58,19 @@ def listed(
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A validity as a bar of 100 parts: where it starts, how long it is, where now is in it."""
+    """A validity as a bar of 100 parts: where it starts, how much of it is gone, where the rest begins and how long
+    that is, where now is."""
 
     start: float
-    width: float
+    gone: float
+    rest: float
+    left: float
     now: float
     tone: str
 
 
 def span(item: CertificateDetail, at: datetime) -> Span:
-    """Return the validity of a certificate, with some room on both sides, and ``at`` in it."""
+    """Return the validity of a certificate as a bar, which is as long as to hold ``at``, too."""
     first, last = min(item.not_before, at), max(item.not_after, at)
     whole = max((last - first).total_seconds(), 1.0)
 
@@ -74,9 +78,10 @@ def span(item: CertificateDetail, at: datetime) -> Span:
         return round(100 * (moment - first).total_seconds() / whole, 2)
 
     start, end = place(item.not_before), place(item.not_after)
+    rest = min(max(place(at), start), end)
     days = (item.not_after - at).days
     tone = "bad" if days < 0 else "warn" if days < 30 or item.not_before > at else "good"
-    return Span(start, round(end - start, 2), min(place(at), 99.5), tone)
+    return Span(start, rest - start, rest, end - rest, min(place(at), 99.5), tone)
 
 
 @router.get("/certificates/{fingerprint}")
@@ -93,6 +98,7 @@ def shown(visit: Reading, fingerprint: str) -> HTMLResponse:
             {"fingerprint": name, "subject": subject}
             for name, subject in zip(reversed(item.path), reversed(item.path_subjects), strict=True)
         ],
+        deeds=DEEDS,
         choices=[deed for deed in possible(item) if visit.may(DEEDS[deed].needs(item))],
     )
 

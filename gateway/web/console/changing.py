@@ -12,11 +12,11 @@ from starlette.responses import HTMLResponse, Response
 
 from gateway.admin import certificates, deletion, trust
 from gateway.admin.actor import Actor
-from gateway.admin.certificate_view import CertificateDetail, CertificateKind, TrustWord
+from gateway.admin.certificate_view import CertificateView, CertificateKind, TrustWord
 from gateway.admin.permission import Permission
 from gateway.policy.state import State
 from gateway.web.console.page_route import pages
-from gateway.web.console.visit import Posted, Reading, Visit
+from gateway.web.console.visit import Posted, Reading, Visit, known
 from gateway.web.console.words import phrase
 from gateway.wiring import Wiring
 
@@ -41,7 +41,7 @@ class Deed:
     of_authorities: Permission = Permission.ADMIN
     danger: bool = False
 
-    def needs(self, item: CertificateDetail) -> Permission:
+    def needs(self, item: CertificateView) -> Permission:
         """Return what it takes to do this with that one."""
         return self.of_authorities if item.kind is CertificateKind.CA else self.of_people
 
@@ -84,7 +84,7 @@ DEEDS = {
 }
 
 
-def possible(item: CertificateDetail) -> list[str]:
+def possible(item: CertificateView) -> list[str]:
     """Return the deeds that change something of a certificate as it stands."""
     said = {
         "approve": item.state is State.PENDING,
@@ -122,10 +122,10 @@ def change(visit: Reading, form: Posted) -> Response:
     return visit.to(path, done=deed.done)
 
 
-def _meant(visit: Visit, do: str, names: Sequence[str]) -> tuple[Deed, list[CertificateDetail]]:
+def _meant(visit: Visit, do: str, names: Sequence[str]) -> tuple[Deed, list[CertificateView]]:
     """Return what is to be done with what. Raises ``Forbidden``, ``Refused``."""
-    deed = visit.known(DEEDS.get(do))
-    items = [certificates.shown(visit.wiring, name) for name in dict.fromkeys(names)]
+    deed = known(DEEDS.get(do))
+    items = certificates.named(visit.wiring, names)
     for item in items:
         visit.require(deed.needs(item))
-    return visit.known(deed if items else None), items
+    return known(deed if items else None), items

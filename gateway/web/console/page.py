@@ -20,6 +20,7 @@ def page(request: Request, template: str, status: int = 200, **facts: Any) -> HT
     frame = {
         "visit": None,
         "hostname": "",
+        "problem": "",
         "link": lambda **changes: _link(request, changes),
         "language_link": lambda code: _language_link(request, code),
         "done": done and translated(request, done),

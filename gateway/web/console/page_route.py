@@ -78,7 +78,8 @@ class PageRoute(APIRoute):
 
 def back(request: Request) -> str:
     """Return where to go once signed in: to the page that was asked for."""
-    return str(request.url.replace(scheme="", netloc="")) if request.method == "GET" else "/"
+    query = f"?{request.url.query}" if request.url.query else ""
+    return f"{request.url.path}{query}" if request.method == "GET" else "/"
 
 
 async def _trouble(request: Request, status: int, heading: str, text: str) -> HTMLResponse:

@@ -1,6 +1,7 @@
 """Templates to pages: one environment a language, everything escaped, nothing undefined passed over."""
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -10,6 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from gateway.clock import rfc3339
 from gateway.web.console.language import LANGUAGES, catalogue
 from gateway.web.console.words import tone, word
+
+_COMMON_NAME = re.compile(r"(?:^|[,+])CN=((?:[^,+\\]++|\\.)++)")
+_ESCAPED = re.compile(r"\\([^0-9A-Fa-f])")
 
 
 @cache
@@ -25,7 +29,7 @@ def environment(language: str) -> Environment:
     )
     made.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]
     made.globals |= {"static": static, "word": word, "tone": tone, "spoken": LANGUAGES, "language": language}
-    made.filters |= {"rfc3339": rfc3339, "minute": minute, "day": day}
+    made.filters |= {"rfc3339": rfc3339, "minute": minute, "day": day, "short": short}
     return made
 
 
@@ -37,6 +41,12 @@ def minute(at: datetime) -> str:
 def day(at: datetime) -> str:
     """Return the day of a time."""
     return f"{at.astimezone(UTC):%Y-%m-%d}"
+
+
+def short(name: str) -> str:
+    """Return the common name in a distinguished name (RFC 4514), or all of it where there is none."""
+    found = _COMMON_NAME.search(name)
+    return _ESCAPED.sub(r"\1", found[1]) if found else name
 
 
 @cache

@@ -47,7 +47,7 @@ function liveForm(form) {
 
 // <form data-pick>: a box for all rows, and buttons (data-needs-pick) that wait until a row is picked.
 function pickForm(form) {
-  const boxes = () => [...form.querySelectorAll("tbody input[type=checkbox]")];
+  const boxes = () => [...form.querySelectorAll("input[name=id]")];
   const all = form.querySelector("input[data-all]");
   const count = form.querySelector("[data-count]");
   function show() {
@@ -57,7 +57,7 @@ function pickForm(form) {
     if (all) [all.checked, all.indeterminate] = [picked > 0 && picked === boxes().length, picked > 0 && picked < boxes().length];
   }
   if (all) {
-    all.hidden = false;
+    all.closest("[hidden]").hidden = false;
     all.addEventListener("change", () => { for (const box of boxes()) box.checked = all.checked; show(); });
   }
   form.addEventListener("change", show);
@@ -94,7 +94,7 @@ prepare(document);
 document.querySelectorAll("form[data-live]").forEach(liveForm);
 // What was posted once is not posted again by a second click.
 document.addEventListener("submit", (event) => {
-  if (event.target.method === "post" && !event.defaultPrevented) {
+  if (event.target.method === "post" && !event.target.hasAttribute("data-again") && !event.defaultPrevented) {
     for (const button of event.target.querySelectorAll("button")) setTimeout(() => { button.disabled = true; });
   }
 });
