@@ -175,7 +175,7 @@ class _Filing:
             stored.mark(self.connection, found, said, self.options.by)
         text = _standing(found, said, self.options.at)
         if before.trust is Trust.NONE:
-            text = f"now trusted: {text}"
+            text = f"now {text}"
         line = certificate_line(found, "known", Reason.DUPLICATE, text)
         return line if before.trust is Trust.TRUSTED else _lifted(line, found, said)
 
