@@ -76,7 +76,7 @@ def shown(wiring: Wiring, name: str) -> CertificateDetail:
     path, anchored = store.evidence.path(holding.certificate, at)
     use = last_use(wiring, holding.certificate)
     return CertificateDetail.of(
-        replace(certificate_view(store, listed_now), seen=use and use.at),
+        replace(certificate_view(store, listed_now), seen=None if use is None else use.at),
         chain=tuple(issuer.fingerprint for issuer in chain.issuers),
         chain_gap=chain.gap,
         path=tuple(issuer.fingerprint for issuer in path),

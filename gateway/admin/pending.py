@@ -21,7 +21,7 @@ class PendingView:
 
 
 def pending(wiring: Wiring, after: str | None = None, limit: int = 50) -> Page[PendingView]:
-    """Return at most ``limit`` that wait, those that follow the fingerprint ``after``. Raises ``Fault``, ``Refused``."""
+    """Return at most ``limit`` that wait and follow the fingerprint ``after``. Raises ``Fault``, ``Refused``."""
     found = certificates.listed(wiring, CertificateFilter(state=State.PENDING), after, limit)
     used = _in_use(wiring, {address for view in found.items for address in view.addresses})
     return Page(

@@ -12,7 +12,6 @@ from gateway.admin import certificates
 from gateway.admin.certificate_view import CertificateDetail, CertificateKind
 from gateway.admin.certificates import CertificateFilter
 from gateway.clock import now
-
 from gateway.policy.state import State
 from gateway.web.console.changing import DEEDS, possible
 from gateway.web.console.page_route import pages
@@ -28,7 +27,7 @@ router = pages()
 @router.get("/certificates")
 def listed(
     visit: Reading,
-    filter: Annotated[str, Query(max_length=200)] = "",  # noqa: A002 - the parameter's name
+    filter: Annotated[str, Query(max_length=200)] = "",
     state: State | Literal[""] = "",
     kind: CertificateKind | Literal[""] = "",
     expiring: Annotated[int | Literal[""], Query()] = "",
@@ -107,6 +106,8 @@ def shown(visit: Reading, fingerprint: str) -> HTMLResponse:
 def file(visit: Reading, fingerprint: str, form: Literal["pem", "der"] = "pem") -> Response:
     """Download one; there is no private key on this way (row KEY-03)."""
     der = certificates.exported(visit.wiring, fingerprint)
-    content, kind = (DER_cert_to_PEM_cert(der), "application/x-pem-file") if form == "pem" else (der, "application/pkix-cert")
+    content, kind = (
+        (DER_cert_to_PEM_cert(der), "application/x-pem-file") if form == "pem" else (der, "application/pkix-cert")
+    )
     name = certificates.shown(visit.wiring, fingerprint).fingerprint[:16]
     return Response(content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}.{form}"'})

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from gateway.admin import certificates, deletion, trust
 from gateway.admin.actor import Actor
-from gateway.admin.certificate_view import CertificateView, CertificateKind, TrustWord
+from gateway.admin.certificate_view import CertificateKind, CertificateView, TrustWord
 from gateway.admin.permission import Permission
 from gateway.policy.state import State
 from gateway.web.console.page_route import pages
@@ -97,7 +97,7 @@ def possible(item: CertificateView) -> list[str]:
 
 
 @router.get("/certificates/change")
-def ask(visit: Reading, do: str, id: Annotated[list[str], Query(max_length=MOST)]) -> HTMLResponse:  # noqa: A002
+def ask(visit: Reading, do: str, id: Annotated[list[str], Query(max_length=MOST)]) -> HTMLResponse:
     """Ask whether it is to be done, and say what goes along."""
     deed, items = _meant(visit, do, id)
     names = [item.fingerprint for item in items]

@@ -41,7 +41,9 @@ def export(visit: Administering, fingerprint: str, form: Posted) -> Response:
     except (TooOften, Refused) as error:
         return _asked(visit, item, str(error))
     name = f"{key.public_key_id[:16]}.key.pem"
-    return Response(pem, media_type="application/x-pem-file", headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return Response(
+        pem, media_type="application/x-pem-file", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
 
 
 def _with_key(visit: Visit, fingerprint: str) -> CertificateDetail:

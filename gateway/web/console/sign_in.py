@@ -53,7 +53,7 @@ def sign_out(request: Request, wiring: InForce, form: Posted) -> Response:
 
 
 @router.get("/language/{code}")
-def speak(request: Request, code: str, next: str = "/") -> Response:  # noqa: A002 - the parameter's name
+def speak(request: Request, code: str, next: str = "/") -> Response:
     """Speak another language from now on."""
     answer = RedirectResponse(local(next), 303)
     if code in LANGUAGES:

@@ -59,7 +59,9 @@ def furnish(wiring: Wiring, authority: Authority) -> dict[str, Issued]:
         "sales": authority.leaf("sales@example.org", kind="p256", common_name="Sales", not_after=soon),
         "ada": authority.leaf("ada@example.com", kind="p256", common_name="Ada Lovelace"),
         "old": authority.leaf("grace@example.com", kind="p256", common_name="Grace Hopper", not_after=gone),
-        "long": authority.leaf(LONG, kind="p256", common_name="Bureau of Very Very Very Very Very Very Very Long Names"),
+        "long": authority.leaf(
+            LONG, kind="p256", common_name="Bureau of Very Very Very Very Very Very Very Long Names"
+        ),
         "hostile": authority.leaf("mallory@example.net", kind="p256", common_name=HOSTILE),
         "revoked": authority.leaf("eve@example.net", kind="p256", common_name="Eve"),
         "new": authority.leaf("ada@example.com", kind="p256", common_name="Ada Lovelace"),
@@ -93,7 +95,9 @@ def built(folder: Path) -> Wiring:
 @contextmanager
 def served(wiring: Wiring) -> Iterator[str]:
     """Serve the console on a free port of loopback; give its address."""
-    server = uvicorn.Server(uvicorn.Config(create_app(Site(wiring, Well())), log_config=None, lifespan="off", ws="none"))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(Site(wiring, Well())), log_config=None, lifespan="off", ws="none")
+    )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
