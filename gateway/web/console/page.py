@@ -10,9 +10,6 @@ from gateway.web.console.language import COOKIE, catalogue, chosen
 from gateway.web.console.rendering import environment
 from gateway.web.console.words import DONE
 
-FIELDS = {"Referrer-Policy": "same-origin"}
-"""So that a browser says of our own forms where they come from (``forgery``)."""
-
 
 def page(request: Request, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
     """Return a page; ``facts`` are the template's, among them ``visit`` where somebody is signed in."""
@@ -26,7 +23,7 @@ def page(request: Request, template: str, status: int = 200, **facts: Any) -> HT
         "done": done and translated(request, done),
     }
     made = environment(language_of(request)).get_template(template)
-    return HTMLResponse(made.render(frame | facts), status, FIELDS)
+    return HTMLResponse(made.render(frame | facts), status)
 
 
 def translated(request: Request, phrase: str) -> str:
