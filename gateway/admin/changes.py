@@ -29,6 +29,8 @@ class Verb(StrEnum):
     DELETE_CRLS = "delete-crls"
     RETRY_HELD = "retry-held"
     DELETE_HELD = "delete-held"
+    OPEN = "open"
+    """A message was opened to explain it: nothing changes, and it counts, for somebody may learn what it is."""
 
 
 class Kind(StrEnum):
@@ -38,6 +40,7 @@ class Kind(StrEnum):
     KEY = "key"
     CRL = "crl"
     HELD = "held message"
+    MESSAGE = "message"
 
 
 @dataclass(frozen=True, slots=True)
