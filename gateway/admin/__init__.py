@@ -5,7 +5,9 @@ values whose fields are the keys of the JSON that a command prints with ``--json
 pages. What a change would cost is a view of its own, asked before it is made (``deletion.doomed``, ``trust.fall``).
 
 =======================  ============================================================================
-``actor`` ``changes``    who does it; the one place that every change goes through
+``actor`` ``changes``    who does it; the one place that every change goes through, and is audited in
+``audit``                the audit log, read and verified
+``permission``           what roles and scopes allow, and for which groups
 ``view`` ``sentence``    views as JSON, pages; sentences that other languages can say, too
 ``imports``              what a file holds, taken into the store or only looked at
 ``certificates``         listed, shown, exported; ``certificate_view`` is how one is told
@@ -16,6 +18,8 @@ pages. What a change would cost is a view of its own, asked before it is made (`
 ``reasons`` ``cure``     each reason in plain words; the one thing that would cure what became of a message
 ``overview``             everything at a glance; ``attention``: what somebody should see to
 ``groups``               the policy of each, and until when it can sign
+``accounts`` ``tokens``  who may use console and API
+``sessions``             signing in, with ``passwords`` and one-time codes
 ``check`` ``trial``      the composer's question; what would become of a message
 ``explain``              the same rule by rule: ``steps`` of mail that leaves, ``findings`` of mail that arrives,
                          ``shape`` of what would go on
@@ -23,5 +27,5 @@ pages. What a change would cost is a view of its own, asked before it is made (`
 ``configuration``        the configuration, checked and shown
 =======================  ============================================================================
 
-Not here: how things are printed, and who may do what.
+Not here: how things are printed, and that somebody is asked for who he is.
 """

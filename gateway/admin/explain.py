@@ -40,6 +40,8 @@ from gateway.wiring import Wiring
 
 TOLD = ("signature", "encryption", "layers", "notes", "group", "rule")
 """What of the record is told of a message that was only explained."""
+NAMED = 10
+"""Recipients that the audit log names of a message that is opened."""
 RECIPIENTS = 500
 """Of one message that is explained."""
 _SHOWN = ("to", "cc")
@@ -112,15 +114,10 @@ def explained(
     """
     transaction = _transaction(wiring, question, may_open=opener is not None)
     _check(wiring, transaction, groups)
-    if opener is None or question.content is None or transaction.direction is Direction.OUTBOUND:
-        told = _tell(wiring, transaction)
-    else:
-        with changing(opener, Verb.OPEN) as note:
-            name = sha256(transaction.content).hexdigest()
-            note(
-                Effect(Kind.MESSAGE, name, "opened", f"to explain it, for {', '.join(transaction.envelope.addresses)}")
-            )
-            told = _tell(wiring, transaction)
+    opened = opener is not None and question.content is not None and transaction.direction is Direction.INBOUND
+    if opened and opener is not None:
+        _audit(wiring, opener, transaction)
+    told = _tell(wiring, transaction)
     outcome = told.outcome
     record = make_record(transaction, outcome, (), outcome.reply, 0.0)
     document = as_json(record)
@@ -129,7 +126,7 @@ def explained(
         sender=transaction.envelope.sender,
         recipients=transaction.envelope.addresses,
         message=question.content is not None,
-        opened=transaction.may_open and question.content is not None and transaction.direction is Direction.INBOUND,
+        opened=opened,
         verdict=outcome.verdict,
         reply=record.reply,
         **{name: document[name] for name in TOLD},
@@ -138,6 +135,13 @@ def explained(
         keys=tuple(_keys(wiring, transaction, question, record)),
         cure=cure_of(wiring.store, record),
     )
+
+
+def _audit(wiring: Wiring, opener: Actor, transaction: Transaction) -> None:
+    """Take down who has which message opened, before it is: what cannot be taken down stays closed."""
+    name, people = sha256(transaction.content).hexdigest(), ", ".join(transaction.envelope.addresses[:NAMED])
+    with changing(wiring, opener, Verb.OPEN) as note:
+        note(Effect(Kind.MESSAGE, name, "opened", f"to explain it, for {people}"))
 
 
 def _tell(wiring: Wiring, transaction: Transaction) -> _Told:
