@@ -18,9 +18,7 @@ from gateway.errors import Fault
 from gateway.log import logger, start_logging
 from gateway.mailflow.poison import Suspects
 from gateway.metrics import RELOAD
-from gateway.processes.admin_server import serve_admin
-from gateway.processes.child import Post
-from gateway.processes.metrics_server import serve_metrics
+from gateway.processes.child import Child, Post
 from gateway.processes.notify import notify, reloading, watchdog_seconds
 from gateway.processes.reload import reread
 from gateway.processes.rlimits import bound_process, too_few_descriptors, worker_count
@@ -58,8 +56,9 @@ def _posts(options: Options) -> list[Post]:
     count = worker_count(options)
     instance = secrets.token_hex(8)
     workers = [Post(f"worker {number}", partial(work, count, instance)) for number in range(1, count + 1)]
-    metrics = Post("metrics", partial(serve_metrics, instance), takes_mail=False)
-    return [*workers, *_milter_posts(options), metrics, *_admin_posts(options, instance)]
+    pages = {"metrics": _serve_metrics} | ({} if options.admin.listen is None else {"admin": _serve_admin})
+    posts = [Post(name, partial(serve, instance), takes_mail=False) for name, serve in pages.items()]
+    return [*workers, *_milter_posts(options), *posts]
 
 
 def _milter_posts(options: Options) -> list[Post]:
@@ -70,10 +69,20 @@ def _milter_posts(options: Options) -> list[Post]:
     return [Post(f"milter {door.name}", partial(attend_door, door.name)) for door in options.milters]
 
 
-def _admin_posts(options: Options, instance: str) -> list[Post]:
-    if options.admin.listen is None:
-        return []
-    return [Post("admin", partial(serve_admin, instance), takes_mail=False)]
+# What HTTP needs is imported in the process that serves it: no worker carries it, and mail starts without it.
+
+
+def _serve_metrics(instance: str, child: Child) -> None:
+    from gateway.processes.metrics_server import serve_metrics
+
+    serve_metrics(instance, child)
+
+
+def _serve_admin(instance: str, child: Child) -> None:
+    child.ready()  # nobody waits for what follows, which takes a second
+    from gateway.processes.admin_server import serve_admin
+
+    serve_admin(instance, child)
 
 
 def _check_ports(options: Options) -> None:
