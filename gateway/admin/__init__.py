@@ -11,6 +11,8 @@ pages. What a change would cost is a view of its own, asked before it is made (`
 ``view`` ``sentence``    views as JSON, pages; sentences that other languages can say, too
 ``imports``              what a file holds, taken into the store or only looked at
 ``certificates``         listed, shown, exported; ``certificate_view`` is how one is told
+``background``           of one certificate: who says whether it is revoked, and which mail used it last
+``pending``              certificates that wait to be approved
 ``trust`` ``deletion``   what is said of certificates, and taken away, with what goes along
 ``keys`` ``crls``        private keys (``key_view``) and revocation lists
 ``held``                 mail that waits: shown, tried again, deleted
