@@ -59,8 +59,8 @@ class Bundle:
 class ImportedView:
     """What became of one object. ``object``: ``certificate``, ``key``, ``crl``, or where an unreadable one stood.
 
-    ``fingerprint``: of a key, that of its public key. ``text``: one line, empty where all is said. ``anchor``: it
-    becomes a trust anchor by this.
+    ``fingerprint``: of a key, that of its public key. ``text``: one line, empty where all is said. ``anchor``: this
+    makes it a trust anchor, which it was not.
     """
 
     file: str

@@ -1,9 +1,11 @@
 """What the admin listener serves: the API below ``/api/v1``, the console's pages, static files, health."""
 
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from gateway.pki.bundle import MAX_SIZE
@@ -31,6 +33,16 @@ def create_app(site: Site) -> FastAPI:
     app.state.site = site
     app.router.routes.extend(health_routes(site.health))
     app.mount("/api/v1", create_api(site))
-    app.mount("/static", StaticFiles(directory=STATIC))
+    app.mount("/static", Kept(directory=STATIC))
     app.include_router(console.router)
     return app
+
+
+class Kept(StaticFiles):
+    """Files that browsers may keep: what a page links to has another address for another content."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """Return a file."""
+        answer = super().file_response(*args, **kwargs)
+        answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return answer

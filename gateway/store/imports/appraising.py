@@ -52,7 +52,7 @@ class Imported:
     """What became of one object. ``result``: added, known or refused; ``text``: one line, empty where all is said.
 
     ``object``: ``certificate``, ``key`` or ``crl``, or where an unreadable one stood. ``fingerprint``: of a key, the
-    SHA-256 of its public key. ``anchor``: a CA certificate that becomes a trust anchor by this.
+    SHA-256 of its public key. ``anchor``: this makes it a trust anchor, which it was not.
     """
 
     object: str
@@ -87,12 +87,9 @@ def appraised(objects: Sequence[BundledObject], options: ImportOptions) -> list[
     ]
 
 
-def certificate_line(
-    found: Certificate, result: str, reason: Reason | None, text: str, *, trusted: bool = False
-) -> Imported:
-    """Return what became of a certificate; ``trusted``: by this import."""
-    anchor = trusted and found.is_ca
-    return Imported("certificate", result, found.fingerprint, found.addresses, found.subject, reason, text, anchor)
+def certificate_line(found: Certificate, result: str, reason: Reason | None, text: str) -> Imported:
+    """Return what became of a certificate."""
+    return Imported("certificate", result, found.fingerprint, found.addresses, found.subject, reason, text)
 
 
 class _Company:
