@@ -1,17 +1,16 @@
 """Who asks, and from where."""
 
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.requests import HTTPConnection
 
 
-def client(connection: HTTPConnection) -> str:
-    """Return the IP address from which somebody asks; empty: a proxy told nonsense."""
-    host = connection.client.host if connection.client else ""
+def client(connection: HTTPConnection) -> IPv4Address | IPv6Address | None:
+    """Return from where somebody asks; None: a proxy told nonsense."""
     try:
-        return str(ip_address(host))
+        return ip_address(connection.client.host) if connection.client else None
     except ValueError:
-        return ""
+        return None
 
 
 def bearer(connection: HTTPConnection) -> str | None:

@@ -104,5 +104,5 @@ class Authentication:
         await self._app(scope, receive, send)
 
     def _known(self, asks: HTTPConnection) -> Grant | None:
-        token = bearer(asks)
-        return None if token is None else authenticate(self._site.wiring, token, client(asks))
+        token, address = bearer(asks), client(asks)
+        return None if token is None else authenticate(self._site.wiring, token, str(address or "?"))

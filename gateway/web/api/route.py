@@ -64,8 +64,8 @@ class Guarded(APIRoute):
             permit(grant(request), wanted.permission, whole=wanted.whole)
             if wanted.find is not None:
                 await run_in_threadpool(wanted.find, wiring(request), grant(request), request.path_params)
-            if _has_body(request) and _kind(request) not in kinds:
-                raise HTTPException(415, f"send {' or '.join(kinds) or 'no body'}")
+            if kinds and _has_body(request) and _kind(request) not in kinds:
+                raise HTTPException(415, f"send {' or '.join(kinds)}")
             return await handle(request)
 
         return guarded
