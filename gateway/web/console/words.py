@@ -44,13 +44,10 @@ WORDS: Final[Mapping[str, str]] = {
     "added": phrase("added"),
     "known": phrase("known"),
     "refused": phrase("refused"),
-    # roles and scopes
+    # roles
     "viewer": phrase("viewer"),
     "operator": phrase("operator"),
     "admin": phrase("administrator"),
-    "read": phrase("read"),
-    "check": phrase("check"),
-    "import": phrase("import"),
     # reasons
     "no-certificate": phrase("no certificate"),
     "no-key": phrase("no private key"),
@@ -109,6 +106,7 @@ WORDS: Final[Mapping[str, str]] = {
     "session": phrase("session"),
     "held message": phrase("held message"),
     "configuration": phrase("configuration"),
+    "import": phrase("import"),
     "trust": phrase("trust"),
     "distrust": phrase("distrust"),
     "untrust": phrase("take trust back"),

@@ -16,7 +16,7 @@ from gateway.web.console.words import DONE, TONES, WORDS
 from tests.web.console.catalogue import catalogue as german
 from tests.web.console.catalogue import said
 
-SETS = (State, TrustWord, Origin, CertificateKind, Use, Result, Role, Permission, Reason, ActorKind, Verb, Kind)
+SETS = (State, TrustWord, Origin, CertificateKind, Use, Result, Role, Reason, ActorKind, Verb, Kind)
 
 
 def test_every_text_is_translated_and_no_other() -> None:
