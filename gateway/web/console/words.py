@@ -28,6 +28,8 @@ WORDS: Final[Mapping[str, str]] = {
     "anchor": phrase("trust anchor"),
     "trusted": phrase("trusted"),
     "learned": phrase("learned from mail"),
+    "found": phrase("found"),
+    "approved": phrase("approved"),
     "quarantined": phrase("in quarantine"),
     # where one comes from, whose it is, what it is for
     "imported": phrase("imported"),
@@ -110,6 +112,9 @@ WORDS: Final[Mapping[str, str]] = {
     "trust": phrase("trust"),
     "distrust": phrase("distrust"),
     "untrust": phrase("take trust back"),
+    "approve": phrase("approve"),
+    "pin": phrase("pin"),
+    "pinned": phrase("pinned"),
     "delete-certificates": phrase("delete certificates"),
     "export-key": phrase("export private key"),
     "delete-keys": phrase("delete private keys"),
