@@ -50,7 +50,10 @@ def stand(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 def browse(chromium: Browser, stand: Stand) -> Iterator[Open]:
-    """Open a browser and sign in: ``browse("admin", locale="de", viewport=PHONE, color_scheme="dark")``."""
+    """Open a browser and sign in: ``browse("admin", locale="de", viewport=PHONE, color_scheme="dark")``.
+
+    ``listen``: what its console says fails the test.
+    """
     contexts: list[BrowserContext] = []
     said: list[str] = []
 
@@ -58,14 +61,15 @@ def browse(chromium: Browser, stand: Stand) -> Iterator[Open]:
         if message.type in ("error", "warning") and not any(text in message.text for text in EXPECTED):
             said.append(f"{message.location.get('url')}: {message.text}")
 
-    def opened(role: str | None = None, **settings: object) -> Page:
+    def opened(role: str | None = None, *, listen: bool = True, **settings: object) -> Page:
         options = {"locale": "en-GB", "viewport": DESK, "timezone_id": "Europe/Berlin"} | settings
         context = chromium.new_context(base_url=stand.url, **options)  # type: ignore[arg-type]
         context.set_default_timeout(30_000)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", heard)
-        page.on("pageerror", lambda error: said.append(str(error)))
+        if listen:
+            page.on("console", heard)
+            page.on("pageerror", lambda error: said.append(str(error)))
         if role is not None:
             sign_in(page, role)
         return page

@@ -376,7 +376,7 @@ def test_without_a_script_everything_works(browse: Open, stand: Stand) -> None:
 
 def test_what_certificates_say_never_runs(browse: Open, stand: Stand) -> None:
     """WEB-03: nor would what came past all escaping, for the browser is told to run nothing of the kind."""
-    page, name = browse("viewer"), stand.people["hostile"].certificate.fingerprint
+    page, name = browse("viewer", listen=False), stand.people["hostile"].certificate.fingerprint
     for path in ("/certificates", f"/certificates/{name}", "/certificates?filter=%3Cscript%3Ehurt%3D1%3C/script%3E"):
         page.goto(path)
         assert page.evaluate("typeof hurt") == "undefined"
