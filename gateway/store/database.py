@@ -46,8 +46,10 @@ class Damaged(Fault):
 class Database:
     """A pool of connections. Safe to use from several threads, not across a fork."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, durable: bool = True) -> None:
+        """``durable``: also of SQLite, every transaction survives a power failure at once."""
         self.engine = engine
+        self._durable = durable
 
     @property
     def is_sqlite(self) -> bool:
@@ -59,6 +61,7 @@ class Database:
         """A connection that sees one state of the store. Raises ``Fault``."""
         _may_ask()
         with _faults(), self.engine.connect() as connection:
+            self._begin(connection, "BEGIN")
             yield connection
 
     @contextmanager
@@ -68,12 +71,13 @@ class Database:
         ``lasting``: it survives a power failure at once; else, unless the store is durable, perhaps only seconds later.
         """
         _may_ask()
-        with _faults(), self.engine.connect() as connection:
-            writing = connection.execution_options(writes=True, lasting=lasting)
-            with writing.begin() as transaction:
-                yield writing
-                if not keep:
-                    transaction.rollback()
+        with _faults(), self.engine.connect() as connection, connection.begin() as transaction:
+            # What will write takes the lock at once: upgrading a read lock later could fail without waiting.
+            synchronous = "FULL" if self._durable or lasting else "NORMAL"
+            self._begin(connection, f"PRAGMA synchronous = {synchronous}", "BEGIN IMMEDIATE")
+            yield connection
+            if not keep:
+                transaction.rollback()
 
     @contextmanager
     def change(self, *, keep: bool = True) -> Iterator[Connection]:
@@ -85,6 +89,13 @@ class Database:
         with self.write(keep=keep) as connection:
             connection.execute(update(condition).values(generation=condition.c.generation + 1))
             yield connection
+
+    def _begin(self, connection: Connection, *statements: str) -> None:
+        """Begin on SQLite, whose driver leaves that to us."""
+        if self.is_sqlite:
+            cursor = connection.connection.cursor()
+            for statement in statements:
+                cursor.execute(statement)
 
     def query(self, statement: Select[Any]) -> Query:
         """Return what asks this one thing, given the values of its parameters by name. It raises ``Fault``.
@@ -145,7 +156,7 @@ def open_database(database: str, state: Path, *, durable: bool, wait: float) -> 
     Raises ``Misconfigured`` where it is neither ``sqlite`` nor a ``postgresql+psycopg`` URL.
     """
     if database == "sqlite":
-        return Database(_sqlite(state / SQLITE_NAME, durable=durable, wait=wait))
+        return Database(_sqlite(state / SQLITE_NAME, wait=wait), durable=durable)
     try:
         url = make_url(database)
         if url.drivername != _DRIVER:
@@ -157,7 +168,7 @@ def open_database(database: str, state: Path, *, durable: bool, wait: float) -> 
         raise Misconfigured("database: PostgreSQL needs the extra smime-gateway[postgresql]") from error
 
 
-def _sqlite(path: Path, *, durable: bool, wait: float) -> Engine:
+def _sqlite(path: Path, *, wait: float) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": wait, "isolation_level": None},
@@ -169,16 +180,6 @@ def _sqlite(path: Path, *, durable: bool, wait: float) -> Engine:
     def tune(connection: sqlite3.Connection, _record: object) -> None:
         _use_wal(connection, wait)
         connection.execute("PRAGMA foreign_keys = ON")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        if not options.get("writes"):
-            connection.exec_driver_sql("BEGIN")
-            return
-        connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if durable or options['lasting'] else 'NORMAL'}")
-        # What will write takes the lock at once: upgrading a read lock later could fail without waiting.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 
