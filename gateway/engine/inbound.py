@@ -90,7 +90,7 @@ class Inbound:
 
     def story(self, transaction: Transaction, at: datetime) -> Story[Outcome]:
         """Tell what becomes of an inbound message; ``at`` is when certificates must hold."""
-        content, recipients = transaction.content, _reporting(transaction)
+        content = transaction.content
         try:
             header = read_header(content)
         except Malformed as error:
@@ -104,19 +104,21 @@ class Inbound:
         mark = yield from read_mark(self.sealer, content, header, transaction.received_at)
         if mark is not None and mark.fault is None:
             finding = replace(not_judged(None), author=author, message_id=named, pass_of=mark.id)
-            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, content),), finding=finding)
+            deliveries = (Delivery(_reporting(transaction), content),)
+            return Outcome(Verdict.RELAY, deliveries=deliveries, finding=finding)
         forged = forged_fields(header, self.sealer.authserv_ids)
         reason = self._not_ours(transaction)
         if reason is not None:
             plain = edit(content, header, drop=forged) if forged else content
             finding = replace(not_judged(reason), author=author, message_id=named)
-            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, plain),), finding=_noted(finding, mark))
+            deliveries = (Delivery(_reporting(transaction), plain),)
+            return Outcome(Verdict.RELAY, deliveries=deliveries, finding=_noted(finding, mark))
         try:
             renamed = None if plain_id(header) else under(header, f"<{transaction.id}@{self.authserv_id}>".encode())
         except LimitExceeded:
             return self._unread(transaction, Reason.LIMIT)
         outcome = yield from self._judged(transaction, header, renamed, author, named, at)
-        return replace(outcome, finding=_noted(outcome.finding, mark))
+        return outcome if mark is None else replace(outcome, finding=_noted(outcome.finding, mark))
 
     def give_up(self, transaction: Transaction) -> Outcome:
         """Deliver a message as it came, without reading it; what claims to be ours is cut out."""
@@ -168,15 +170,22 @@ class Inbound:
         refused = self._refusal(opened)
         if refused is not None:
             refusal = reply(550, EnhancedCode.NOT_AUTHORIZED, refused)
-            return _noting(Outcome(Verdict.REJECT, refusal, finding=finding), opened)
+            return Outcome(Verdict.REJECT, refusal, finding=finding, unknown=tuple(opened.unknown), bug=opened.bug)
         hold = Hold(Reason.NOT_ADDRESSED, frozenset(), unreadable=True) if opened.withheld else hold_of(opened)
         deliveries = yield from self._copies(transaction, opened, partial(self._open, arrived, came), made)
         if len(deliveries) > 1 and hold is not None and not hold.unreadable:
             # What could be read is not kept: held mail goes to all its recipients again but those it stays closed for.
             hold = None
-        outcome = Outcome(Verdict.RELAY, deliveries=deliveries, hold=hold, finding=finding)
-        remember = self._opened_mail(transaction, header, head, author, opened)
-        return _noting(replace(outcome, learn=lesson_of(opened, author), remember=remember), opened)
+        return Outcome(
+            Verdict.RELAY,
+            deliveries=deliveries,
+            hold=hold,
+            learn=lesson_of(opened, author),
+            remember=self._opened_mail(transaction, header, head, author, opened),
+            unknown=tuple(opened.unknown),
+            bug=opened.bug,
+            finding=finding,
+        )
 
     def _opened_mail(
         self, transaction: Transaction, header: Header, head: Header, author: str | None, opened: Opened
@@ -259,7 +268,8 @@ class Inbound:
         if opened.inner is None:
             block, text = left_in_place(head, forged, subject), memoryview(transaction.content)[header.body :]
         else:
-            block, text = put_in_place(head, forged, opened.inner, subject)
+            inner = read_header(opened.inner) if opened.standing is None else opened.standing.header
+            block, text = put_in_place(head, forged, inner, subject)
         fields = self._fields(transaction, opened, inside if shown is None else None)
         made = self._sealed(stamp, b"".join((*fields, block)), text)
         changed = opened.inner is not None
@@ -280,11 +290,6 @@ class Inbound:
             block = without_fields(header, header.named(SEAL.lower()))
             return self._sealed(stamp, block, memoryview(made)[header.body :])
         return made
-
-
-def _noting(outcome: Outcome, opened: Opened) -> Outcome:
-    """Return an outcome with what is to be noted of the way to it."""
-    return replace(outcome, unknown=tuple(opened.unknown), bug=opened.bug)
 
 
 def _access(transaction: Transaction) -> Access:
