@@ -103,14 +103,16 @@ class Inbound:
         named = message_id(header)
         mark = yield from read_mark(self.sealer, content, header, transaction.received_at)
         if mark is not None and mark.fault is None:
-            finding = replace(not_judged(None), author=author, message_id=named, pass_of=mark.id)
+            finding = replace(
+                not_judged(None, self._group(transaction)), author=author, message_id=named, pass_of=mark.id
+            )
             deliveries = (Delivery(_reporting(transaction), content),)
             return Outcome(Verdict.RELAY, deliveries=deliveries, finding=finding)
         forged = forged_fields(header, self.sealer.authserv_ids)
         reason = self._not_ours(transaction)
         if reason is not None:
             plain = edit(content, header, drop=forged) if forged else content
-            finding = replace(not_judged(reason), author=author, message_id=named)
+            finding = replace(not_judged(reason, self._group(transaction)), author=author, message_id=named)
             deliveries = (Delivery(_reporting(transaction), plain),)
             return Outcome(Verdict.RELAY, deliveries=deliveries, finding=_noted(finding, mark))
         try:
@@ -130,16 +132,23 @@ class Inbound:
         content = cut_forged(transaction.content, self.sealer.authserv_ids)
         not_ours = self._not_ours(transaction)
         if not_ours is not None:
-            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, content),), finding=not_judged(not_ours))
+            finding = not_judged(not_ours, self._group(transaction))
+            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, content),), finding=finding)
         opened = Opened(signature=_unjudged(reason))
         made = b"".join((*self._fields(transaction, opened), content))
-        return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, made),), finding=of_inbound(opened, None, None))
+        finding = of_inbound(opened, None, None, self._group(transaction))
+        return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, made),), finding=finding)
 
     def _fields(self, transaction: Transaction, opened: Opened, aside: str | None = None) -> tuple[bytes, ...]:
         """Return our fields; ``aside``: a protected Subject that is not put in the outer one's place."""
         signature, encryption = opened.signature, opened.encryption
         fields = result_fields(self.authserv_id, transaction.id, signature, encryption, transaction.retry_of)
         return fields if aside is None else (*fields, subject_field(PROTECTED_SUBJECT, aside))
+
+    def _group(self, transaction: Transaction) -> str | None:
+        """Return the name of the group that a message is for."""
+        group = self.opener.entitlement.rules.group_for(transaction.envelope.addresses)
+        return None if group is None else group.name
 
     def _not_ours(self, transaction: Transaction) -> Reason | None:
         if not self.rules.enabled:
@@ -165,7 +174,7 @@ class Inbound:
         opened = yield from self._open(arrived, came, _access(transaction))
         # Whatever the key produced: nothing that gets back to a sender may tell.
         head = renamed if renamed is not None and opened.key_used else header
-        finding = of_inbound(opened, author, named or message_id(head))
+        finding = of_inbound(opened, author, named or message_id(head), self._group(transaction))
         made = partial(self._tagged, transaction, header, head, stamp)
         refused = self._refusal(opened)
         if refused is not None:

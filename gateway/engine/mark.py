@@ -142,7 +142,7 @@ class Sealer:
                 value = _exact(header, found)
                 covered = parts.setdefault(part, bytearray())
                 covered += b"%s:%d:%s\n" % (found.name.encode(), len(value), value)
-        return {**parts, BODY: sha256(text[: _end(text)]).digest()}
+        return {part: bytes(values) for part, values in parts.items()} | {BODY: sha256(text[: _end(text)]).digest()}
 
     def _hints(self, parts: Mapping[str, bytes]) -> list[str]:
         return [

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, func, insert, select
 
 from gateway.store import schema
+from gateway.store.columns import microseconds
 from gateway.store.database import Database
 from gateway.store.pruning import prune
-from gateway.store.schema import microseconds
 
 PRUNE_AT_ONCE = 10_000
 WINDOW = timedelta(hours=1)
