@@ -33,6 +33,8 @@ class Verb(StrEnum):
     DELETE_CRLS = "delete-crls"
     RETRY_HELD = "retry-held"
     DELETE_HELD = "delete-held"
+    OPEN = "open"
+    """A message was opened to explain it: nothing changes, and it counts, for somebody may learn what it is."""
     ADD_ACCOUNT = "add-account"
     SET_ROLE = "set-role"
     SET_PASSWORD = "set-password"
@@ -44,6 +46,7 @@ class Verb(StrEnum):
     END_SESSION = "end-session"
     CREATE_TOKEN = "create-token"
     DELETE_TOKEN = "delete-token"
+    START = "start"
     RELOAD = "reload"
 
 
@@ -54,6 +57,7 @@ class Kind(StrEnum):
     KEY = "key"
     CRL = "crl"
     HELD = "held message"
+    MESSAGE = "message"
     ACCOUNT = "account"
     SESSION = "session"
     TOKEN = "token"

@@ -132,7 +132,7 @@ class EncryptionMade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncryptionOpened:
-    """The encryption of an inbound message. ``key``: the fingerprint of our certificate that opened it."""
+    """The encryption of an inbound message. ``key``: the fingerprint of our certificate that opened it, or would."""
 
     status: Encryption = Encryption.NONE
     reason: Reason | None = None
@@ -184,6 +184,6 @@ def not_made(reason: Reason) -> Finding:
     return Finding(signature=SignatureMade(reason=reason), encryption=EncryptionMade(reason=reason))
 
 
-def not_judged(reason: Reason | None) -> Finding:
+def not_judged(reason: Reason | None, group: str | None = None) -> Finding:
     """Return what is found of an inbound message that was not looked into."""
-    return Finding(signature=SignatureJudged(reason=reason), encryption=EncryptionOpened(reason=reason))
+    return Finding(signature=SignatureJudged(reason=reason), encryption=EncryptionOpened(reason=reason), group=group)

@@ -167,6 +167,7 @@ class Opener:
             holding, entitled = self._key_for(layer, held, identities, readers, arrived.at)
             if not access.allows(entitled, recipients):
                 opened.withheld = True
+                finding = replace(finding, key=holding.certificate.fingerprint)
                 raise Rejected(
                     Reason.NOT_ADDRESSED, "a key may open this, but not for all who get this copy, or not now"
                 )
@@ -262,7 +263,7 @@ def _earlier_use(opened: Opened, arrived: Arrived) -> Story[str | None]:
     if not opened.uses:
         return None
     proven = arrived.asked or opened.signature.status is Status.PASS
-    uses = [replace(use, authenticated=True) for use in opened.uses] if proven else opened.uses
+    uses = [Use(use.wrapped, use.content, True) for use in opened.uses] if proven else opened.uses
     return (yield from ask(EarlierUse(tuple(uses), arrived.record, arrived.at)))
 
 

@@ -19,7 +19,7 @@ from gateway.engine.submission import Submission, read_submission
 from gateway.engine.transaction import Delivery, Hold, Outcome, Transaction, Verdict
 from gateway.engine.wants import ChainOf, KeyOf
 from gateway.errors import Fault, Malformed
-from gateway.mail.envelope import Envelope, Recipient
+from gateway.mail.envelope import Envelope
 from gateway.pki.certificate import Certificate
 from gateway.pki.key import PrivateKey
 from gateway.policy.decide import Copy, Decision, decide
@@ -31,6 +31,16 @@ from gateway.smime import seal
 from gateway.smime.layer import Layer
 from gateway.smime.open import root_layer
 from gateway.story import Story, ask
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """An outbound message over which it was decided, before anything is made of it."""
+
+    submission: Submission
+    decision: Decision
+    algorithms: Algorithms
+    finding: Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +58,34 @@ class Outbound:
 
         Raises ``Fault`` where a key is gone in between, and ``SealFault`` when the result does not read back.
         """
-        try:
-            submission = yield from read_submission(transaction, self.rules, self.sealer)
-        except Malformed as error:
-            text = f"{Reason.MALFORMED}: the message's header block cannot be read: {error}"
-            refusal = reply(550, EnhancedCode.OTHER_MEDIA, text)
-            return Outcome(Verdict.REJECT, refusal, finding=not_made(Reason.MALFORMED))
-        question = yield from self._question(submission)
-        decision = yield from decide(question, self.rules, at)
-        algorithms = self.of_groups.get(decision.group or "", self.algorithms)
-        finding = of_outbound(submission, decision, algorithms)
+        weighed = yield from self.weigh(transaction, at)
+        if isinstance(weighed, Outcome):
+            return weighed
+        submission, decision, algorithms = weighed.submission, weighed.decision, weighed.algorithms
+        finding = weighed.finding
         if decision.withheld:
             return _withheld(transaction, finding)
         if decision.reply is not None:
-            verdict = Verdict.DEFER if decision.reply.temporary else Verdict.REJECT
-            return Outcome(verdict, decision.reply, finding=finding)
+            return Outcome(verdict_of(decision), decision.reply, finding=finding)
         if decision.untouched:
             whole = Delivery(transaction.envelope.recipients, submission.content, decision.signed, decision.encrypted)
             return Outcome(Verdict.RELAY, deliveries=(whole,), finding=finding)
         material = yield from _material(decision, algorithms, at)
         deliveries = _deliveries(transaction.envelope, submission, decision, algorithms, material)
         return Outcome(Verdict.RELAY, deliveries=deliveries, finding=finding)
+
+    def weigh(self, transaction: Transaction, at: datetime) -> Story[Weighed | Outcome]:
+        """Tell what is decided over a message; the outcome of one that cannot be read. No key is asked for."""
+        try:
+            submission = yield from read_submission(transaction, self.rules, self.sealer)
+        except Malformed as error:
+            text = f"{Reason.MALFORMED}: the message's header block cannot be read: {error}"
+            refusal = reply(550, EnhancedCode.OTHER_MEDIA, text)
+            return Outcome(Verdict.REJECT, refusal, finding=not_made(Reason.MALFORMED))
+        submission = replace(submission, question=(yield from self._question(submission)))
+        decision = yield from decide(submission.question, self.rules, at)
+        algorithms = self.of_groups.get(decision.group or "", self.algorithms)
+        return Weighed(submission, decision, algorithms, of_outbound(submission, decision, algorithms))
 
     def give_up(self) -> Outcome:
         """Refuse a message without looking at it."""
@@ -84,6 +101,13 @@ class Outbound:
         return replace(submission.question, answers=found.setting, holds_opened=found.holds, encrypted=encrypted)
 
 
+def verdict_of(decision: Decision) -> Verdict:
+    """Return what becomes of a message over which it was decided so; what is withheld is taken."""
+    if decision.reply is None or decision.withheld:
+        return Verdict.RELAY
+    return Verdict.DEFER if decision.reply.temporary else Verdict.REJECT
+
+
 @dataclass(frozen=True, slots=True)
 class _Material:
     """What a message is sealed with. ``chain``: certificates (DER) that travel along. ``own``: to read back with."""
@@ -96,7 +120,7 @@ class _Material:
 
 def _material(decision: Decision, algorithms: Algorithms, at: datetime) -> Story[_Material]:
     own = None if decision.own is None else decision.own.certificate
-    read_back = None if own is None else (own, (yield from _key(own)))
+    read_back = (own, (yield from _key(own))) if own is not None and decision.encrypted else None
     if decision.signer is None:
         return _Material(at, own=read_back)
     certificate = decision.signer.certificate
@@ -129,21 +153,14 @@ def _deliveries(
     cipher = raised(algorithms.cipher, decision.capabilities)
     encrypt = partial(seal.encrypt, entity, cipher=cipher, rsa=algorithms.encrypt_rsa)
     sealed = [copy for copy in decision.copies if copy.certificates]
+    made = partial(_delivery, envelope, decision)
     if len(sealed) > 1:
-        made = {copy: Delivery((), seal=partial(_around, frame, encrypt, copy, material.own)) for copy in sealed}
-    else:
-        unchecked = {copy: encrypt(copy.certificates) for copy in sealed}
-        del entity, encrypt  # a large message is now in memory once less
-        made = {copy: Delivery((), frame.around(each.checked(material.own))) for copy, each in unchecked.items()}
-    return tuple(
-        replace(
-            made.get(copy) or Delivery((), plain),
-            recipients=_recipients(envelope, copy),
-            signed=decision.signed,
-            encrypted=copy in made,
-        )
-        for copy in decision.copies
-    )
+        later = {copy: made(copy, seal=partial(_around, frame, encrypt, copy, material.own)) for copy in sealed}
+        return tuple([later.get(copy) or made(copy, plain) for copy in decision.copies])
+    unchecked = {copy: encrypt(copy.certificates) for copy in sealed}
+    del entity, encrypt  # a large message is now in memory once less
+    now = {copy: made(copy, frame.around(each.checked(material.own))) for copy, each in unchecked.items()}
+    return tuple([now.get(copy) or made(copy, plain) for copy in decision.copies])
 
 
 def _withheld(transaction: Transaction, finding: Finding) -> Outcome:
@@ -163,5 +180,8 @@ def _around(
     return frame.around(encrypt(copy.certificates).checked(own))
 
 
-def _recipients(envelope: Envelope, copy: Copy) -> tuple[Recipient, ...]:
-    return tuple(recipient for recipient in envelope.recipients if recipient.address in copy.recipients)
+def _delivery(
+    envelope: Envelope, decision: Decision, copy: Copy, content: bytes = b"", seal: Callable[[], bytes] | None = None
+) -> Delivery:
+    recipients = tuple([recipient for recipient in envelope.recipients if recipient.address in copy.recipients])
+    return Delivery(recipients, content, decision.signed, bool(copy.certificates), seal=seal)
