@@ -135,6 +135,7 @@ WORDS: Final[Mapping[str, str]] = {
     "create-token": phrase("make token"),
     "delete-token": phrase("delete token"),
     "reload": phrase("new configuration"),
+    "start": phrase("start of the gateway"),
     "deleted": phrase("deleted"),
     "exported": phrase("exported"),
     "opened": phrase("opened"),
