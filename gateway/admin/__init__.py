@@ -20,6 +20,7 @@ pages. What a change would cost is a view of its own, asked before it is made (`
 ``sessions``             signing in, with ``passwords`` and one-time codes
 ``activity``             the records of messages
 ``check`` ``trial``      the composer's question; what would become of a message
+``gateways``             those that share the store
 ``configuration``        the configuration, checked and shown
 =======================  ============================================================================
 

@@ -38,12 +38,14 @@ COMMANDS = {
     "config": "config.config_group",
     "crl": "crl.crl",
     "demo": "demo.demo",
+    "gateway": "gateway.gateway",
     "held": "held.held",
     "import": "import_.import_command",
     "key": "key.key",
     "log": "log.log",
     "message": "message.message",
     "serve": "serve.serve",
+    "store": "store.store",
 }
 """Where each command is: its module below ``gateway.cli``, and its name there."""
 

@@ -33,6 +33,8 @@ from gateway.story import NotAtHand
 
 SQLITE_NAME = "store.db"
 _DRIVER = "postgresql+psycopg"
+POOL = 5
+"""Connections of one process to PostgreSQL at most, where nothing else is said."""
 
 
 class Damaged(Fault):
@@ -176,8 +178,9 @@ def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]])
     return len(connection.execute(statement, rows).all()) if rows else 0
 
 
-def open_database(database: str, state: Path, *, durable: bool, wait: float) -> Database:
-    """Prepare the connections to ``database`` (the option of that name); nothing is opened yet.
+def open_database(database: str, state: Path, *, durable: bool, wait: float, pool: int = POOL) -> Database:
+    """Prepare the connections to ``database`` (the option of that name), at most ``pool`` of them where that is
+    PostgreSQL; nothing is opened yet.
 
     Raises ``Misconfigured`` where it is neither ``sqlite`` nor a ``postgresql+psycopg`` URL.
     """
@@ -187,7 +190,7 @@ def open_database(database: str, state: Path, *, durable: bool, wait: float) -> 
         url = make_url(database)
         if url.drivername != _DRIVER:
             raise ArgumentError
-        return Database(_postgresql(url, wait=wait))
+        return Database(_postgresql(url, wait=wait, pool=pool))
     except (ArgumentError, NoSuchModuleError) as error:
         raise Misconfigured("database: write sqlite, or postgresql+psycopg://user@host/name") from error
     except ImportError as error:
@@ -232,15 +235,34 @@ def _use_wal(connection: sqlite3.Connection, wait: float) -> None:
             time.sleep(0.02)
 
 
-def _postgresql(url: URL, *, wait: float) -> Engine:
-    milliseconds = int(wait * 1000)
-    return create_engine(
+def _postgresql(url: URL, *, wait: float, pool: int) -> Engine:
+    """Connect so that it also works behind pgbouncer, which may give each transaction another session.
+
+    Nothing is set for a session or prepared in it. A server that is gone without a word is noticed by the kernel.
+    """
+    seconds = max(2, int(wait))
+    alive = {"keepalives_idle": seconds, "keepalives_interval": 2, "keepalives_count": 3}
+    engine = create_engine(
         url,
-        connect_args={"connect_timeout": max(2, int(wait)), "options": f"-c lock_timeout={milliseconds}"},
+        connect_args={
+            "connect_timeout": seconds,
+            "tcp_user_timeout": seconds * 1000,
+            "prepare_threshold": None,
+            **alive,
+        },
+        pool_size=pool,
+        max_overflow=0,
         pool_timeout=wait,
         pool_pre_ping=True,
         hide_parameters=True,
     )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("writes"):
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(wait * 1000)}")
+
+    return engine
 
 
 @contextmanager
@@ -262,7 +284,7 @@ _KNOWN = _DAMAGE | {
     "readonly": "the database cannot be written; check owner, mode and mount of the state directory",
     "disk is full": "the disk is full",
     "unable to open": "the database file cannot be opened; check owner, mode and mount of the state directory",
-    "QueuePool": "all connections were busy for too long",
+    "QueuePool": "all connections were busy for too long; database_pool allows more",
 }
 
 
