@@ -33,6 +33,7 @@ _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
 
 
 COMMANDS = {
+    "audit": "audit.audit",
     "cert": "cert.cert",
     "check": "check.check",
     "config": "config.config_group",
@@ -46,6 +47,8 @@ COMMANDS = {
     "message": "message.message",
     "serve": "serve.serve",
     "store": "store.store",
+    "token": "token.token",
+    "user": "user.user",
 }
 """Where each command is: its module below ``gateway.cli``, and its name there."""
 

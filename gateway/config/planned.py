@@ -10,7 +10,6 @@ PLANNED: tuple[tuple[str, ...], ...] = (
     ("discovery",),
     ("partners",),
     ("retention", "personal"),
-    ("retention", "audit"),
 )
 PLANNED_OF_A_GROUP = ("domain_key", "minimum", "invitation")
 

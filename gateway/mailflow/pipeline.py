@@ -14,7 +14,7 @@ from gateway.engine.engine import Engine, make_record
 from gateway.engine.record import Record
 from gateway.engine.transaction import Direction, Hold, Outcome, Receipt, Transaction
 from gateway.errors import Fault
-from gateway.gather import Done, Gather, Generation
+from gateway.gather import Done, Gather, Generation, Memory
 from gateway.log import log_bug, log_record, logger
 from gateway.lookup import Fetch
 from gateway.mail.message_id import names
@@ -48,7 +48,7 @@ class Pipeline:
         """
         self._poison = poison
         self.store: Store = open_store(store_options(options, gateway), durable=False)
-        self.gather = Gather(self.store, remember=True)
+        self.gather = Gather(self.store, Memory.KEPT)
         self._fetching = StatusLookup(self.store, Fetch())
         self.renew(options)
         self._journal = JournalWriter(self._write_down, self._not_written)

@@ -15,3 +15,4 @@ def prune(store: Store, options: Options) -> None:
     store.failures.prune(moment)
     store.held.prune(moment - options.inbound.hold.retention)
     store.learned.prune(moment)
+    store.audit.prune(moment - retention.audit)

@@ -231,6 +231,18 @@ class StoredHeld:
         with self._database.read() as connection:
             return one_message(connection, name)
 
+    def content(self, name: str) -> bytes:
+        """Return the content of the message with that id or unambiguous prefix. Raises ``Refused``."""
+        message = self.get(name)
+        with self._database.read() as connection:
+            row = connection.execute(select(_TABLE).where(_TABLE.c.id == message.id)).first()
+        if row is None:
+            raise Refused(f"held message {message.id} has just gone")
+        try:
+            return self._opened(row)[1]
+        except Malformed as error:
+            raise Refused(f"held message {message.id}: {error}") from error
+
     def wake(self, need: Need) -> None:
         """Make ready what waits for ``need``, which is met from now on."""
         with self._database.write() as connection:
