@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import local
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy import (
     URL,
     Connection,
     Engine,
+    Select,
     Table,
     Transaction,
     create_engine,
@@ -33,8 +35,13 @@ from gateway.story import NotAtHand
 
 SQLITE_NAME = "store.db"
 _DRIVER = "postgresql+psycopg"
+WAIT = 5.0
+"""Seconds."""
 POOL = 5
 """Connections of one process to PostgreSQL at most, where nothing else is said."""
+
+
+Query = Callable[..., list[tuple[Any, ...]]]
 
 
 class Damaged(Fault):
@@ -44,8 +51,14 @@ class Damaged(Fault):
 class Database:
     """A pool of connections. Safe to use from several threads, not across a fork."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, durable: bool = True, wait: float = WAIT) -> None:
+        """``durable``: also of SQLite, every transaction survives a power failure at once.
+
+        ``wait``: seconds for a lock of PostgreSQL's, told in each transaction: the session may be a pool's.
+        """
         self.engine = engine
+        self._patience = f"SET LOCAL lock_timeout = {int(wait * 1000)}"
+        self._durable = durable
         self._threads = local()
 
     @property
@@ -68,6 +81,7 @@ class Database:
             yield joint.connection
             return
         with _faults(), self.engine.connect() as connection:
+            self._begin(connection, "BEGIN")
             yield connection
 
     @contextmanager
@@ -114,10 +128,13 @@ class Database:
 
     @contextmanager
     def _transaction(self, lasting: bool) -> Iterator[tuple[Connection, Transaction]]:
-        with _faults(), self.engine.connect() as connection:
-            writing = connection.execution_options(writes=True, lasting=lasting)
-            with writing.begin() as transaction:
-                yield writing, transaction
+        with _faults(), self.engine.connect() as connection, connection.begin() as transaction:
+            # What will write takes the lock at once: upgrading a read lock later could fail without waiting.
+            synchronous = "FULL" if self._durable or lasting else "NORMAL"
+            self._begin(connection, f"PRAGMA synchronous = {synchronous}", "BEGIN IMMEDIATE")
+            if not self.is_sqlite:
+                connection.exec_driver_sql(self._patience)
+            yield connection, transaction
 
     @property
     def _joint(self) -> "_Joint | None":
@@ -133,6 +150,39 @@ class Database:
         with self.write(keep=keep) as connection:
             connection.execute(update(condition).values(generation=condition.c.generation + 1))
             yield connection
+
+    def _begin(self, connection: Connection, *statements: str) -> None:
+        """Begin on SQLite, whose driver leaves that to us."""
+        if self.is_sqlite:
+            cursor = connection.connection.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+
+    def query(self, statement: Select[Any]) -> Query:
+        """Return what asks this one thing, given the values of its parameters by name. It raises ``Fault``.
+
+        For what every message asks: the statement is phrased once, which takes ten times as long as to answer it.
+        Values go to the driver and come from it as they are (``columns.microseconds`` of a moment).
+        """
+        dialect = sqlite.dialect(paramstyle="named") if self.is_sqlite else self.engine.dialect
+        return partial(self._ask, str(statement.compile(dialect=dialect)))
+
+    def _ask(self, text: str, **values: Any) -> list[tuple[Any, ...]]:
+        _may_ask()
+        joint = self._joint
+        if joint is not None and joint.connection is not None:
+            return [tuple(row) for row in joint.connection.exec_driver_sql(text, values)]
+        with _faults():
+            connection = self.engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                cursor.execute(text, values)
+                return list(cursor.fetchall())
+            except self.engine.dialect.loaded_dbapi.Error as error:
+                connection.invalidate()
+                raise DBAPIError(None, None, error) from error
+            finally:
+                connection.close()
 
     def close(self) -> None:
         """Give up all connections."""
@@ -185,19 +235,19 @@ def open_database(database: str, state: Path, *, durable: bool, wait: float, poo
     Raises ``Misconfigured`` where it is neither ``sqlite`` nor a ``postgresql+psycopg`` URL.
     """
     if database == "sqlite":
-        return Database(_sqlite(state / SQLITE_NAME, durable=durable, wait=wait))
+        return Database(_sqlite(state / SQLITE_NAME, wait=wait), durable=durable)
     try:
         url = make_url(database)
         if url.drivername != _DRIVER:
             raise ArgumentError
-        return Database(_postgresql(url, wait=wait, pool=pool))
+        return Database(_postgresql(url, wait=wait, pool=pool), wait=wait)
     except (ArgumentError, NoSuchModuleError) as error:
         raise Misconfigured("database: write sqlite, or postgresql+psycopg://user@host/name") from error
     except ImportError as error:
         raise Misconfigured("database: PostgreSQL needs the extra smime-gateway[postgresql]") from error
 
 
-def _sqlite(path: Path, *, durable: bool, wait: float) -> Engine:
+def _sqlite(path: Path, *, wait: float) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": wait, "isolation_level": None},
@@ -209,16 +259,6 @@ def _sqlite(path: Path, *, durable: bool, wait: float) -> Engine:
     def tune(connection: sqlite3.Connection, _record: object) -> None:
         _use_wal(connection, wait)
         connection.execute("PRAGMA foreign_keys = ON")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        if not options.get("writes"):
-            connection.exec_driver_sql("BEGIN")
-            return
-        connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if durable or options['lasting'] else 'NORMAL'}")
-        # What will write takes the lock at once: upgrading a read lock later could fail without waiting.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 
@@ -242,7 +282,7 @@ def _postgresql(url: URL, *, wait: float, pool: int) -> Engine:
     """
     seconds = max(2, int(wait))
     alive = {"keepalives_idle": seconds, "keepalives_interval": 2, "keepalives_count": 3}
-    engine = create_engine(
+    return create_engine(
         url,
         connect_args={
             "connect_timeout": seconds,
@@ -256,13 +296,6 @@ def _postgresql(url: URL, *, wait: float, pool: int) -> Engine:
         pool_pre_ping=True,
         hide_parameters=True,
     )
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("writes"):
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(wait * 1000)}")
-
-    return engine
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from gateway.store.certificates.learned import StoredLearned
 from gateway.store.certificates.listing import Listing
 from gateway.store.certificates.standing import Standings
 from gateway.store.certificates.stored import StoredCertificates
-from gateway.store.database import POOL, SQLITE_NAME, Damaged, Database, open_database
+from gateway.store.database import POOL, SQLITE_NAME, WAIT, Damaged, Database, open_database
 from gateway.store.gateways.identity import StoredIdentity
 from gateway.store.gateways.presence import StoredGateways
 from gateway.store.generation import Clock, Generation
@@ -45,7 +45,7 @@ class StoreOptions:
     state: Path
     database: str = "sqlite"
     key_encryption_key: str | None = None
-    wait: float = 5.0
+    wait: float = WAIT
     pool: int = POOL
     gateway: str = ""
 
