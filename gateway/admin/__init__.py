@@ -15,6 +15,7 @@ pages. What a change would cost is a view of its own, asked before it is made (`
 ``activity``             the records of messages
 ``check`` ``trial``      the composer's question; what would become of a message
 ``configuration``        the configuration, checked and shown
+``stores``               the store as a whole: backup, restore, copy
 =======================  ============================================================================
 
 Not here: how things are printed, and who may do what.

@@ -29,6 +29,9 @@ class Verb(StrEnum):
     DELETE_CRLS = "delete-crls"
     RETRY_HELD = "retry-held"
     DELETE_HELD = "delete-held"
+    BACK_UP = "back-up"
+    RESTORE = "restore"
+    COPY_STORE = "copy-store"
 
 
 class Kind(StrEnum):
@@ -38,6 +41,7 @@ class Kind(StrEnum):
     KEY = "key"
     CRL = "crl"
     HELD = "held message"
+    STORE = "store"
 
 
 @dataclass(frozen=True, slots=True)

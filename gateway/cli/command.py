@@ -22,6 +22,7 @@ from gateway.cli.key import key
 from gateway.cli.log import log
 from gateway.cli.message import message
 from gateway.cli.serve import serve
+from gateway.cli.store import backup, restore, store
 from gateway.config import ConfigError
 from gateway.errors import Fault, GatewayError
 from gateway.log import quieten_validator
@@ -58,7 +59,11 @@ def root(context: click.Context, path: Path | None) -> None:
     context.obj = Wiring(path)
 
 
-for _command in (serve, config_group, import_command, cert, crl, key, check, message, held, log, demo):
+_COMMANDS = (
+    *(serve, config_group, import_command, cert, crl, key, check, message, held, log),
+    *(backup, restore, store, demo),
+)
+for _command in _COMMANDS:
     root.add_command(_command)
 
 

@@ -9,6 +9,7 @@ doors' ports.
 ``database`` ``generation``   transactions and faults; the memory in front of them
 ``changes``                   what each change concerns, so that the rest stays in memory
 ``schema`` ``migrate``        the tables, and bringing an older store up to date
+``portable``                  all of it as a stream of rows: backup, restore, the move to another database
 ``prefix`` ``pruning``        things named by the beginning of an id; what is old goes in slices
 ``due``                       when something that was put off is due, whatever the clock did
 ``certificates``              leaves, authorities, trust; what mail teaches

@@ -16,6 +16,7 @@ from sqlalchemy import (
     URL,
     Connection,
     Engine,
+    NullPool,
     Table,
     create_engine,
     event,
@@ -32,6 +33,8 @@ from gateway.story import NotAtHand
 
 SQLITE_NAME = "store.db"
 _DRIVER = "postgresql+psycopg"
+APPLICATION = "smime-gateway"
+"""What PostgreSQL calls our connections (``pg_stat_activity``)."""
 
 
 class Damaged(Fault):
@@ -55,6 +58,16 @@ class Database:
         _may_ask()
         with _faults(), self.engine.connect() as connection:
             yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection all of whose statements see the store as it was at one moment. Raises ``Fault``."""
+        _may_ask()
+        with _faults(), self.engine.connect() as connection:
+            if not self.is_sqlite:  # whose readers never see what is written after they began
+                connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def write(self, *, keep: bool = True, lasting: bool = True) -> Iterator[Connection]:
@@ -129,6 +142,27 @@ def open_database(database: str, state: Path, *, durable: bool, wait: float) -> 
         raise Misconfigured("database: PostgreSQL needs the extra smime-gateway[postgresql]") from error
 
 
+def scratch_database(path: Path) -> Database:
+    """Prepare a SQLite file that is of no worth before it is full: nothing of it can be undone, nor is it durable."""
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"isolation_level": None},
+        poolclass=NullPool,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def tune(connection: sqlite3.Connection, _record: object) -> None:
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "foreign_keys = ON", "cache_size = -64000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN EXCLUSIVE")
+
+    return Database(engine)
+
+
 def _sqlite(path: Path, *, durable: bool, wait: float) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
@@ -171,7 +205,11 @@ def _postgresql(url: URL, *, wait: float) -> Engine:
     milliseconds = int(wait * 1000)
     return create_engine(
         url,
-        connect_args={"connect_timeout": max(2, int(wait)), "options": f"-c lock_timeout={milliseconds}"},
+        connect_args={
+            "connect_timeout": max(2, int(wait)),
+            "options": f"-c lock_timeout={milliseconds}",
+            "application_name": APPLICATION,
+        },
         pool_timeout=wait,
         pool_pre_ping=True,
         hide_parameters=True,

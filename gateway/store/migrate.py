@@ -16,22 +16,34 @@ from gateway.store.refusal import Misconfigured
 
 _LOCK = 0x736D696D65  # any number, the same in all our processes
 _PATIENCE = "60s"
+_ALEMBIC = ("alembic.command", "alembic.config", "alembic.script")
 
 
 def bring_up_to_date(database: Database) -> None:
     """Create or migrate the schema unless it is current. Raises ``Fault``, ``Misconfigured``."""
     if _is_current(database):
         return
-    # Imported before the lock is taken: it takes most of the time.
-    command, config = import_module("alembic.command"), import_module("alembic.config")
+    for module in _ALEMBIC:  # before the lock is taken: it takes most of the time
+        import_module(module)
     with database.write() as connection:
-        _lock(connection)
-        if _revision(connection) == schema.REVISION:
-            return
-        settings = config.Config(attributes={"connection": connection})
-        settings.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-        _check_known(connection, settings)
-        command.upgrade(settings, "head")
+        lock(connection)
+        if _revision(connection) != schema.REVISION:
+            upgrade(connection, "head")
+
+
+def upgrade(connection: Connection, revision: str) -> None:
+    """Bring the schema up to ``revision`` (``head``: this version's), in the transaction of ``connection``.
+
+    Raises ``Misconfigured`` where it, or what is there, is of a version that is not known.
+    """
+    command, config, script = map(import_module, _ALEMBIC)
+    settings = config.Config(attributes={"connection": connection})
+    settings.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    known = {found.revision for found in script.ScriptDirectory.from_config(settings).walk_revisions()} | {"head"}
+    for wanted in (_revision(connection), revision):
+        if wanted is not None and wanted not in known:
+            raise Misconfigured(f"the store was made by a newer version (schema {wanted}): install that version again")
+    command.upgrade(settings, revision)
 
 
 def _is_current(database: Database) -> bool:
@@ -42,7 +54,8 @@ def _is_current(database: Database) -> bool:
             return False
 
 
-def _lock(connection: Connection) -> None:
+def lock(connection: Connection) -> None:
+    """Stand in line with all who make or change the schema, until the transaction ends."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE}'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
@@ -52,13 +65,3 @@ def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table(schema.version.name):
         return None
     return connection.scalar(select(schema.version.c.version_num))
-
-
-def _check_known(connection: Connection, settings: object) -> None:
-    known = {
-        script.revision
-        for script in import_module("alembic.script").ScriptDirectory.from_config(settings).walk_revisions()
-    }
-    found = _revision(connection)
-    if found is not None and found not in known:
-        raise Misconfigured(f"the store was made by a newer version (schema {found}): install that version again")

@@ -16,6 +16,7 @@ from gateway.store.generation import Clock, Generation
 from gateway.store.held.entries import StoredHeld
 from gateway.store.journal.records import Journal
 from gateway.store.keys.failed_decryptions import StoredFailures
+from gateway.store.keys.place import KeyPlace
 from gateway.store.keys.private_keys import StoredKeys
 from gateway.store.keys.wrapping import Wrapping
 from gateway.store.ledger.copies import StoredLedger
@@ -92,7 +93,7 @@ def open_store(options: StoreOptions, *, durable: bool, clock: Clock = time.mono
         _secure_database(options.state)
     try:
         bring_up_to_date(database)
-        store = Store(database, Wrapping(database, options.key_encryption_key, options.state), clock)
+        store = Store(database, Wrapping(database, KeyPlace(options.key_encryption_key, options.state)), clock)
         store.wrapping.verify()
     except Damaged as error:
         database.close()

@@ -4,11 +4,13 @@ import ast
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from gateway.admin import stores
 from gateway.admin.changes import Change, Effect, Kind, Verb, changing
 from gateway.admin.crls import delete_crls
 from gateway.admin.deletion import delete_certificates
@@ -16,10 +18,12 @@ from gateway.admin.held import delete_held, retry_held
 from gateway.admin.imports import Bundle, Wishes, import_bundle
 from gateway.admin.keys import delete_keys, export_key
 from gateway.admin.trust import distrust, trust, untrust
+from gateway.clock import now
 from gateway.errors import Refused
 from gateway.log import logger
 from gateway.pki.revocation import read_revocation_list
 from gateway.store.imports.importing import ImportOptions, import_file
+from gateway.store.portable import moving
 from gateway.wiring import Wiring
 from tests.admin.conftest import ADA
 from tests.authority import Authority, Issued
@@ -60,6 +64,7 @@ class Stock:
     key: str
     crl: str
     held: str
+    store: str = stores.PLACE
 
 
 @pytest.fixture
@@ -69,6 +74,18 @@ def stock(stocked: Wiring, support: Issued, authority: Authority) -> Stock:
     certificate = support.certificate
     crl = read_revocation_list(der).fingerprint
     return Stock(certificate.fingerprint, certificate.public_key_id, crl, held(stocked.store))
+
+
+def _restore(wiring: Wiring) -> None:
+    """Not told itself: where the backup comes from."""
+    file = BytesIO()
+    moving.back_up(wiring.store.database, file, now())
+    wiring.store.close()
+    stores.restore(wiring, ADA, file, replace=True)
+
+
+def _aside(wiring: Wiring) -> str:
+    return f"sqlite:{wiring.options.state}/copy.db"
 
 
 Act = Callable[[Wiring, Stock], object]
@@ -85,6 +102,9 @@ ACTS: dict[Verb, tuple[Act, Sequence[tuple[str, str]]]] = {
     Verb.DELETE_CRLS: (lambda wiring, has: delete_crls(wiring, ADA, [has.crl[:8], has.crl]), [("crl", "deleted")]),
     Verb.RETRY_HELD: (lambda wiring, has: retry_held(wiring, ADA, []), [("held", "ready")]),
     Verb.DELETE_HELD: (lambda wiring, has: delete_held(wiring, ADA, [has.held]), [("held", "deleted")]),
+    Verb.BACK_UP: (lambda wiring, has: stores.back_up(wiring, ADA, BytesIO()), [("store", "backed up")]),
+    Verb.RESTORE: (lambda wiring, has: _restore(wiring), [("store", "restored")]),
+    Verb.COPY_STORE: (lambda wiring, has: stores.copy(wiring, ADA, _aside(wiring)), [("store", "copied")]),
 }
 
 
