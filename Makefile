@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 # Where a machine forbids it, every process that a test starts would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo run test quick lint soak fuzz bench lock clean
+.PHONY: setup demo run test apart quick lint soak fuzz bench lock clean
 
 setup: $(READY)
 
@@ -31,7 +31,11 @@ run: setup
 
 test: setup
 	@sh .ci/packages openssl postfix
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not apart"
+
+# What brings up machines, browsers, clusters and directories of its own.
+apart: setup
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m apart
 
 # What is pure, and the options, in little more than half a minute: few random examples, nothing that computes for long.
 quick: setup

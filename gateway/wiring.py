@@ -33,9 +33,19 @@ ROOM, LEAST = 32, 4
 class Wiring:
     """One configuration and what is built from it, each part made when it is first asked for."""
 
-    def __init__(self, path: Path | None = None, *, durable: bool = True) -> None:
+    def __init__(self, path: Path | None = None, *, durable: bool = True, options: Options | None = None) -> None:
+        """``options``: those of a configuration that is read already; else it is read from ``path``."""
         self.path = path
         self._durable = durable
+        if options is not None:
+            self.options = options
+
+    def under(self, options: Options) -> "Wiring":
+        """Return the same store, where it is open, under other options."""
+        other = Wiring(self.path, durable=self._durable, options=options)
+        if "store" in vars(self):
+            other.store = self.store
+        return other
 
     @cached_property
     def options(self) -> Options:
@@ -46,6 +56,11 @@ class Wiring:
     def store(self) -> Store:
         """The store, opened and migrated. Raises ``Fault``, ``Misconfigured``, ``NotPermitted``."""
         return open_store(store_options(self.options), durable=self._durable)
+
+    def close(self) -> None:
+        """Give up the store, where it is open."""
+        if "store" in vars(self):
+            self.store.close()
 
     @cached_property
     def engine(self) -> Engine:

@@ -5,18 +5,22 @@ values whose fields are the keys of the JSON that a command prints with ``--json
 pages. What a change would cost is a view of its own, asked before it is made (``deletion.doomed``, ``trust.fall``).
 
 =======================  ============================================================================
-``actor`` ``changes``    who does it; the one place that every change goes through
+``actor`` ``changes``    who does it; the one place that every change goes through, and is audited in
+``audit``                the audit log, read and verified
+``permission``           what roles and scopes allow, and for which groups
 ``view``                 views as JSON, pages
 ``imports``              what a file holds, taken into the store or only looked at
 ``certificates``         listed, shown, exported; ``certificate_view`` is how one is told
 ``trust`` ``deletion``   what is said of certificates, and taken away, with what goes along
 ``keys`` ``crls``        private keys (``key_view``) and revocation lists
 ``held``                 mail that waits: shown, tried again, deleted
+``accounts`` ``tokens``  who may use console and API
+``sessions``             signing in, with ``passwords`` and one-time codes
 ``activity``             the records of messages
 ``check`` ``trial``      the composer's question; what would become of a message
 ``configuration``        the configuration, checked and shown
 ``stores``               the store as a whole: backup, restore, copy
 =======================  ============================================================================
 
-Not here: how things are printed, and who may do what.
+Not here: how things are printed, and that somebody is asked for who he is.
 """

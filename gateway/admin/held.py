@@ -84,7 +84,7 @@ def retry_held(wiring: Wiring, actor: Actor, names: Sequence[str]) -> list[HeldR
 
     Raises ``Fault``, ``Refused``.
     """
-    with changing(actor, Verb.RETRY_HELD) as note:
+    with changing(wiring, actor, Verb.RETRY_HELD) as note:
         ready = [HeldReady(message.id, True) for message in wiring.store.held.retry(names)]
         for message in ready:
             note(Effect(Kind.HELD, message.id, "ready"))
@@ -94,7 +94,7 @@ def retry_held(wiring: Wiring, actor: Actor, names: Sequence[str]) -> list[HeldR
 def delete_held(wiring: Wiring, actor: Actor, ids: Sequence[str]) -> list[HeldDeleted]:
     """Delete held messages; what was delivered of them is not touched. Raises ``Fault``, ``Refused``."""
     gone = []
-    with changing(actor, Verb.DELETE_HELD) as note:
+    with changing(wiring, actor, Verb.DELETE_HELD) as note:
         for name in ids:
             message = wiring.store.held.delete(name)
             note(Effect(Kind.HELD, message.id, "deleted"))

@@ -76,7 +76,7 @@ def import_bundle(wiring: Wiring, actor: Actor, bundle: Bundle, wishes: Wishes) 
     Raises ``Fault``, ``Misconfigured``; then nothing is stored.
     """
     options = _options(wiring.options, wishes, actor)
-    with changing(actor, Verb.IMPORT) as note:
+    with changing(wiring, actor, Verb.IMPORT) as note:
         lines = import_file(wiring.store, bundle.data, bundle.passphrases, options)
         for line in lines:
             if _is_stored(line) and not wishes.dry_run:

@@ -58,7 +58,7 @@ def back_up(wiring: Wiring, actor: Actor, target: Path | IO[bytes]) -> BackupVie
             summary = moving.back_up(wiring.store.database, file, now())
     else:
         summary = moving.back_up(wiring.store.database, target, now())
-    with changing(actor, Verb.BACK_UP) as note:
+    with changing(wiring, actor, Verb.BACK_UP) as note:
         note(Effect(Kind.STORE, PLACE, "backed up", summary.digest))
     return BackupView(summary.made_at, summary.version, summary.digest, summary.rows)
 
@@ -72,7 +72,7 @@ def restore(
     """
     claim = Claim(now(), _PUT_ASIDE, replace)
     restored = moving.restore(store_options(wiring.options), file, claim, with_keys=with_keys)
-    with changing(actor, Verb.RESTORE) as note:
+    with changing(wiring, actor, Verb.RESTORE) as note:
         note(Effect(Kind.STORE, PLACE, "restored", restored.summary.digest))
     summary = restored.summary
     return RestoredView(summary.made_at, summary.version, summary.digest, summary.rows, restored.kept)
@@ -84,6 +84,6 @@ def copy(wiring: Wiring, actor: Actor, url: str) -> CopiedView:
     ``url``: ``postgresql+psycopg://…`` or ``sqlite:PATH``. Raises ``Fault``, ``Misconfigured``, ``NotPermitted``.
     """
     rows = moving.move(wiring.store.database, url, Claim(now(), _EMPTY_ONE))
-    with changing(actor, Verb.COPY_STORE) as note:
+    with changing(wiring, actor, Verb.COPY_STORE) as note:
         note(Effect(Kind.STORE, PLACE, "copied"))
     return CopiedView(moving.shown(url), rows)

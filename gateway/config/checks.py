@@ -160,9 +160,15 @@ def _extra(name: str) -> str:
     return f'install smime-gateway[{name}]; in a checkout: pip install ".[{name}]"'
 
 
+_PROXY = "for other machines, put a reverse proxy in front"
+
+
 def _loopback(options: Options) -> Iterator[Problem]:
-    for name, section in (("admin", options.admin), ("metrics", options.metrics)):
-        if section.listen is not None and not section.listen.loopback:
-            yield Problem(
-                (name, "listen"), "must be a loopback address; for other machines, put a reverse proxy in front"
-            )
+    admin = options.admin
+    if not options.metrics.listen.loopback:
+        yield Problem(("metrics", "listen"), f"must be a loopback address; {_PROXY}")
+    if admin.listen is not None and not admin.listen.loopback and admin.tls is None:
+        text = (
+            f"passwords and tokens would cross the network in clear; set admin.tls, or listen on loopback and {_PROXY}"
+        )
+        yield Problem(("admin", "listen"), text)

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.config.doors import Listener, Tls
+from gateway.config.doors import Listener
 from gateway.config.options import Options
 from gateway.config.problem import KeyPath, Problem
 
@@ -22,20 +22,28 @@ def unusable_files(options: Options) -> Iterator[Problem]:
     for index, listener in enumerate(options.listeners):
         for path, text in _of_door(listener):
             yield Problem(("listeners", index, *path), text)
+    if options.admin.tls is not None:
+        for path, text in _of_tls(options.admin.tls.certificate, options.admin.tls.key):
+            yield Problem(("admin", *path), text)
     yield from _key_file(options)
 
 
 def _of_door(listener: Listener) -> Iterator[tuple[KeyPath, str]]:
-    tls = _faults({("tls", "certificate"): (listener.tls.certificate, 0), ("tls", "key"): (listener.tls.key, OPEN)})
-    yield from tls.items()
-    if not tls and (text := _pair_fault(listener.tls)):
-        yield ("tls", "certificate"), text
+    tls = listener.tls
+    yield from _of_tls(tls.certificate, tls.key, used=tls.mode != "none")
     password = listener.next_hop_auth.password_file if listener.next_hop_auth else None
     secrets: dict[KeyPath, tuple[Path | None, int]] = {
         ("auth",): (listener.auth.file, OPEN),
         ("next_hop_auth", "password_file"): (password, OPEN),
     }
     yield from _faults(secrets).items()
+
+
+def _of_tls(certificate: Path | None, key: Path | None, *, used: bool = True) -> Iterator[tuple[KeyPath, str]]:
+    found = _faults({("tls", "certificate"): (certificate, 0), ("tls", "key"): (key, OPEN)})
+    yield from found.items()
+    if not found and used and certificate and key and (text := _pair_fault(certificate, key)):
+        yield ("tls", "certificate"), text
 
 
 def _faults(files: dict[KeyPath, tuple[Path | None, int]]) -> dict[KeyPath, str]:
@@ -67,15 +75,13 @@ def _absent(file: Path) -> str:
     return f"{file} does not exist"
 
 
-def _pair_fault(tls: Tls) -> str | None:
+def _pair_fault(certificate: Path, key: Path) -> str | None:
     """Return why OpenSSL would not serve with this certificate and key."""
-    if tls.mode == "none" or tls.certificate is None or tls.key is None:
-        return None
     try:
         # An empty passphrase: without one OpenSSL would ask on the terminal.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key, password="")
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
     except (ssl.SSLError, OSError, ValueError):
-        return f"{tls.certificate} and {tls.key} are not a PEM certificate and its key without a passphrase"
+        return f"{certificate} and {key} are not a PEM certificate and its key without a passphrase"
     return None
 
 

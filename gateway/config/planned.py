@@ -7,7 +7,6 @@ from gateway.config.problem import KeyPath, Problem
 from gateway.config.section import Section
 
 PLANNED: tuple[tuple[str, ...], ...] = (
-    ("admin",),
     ("discovery",),
     ("partners",),
     ("database_pool",),

@@ -2,8 +2,9 @@
 
 import io
 import socket
+import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 Clock = Callable[[], float]
@@ -24,6 +25,17 @@ class Deadline:
         return left
 
 
+def connected(addresses: Sequence[str], port: int, deadline: Deadline) -> socket.socket:
+    """Connect to the first address that answers; none may use up the time of those after it. Raises ``OSError``."""
+    failure = OSError("no address")
+    for place, address in enumerate(addresses):
+        try:
+            return socket.create_connection((address, port), deadline.left() / (len(addresses) - place))
+        except OSError as error:
+            failure = error
+    raise failure
+
+
 class Channel:
     """A connected socket; closed at the end of ``with``. All of it may raise ``OSError``, ``TimeoutError`` too."""
 
@@ -35,7 +47,20 @@ class Channel:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up."""
         self._connection.close()
+
+    def under_tls(self, context: ssl.SSLContext, host: str) -> "Channel":
+        """Return this connection under TLS, verified for ``host``; it is closed where that fails."""
+        try:
+            self._connection.settimeout(self._deadline.left())
+            return Channel(context.wrap_socket(self._connection, server_hostname=host), self._deadline)
+        except BaseException:
+            self.close()
+            raise
 
     def send(self, data: bytes) -> None:
         """Send all of ``data``."""

@@ -17,7 +17,7 @@ from typing import cast
 from urllib.parse import urljoin
 
 from gateway.errors import Fault, Malformed
-from gateway.lookup.channel import Channel, Deadline
+from gateway.lookup.channel import Channel, Deadline, connected
 from gateway.lookup.public import Address, is_public, read_address
 from gateway.lookup.url import PORTS, Target, parse_url
 
@@ -34,7 +34,14 @@ Resolve = Callable[[str, int], Sequence[str]]
 
 
 class NotFetched(Fault):
-    """Nothing came, or it was not taken; the text says why and quotes nothing that came."""
+    """Nothing came, or it was not taken; the text says why and quotes nothing that came.
+
+    ``status``: what the server answered, where it answered something else than 200.
+    """
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
@@ -44,7 +51,7 @@ def resolve(host: str, port: int) -> Sequence[str]:
 
 
 class Fetch:
-    """Fetches; one object may be used by one thread at a time."""
+    """Fetches. Safe for threads."""
 
     def __init__(
         self,
@@ -54,32 +61,38 @@ class Fetch:
         resolve: Resolve = resolve,
         seconds: float = SECONDS,
         tls: ssl.SSLContext | None = None,
+        stays: bool = False,
     ) -> None:
-        """``tls``: None: verified against the CAs of the system."""
+        """``tls``: None: verified against the CAs of the system. ``stays``: no redirect leads to another host."""
         self._allowed = allowed
         self._ports = ports
         self._resolve = resolve
         self._seconds = seconds
         self._tls = tls
+        self._stays = stays
         # The resolver knows no deadline; one that hangs holds these threads and no others.
         self._resolvers = ThreadPoolExecutor(2, "resolve")
 
     def get(self, url: str, limit: int) -> bytes:
         """Return what is at ``url``, ``limit`` bytes at most. Raises ``NotFetched``."""
-        deadline = Deadline(self._seconds)
+        deadline, began_at = Deadline(self._seconds), None
         for _ in range(MAX_REDIRECTS + 1):
             try:
-                answer = self._ask(parse_url(url, self._ports), limit, deadline)
+                target = parse_url(url, self._ports)
+                began_at = began_at or target.origin
+                if self._stays and target.origin != began_at:
+                    raise NotFetched("a redirect leads to another host, which is not followed")
+                answer = self._ask(target, limit, deadline)
                 if isinstance(answer, bytes):
                     return answer
                 url = urljoin(url, answer)
             except (Malformed, OSError, HTTPException, ValueError) as error:
-                raise NotFetched(_told(error)) from error
+                raise NotFetched(told(error)) from error
         raise NotFetched(f"more than {MAX_REDIRECTS} redirects")
 
     def _ask(self, target: Target, limit: int, deadline: Deadline) -> bytes | str:
         """Return the body, or where a redirect leads."""
-        with Channel(self._connected(target, deadline), deadline) as channel:
+        with self._channel(target, deadline) as channel:
             channel.send(_request(target))
             response = HTTPResponse(cast(socket.socket, channel), method="GET")
             response.begin()
@@ -88,27 +101,12 @@ class Fetch:
                 return location
             return _body(response, limit)
 
-    def _connected(self, target: Target, deadline: Deadline) -> socket.socket:
-        connection = self._connection(self._addresses(target, deadline), target.port, deadline)
+    def _channel(self, target: Target, deadline: Deadline) -> Channel:
+        addresses = list(map(str, self._addresses(target, deadline)))
+        channel = Channel(connected(addresses, target.port, deadline), deadline)
         if target.scheme == "http":
-            return connection
-        try:
-            connection.settimeout(deadline.left())
-            tls = self._tls or ssl.create_default_context()
-            return tls.wrap_socket(connection, server_hostname=target.host)
-        except BaseException:
-            connection.close()
-            raise
-
-    def _connection(self, addresses: Sequence[Address], port: int, deadline: Deadline) -> socket.socket:
-        """Connect to the first address that answers; none may use up the time of those after it."""
-        failure = OSError("no address")
-        for place, address in enumerate(addresses):
-            try:
-                return socket.create_connection((str(address), port), deadline.left() / (len(addresses) - place))
-            except OSError as error:
-                failure = error
-        raise failure
+            return channel
+        return channel.under_tls(self._tls or ssl.create_default_context(), target.host)
 
     def _addresses(self, target: Target, deadline: Deadline) -> list[Address]:
         """Return the addresses of the host; one that is not public spoils them all."""
@@ -138,7 +136,7 @@ def _request(target: Target) -> bytes:
 
 def _body(response: HTTPResponse, limit: int) -> bytes:
     if response.status != 200:
-        raise NotFetched(f"the server answered {response.status}")
+        raise NotFetched(f"the server answered {response.status}", response.status)
     if (response.getheader("content-encoding") or "identity").lower() != "identity":
         raise NotFetched("the answer is coded, which was not asked for")
     if (response.length or 0) > limit:
@@ -153,12 +151,16 @@ def _body(response: HTTPResponse, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
     """Return what went wrong in our own words: what the other side sent does not belong in a log."""
     if isinstance(error, Malformed):
         return str(error)
     if isinstance(error, TimeoutError):
         return "it took too long"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            "the connection failed: the server's certificate is not for this host, or of no authority that is trusted"
+        )
     if isinstance(error, socket.gaierror):
         return "the host's name cannot be resolved"
     if isinstance(error, OSError):

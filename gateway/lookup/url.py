@@ -28,6 +28,11 @@ class Target:
     target: str
 
     @property
+    def origin(self) -> tuple[str, str, int]:
+        """Who answers: scheme, host and port."""
+        return self.scheme, self.host.lower(), self.port
+
+    @property
     def authority(self) -> str:
         """The Host field: the port only where it is not the scheme's own (RFC 9110 §7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host

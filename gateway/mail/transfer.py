@@ -14,6 +14,7 @@ Buffer = bytes | bytearray | memoryview
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_ALPHABET = bytes(set(range(256)) - set(_ALPHABET))
 _BLOCK = 57 * 1024
+_LONG_LINE = re.compile(rb"^[^\r\n]{77,}+", re.MULTILINE)
 _FROM_LINE = re.compile(rb"^F(?=rom )", re.MULTILINE)
 _BROKEN_DASHES = re.compile(rb"=\r\n(-++)(?<=--)")
 _BROKEN_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r\n|\Z)")
@@ -68,6 +69,8 @@ def encode_quoted_printable(text: bytes, *, binary: bool = False) -> bytes:
     if binary or b"\n" not in text:
         # Only soft breaks are left, in the style of the first line end.
         encoded = encoded.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    # A blank at the end of a line becomes three octets after the line was measured.
+    encoded = _LONG_LINE.sub(lambda line: _broken(line[0]), encoded)
     if b"From " in encoded:
         # A soft break after the F: no line grows, and the rest can begin with "From " no more.
         encoded = _FROM_LINE.sub(b"=46=\r\n", encoded)
@@ -75,6 +78,13 @@ def encode_quoted_printable(text: bytes, *, binary: bool = False) -> bytes:
         # A soft break must not bring "--" to the start of a line, where it could become a boundary.
         encoded = _BROKEN_DASHES.sub(lambda dashes: b"=\r\n" + b"=2D=\r\n" * (len(dashes[1]) - 1) + b"-", encoded)
     return encoded
+
+
+def _broken(line: bytes) -> bytes:
+    """Return a line of 77 or more octets in two, cut by a soft break before the octet or escape that is too much."""
+    escape = line.find(b"=", 73, 75)
+    at = 75 if escape < 0 else escape
+    return line[:at] + b"=\r\n" + line[at:]
 
 
 def decode_quoted_printable(data: Buffer) -> bytes:

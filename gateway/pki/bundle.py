@@ -123,6 +123,12 @@ def read_bundle(data: bytes, passphrases: Sequence[bytes] = ()) -> Bundle:
     return Bundle(objects or (_NOTHING,))
 
 
+def certificates_in(data: bytes) -> list[bytes]:
+    """Return the certificates (DER, unread) in what a stranger sent; nothing that is protected is tried there."""
+    found = islice(_objects(data, _Secrets((), Work())), MAX_OBJECTS)
+    return [item.der for item in found if isinstance(item, BundledCertificate)]
+
+
 def _objects(file: bytes, secrets: _Secrets) -> Iterator[BundledObject]:
     if len(file) > MAX_SIZE:
         yield BundleFault("file", Reason.LIMIT, f"larger than {MAX_SIZE >> 20} MiB; split the file")

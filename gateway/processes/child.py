@@ -31,6 +31,8 @@ class Post:
 
     name: str
     work: Callable[["Child"], None]
+    takes_mail: bool = True
+    """False: the others start without it, too."""
 
 
 class Child:

@@ -18,6 +18,7 @@ from gateway.errors import Fault
 from gateway.log import logger, start_logging
 from gateway.mailflow.poison import Suspects
 from gateway.metrics import RELOAD
+from gateway.processes.admin_server import serve_admin
 from gateway.processes.child import Post
 from gateway.processes.metrics_server import serve_metrics
 from gateway.processes.notify import notify, reloading, watchdog_seconds
@@ -57,7 +58,8 @@ def _posts(options: Options) -> list[Post]:
     count = worker_count(options)
     instance = secrets.token_hex(8)
     workers = [Post(f"worker {number}", partial(work, count, instance)) for number in range(1, count + 1)]
-    return [*workers, *_milter_posts(options), Post("metrics", partial(serve_metrics, instance))]
+    metrics = Post("metrics", partial(serve_metrics, instance), takes_mail=False)
+    return [*workers, *_milter_posts(options), metrics, *_admin_posts(options, instance)]
 
 
 def _milter_posts(options: Options) -> list[Post]:
@@ -66,6 +68,12 @@ def _milter_posts(options: Options) -> list[Post]:
     from gateway.processes.milter_worker import attend_door  # pymilter is an extra
 
     return [Post(f"milter {door.name}", partial(attend_door, door.name)) for door in options.milters]
+
+
+def _admin_posts(options: Options, instance: str) -> list[Post]:
+    if options.admin.listen is None:
+        return []
+    return [Post("admin", partial(serve_admin, instance), takes_mail=False)]
 
 
 def _check_ports(options: Options) -> None:

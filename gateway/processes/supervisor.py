@@ -94,7 +94,7 @@ class Supervisor:
     def run(self) -> None:
         """Fill the posts, keep them filled, and return when told to stop and all have gone.
 
-        Raises ``Fault`` when a child ends before all have been ready once.
+        Raises ``Fault`` when a child that takes mail ends before all have been ready once.
         """
         self._watch_signals()
         if self._superior.fileno() >= 0:
@@ -134,7 +134,7 @@ class Supervisor:
             child.end_if_stuck()
         if self._ready and all(child.answers for child in children):
             self._superior.alive()
-        if not self._ready and not self._vacant and all(child.ready for child in children):
+        if not self._ready and not self._awaited() and all(child.ready for child in children):
             self._ready = True
             self._superior.ready()
         self._see_who_adopted()
@@ -142,6 +142,10 @@ class Supervisor:
         if self._asked and self._ready and self._adopt_until is None:
             self._asked = False
             self._renew()
+
+    def _awaited(self) -> bool:
+        """Whether a post is vacant that nothing starts without."""
+        return any(post.takes_mail for _, post in self._vacant)
 
     # -- children -----------------------------------------------------------------------------------------------
 
@@ -217,7 +221,7 @@ class Supervisor:
         self._predecessors[gone.post.name] = gone.pid
         if self._stops:
             return
-        if not self._ready:
+        if not self._ready and gone.post.takes_mail:
             self._stop()
             raise Fault(f"{gone.post.name} could not start; the lines above say why")
         for message in under_way:

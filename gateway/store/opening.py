@@ -6,6 +6,11 @@ from pathlib import Path
 
 from gateway.errors import GatewayError
 from gateway.store import files
+from gateway.store.accounts.accounts import StoredAccounts
+from gateway.store.accounts.failed_sign_ins import StoredFailedSignIns
+from gateway.store.accounts.sessions import StoredSessions
+from gateway.store.accounts.tokens import StoredTokens
+from gateway.store.audit.trail import StoredAudit
 from gateway.store.certificates.evidence import StoredEvidence
 from gateway.store.certificates.learned import StoredLearned
 from gateway.store.certificates.listing import Listing
@@ -61,6 +66,11 @@ class Store:
         self.failures = StoredFailures(database)
         self.revocation_lists = StoredRevocationLists(database, generation)
         self.revocation_sources = StoredSources(database, generation)
+        self.accounts = StoredAccounts(database, wrapping)
+        self.sessions = StoredSessions(database)
+        self.failed_sign_ins = StoredFailedSignIns(database)
+        self.tokens = StoredTokens(database)
+        self.audit = StoredAudit(database)
 
     def check(self) -> None:
         """Look for damage (SQLite: every page is read, so seconds for a large store). Raises ``Misconfigured``."""

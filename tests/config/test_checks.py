@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.config.checks import contradictions, everyone
+from gateway.config.options import Admin
 from gateway.config.values import network
 from tests.config.texts import door, group, options, problems
 
@@ -153,12 +154,15 @@ def test_connections_are_enough_for_every_worker() -> None:
 
 
 @pytest.mark.parametrize("section", ["admin", "metrics"])
-def test_http_stays_on_loopback(section: str) -> None:
-    made = options()
-    outside = made.model_copy(
-        update={section: type(getattr(made, section)).model_validate({"listen": "10.0.0.1:9427"})}
+def test_http_in_clear_stays_on_loopback(section: str) -> None:
+    assert list(problems(**{section: {"listen": "10.0.0.1:9427"}})) == [f"{section}.listen"]
+
+
+def test_under_tls_the_console_may_be_anywhere() -> None:
+    outside = options().model_copy(
+        update={"admin": Admin.model_validate({"listen": "10.0.0.1:9427", "tls": {"certificate": "/c", "key": "/k"}})}
     )
-    assert [problem.key for problem in contradictions(outside)] == [f"{section}.listen"]
+    assert list(contradictions(outside)) == []
 
 
 def test_held_mail_needs_a_next_hop() -> None:

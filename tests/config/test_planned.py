@@ -12,8 +12,6 @@ from tests.config.texts import group, options, problems
 @pytest.mark.parametrize(
     ("values", "key"),
     [
-        ({"admin": {"listen": "127.0.0.1:9000"}}, "admin.listen"),
-        ({"admin": {"listen": None}}, "admin.listen"),
         ({"discovery": {"on_arrival": False}}, "discovery.on_arrival"),
         ({"partners": [{"name": "bank", "domains": ["bank.example"]}]}, "partners"),
         ({"groups": [group(minimum="dnssec")]}, "groups[0].minimum"),
@@ -27,7 +25,7 @@ def test_not_in_this_version(values: dict[str, Any], key: str) -> None:
 
 def test_their_defaults_may_be_written_out() -> None:
     defaults = {
-        "admin": {"listen": "127.0.0.1:9425"},
+        "discovery": {"on_arrival": True},
         "groups": [group()],
     }
     assert options(**defaults) == options(groups=[group()])

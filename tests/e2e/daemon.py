@@ -78,6 +78,7 @@ class Daemon:
             "state": str(self.folder / "state"),
             "workers": 2,
             "metrics": {"listen": f"127.0.0.1:{self.metrics}"},
+            "admin": {"listen": None},
             "listeners": listeners,
             "groups": GROUPS,
             "internal": {"addresses": ["journal@example.org"]},

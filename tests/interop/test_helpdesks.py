@@ -33,7 +33,7 @@ def page(name: str) -> str:
     return (PAGES / f"{name}.md").read_text()
 
 
-def blocks(name: str, kind: str = "") -> list[str]:
+def blocks(name: str, kind: str) -> list[str]:
     """The fenced blocks of one kind."""
     found = re.findall(r"^```(\w*)\n(.*?)^```$", page(name), re.MULTILINE | re.DOTALL)
     return [text for label, text in found if label == kind]
@@ -77,13 +77,13 @@ def of_otrs() -> Filters:
 
 
 def of_rt() -> Filters:
-    (block,) = blocks("rt")
+    (block,) = blocks("rt", "text")
     rows = [line.split("|") for line in block.splitlines()]
     return {row[0]: searched(row[1], row[2]) for row in rows}
 
 
 def of_osticket() -> Filters:
-    (block,) = blocks("osticket")
+    (block,) = blocks("osticket", "text")
     rows = re.findall(r"^/(.+)/ +REDIRECT (\S+)$", block, re.MULTILINE)
     # header_checks(5): one logical field at a time, letter case disregarded, ^ is the beginning of the field.
     return {to: within_header(f"(?m){expression}", re.IGNORECASE) for expression, to in rows}

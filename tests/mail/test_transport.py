@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 
 from gateway.mail.canonical import has_long_line
+from gateway.mail.entity import read_entity
 from gateway.mail.transport import fit, seven_bit, with_crlf
 
 from .mime import entities, leaf_bodies, shape
@@ -161,16 +162,25 @@ def test_what_cannot_be_read_is_sent_as_it_is(content: bytes) -> None:
     assert BARE.search(fit(with_crlf(content + b"\n"))) is None
 
 
+def attaches_garbled(content: bytes) -> bool:
+    """Whether the header of an attached message ends here for some readers and there for others."""
+    messages = [part for part in read_entity(content).walk() if part.content_type.type.startswith("message/")]
+    headers = [child.header for part in messages for child in part.children]
+    return any(not header.fields or not header.reads_one_way or header.is_divided for header in headers)
+
+
 @given(entities)
 def test_random_entities_say_the_same_afterwards(content: bytes) -> None:
     """SMT-02: whatever came out of an envelope can be sent, and reads as before."""
     there = with_crlf(content)
     made = fit(there)
     assert BARE.search(made) is None
-    assert shape(made) == shape(there)
     assert fit(made) == made
     narrow = seven_bit(made)
     assert seven_bit(narrow) == narrow
+    if attaches_garbled(there):
+        return  # such a message is sent on as mere octets
+    assert shape(made) == shape(there)
     assert shape(narrow) == shape(made)
     if BARE.search(content) is None:
         assert leaf_bodies(made) == leaf_bodies(content)

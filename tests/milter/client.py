@@ -52,10 +52,18 @@ class MailServer:
         self.recipients: list[list[str]] = []
         """What was asked of its recipients, in order: ``-`` and the address, or ``2``, the address and parameters."""
         self.file = self.socket.makefile("rb")
+        try:
+            self.actions, self.steps = self._negotiated(actions, offered)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _negotiated(self, actions: int, offered: int) -> tuple[int, int]:
         self.send("O", struct.pack("!III", 6, actions, offered))
         code, data = self.receive()
         assert code == "O"
-        _, self.actions, self.steps = struct.unpack("!III", data)
+        _, granted, steps = struct.unpack("!III", data)
+        return granted, steps
 
     def __enter__(self) -> Self:
         return self

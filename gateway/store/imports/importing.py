@@ -174,7 +174,7 @@ class _Filing:
             stored.mark(self.connection, found, said, self.options.by)
         text = _standing(found, said, self.options.at)
         if before.trust is Trust.NONE:
-            text = f"now trusted: {text}"
+            text = f"now {text}"
         return certificate_line(found, "known", Reason.DUPLICATE, text)
 
     def _revocation_list(self, found: RevocationList) -> Imported:

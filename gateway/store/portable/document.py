@@ -43,7 +43,7 @@ class Summary:
 class _Lines:
     """Writes lines and knows their digest."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: gzip.GzipFile) -> None:
         self._file = file
         self._digest = sha256()
 

@@ -29,7 +29,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from gateway.errors import Malformed
 from gateway.store import migrate, schema
 from gateway.store.held.message import State
-from gateway.store.portable.contents import FIRST, Batch
+from gateway.store.portable.contents import Batch
 
 _LARGEST = 2**63 - 1
 Convert = Callable[[Any], Any]
@@ -43,7 +43,9 @@ def fill(connection: Connection, revision: str, batches: Iterable[Batch]) -> Non
     migrate.upgrade(connection, revision)
     made = MetaData()
     made.reflect(connection)
-    connection.execute(delete(made.tables[FIRST.name]))
+    for table in reversed(made.sorted_tables):
+        if table.name != schema.version.name:
+            connection.execute(delete(table))  # what a migration puts in
     for batch in batches:
         _insert(connection, _table(made, batch.table), batch)
     if connection.dialect.name == "postgresql":

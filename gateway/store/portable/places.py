@@ -11,7 +11,7 @@ from gateway.store import schema
 from gateway.store.portable import contents
 from gateway.store.refusal import Misconfigured
 
-_OF_NO_WEIGHT = {schema.condition.name, schema.changes.name}
+_OF_NO_WEIGHT = {schema.condition.name, schema.changes.name, schema.audit_head.name}
 """What is in every store, however new."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection, bindparam, text
 
 from gateway.store import migrate, schema
+from gateway.store.columns import metadata
 from gateway.store.database import APPLICATION, open_database
 from gateway.store.portable.places import Claim, Filling, in_use
 
@@ -35,7 +36,7 @@ def filled_database(url: str, claim: Claim) -> Iterator[Filling]:
             migrate.lock(connection)
             if connection.scalar(_OTHERS, {"name": APPLICATION}):
                 raise in_use()
-            names = [*schema.metadata.tables, schema.version.name]
+            names = [*metadata.tables, schema.version.name]
             there = list(connection.scalars(_THERE, {"names": names}))
             claim.check(there, lambda table: _has_rows(connection, table))
             yield Filling(connection, _put_aside(connection, there, claim))

@@ -50,7 +50,7 @@ MOVE, UNINSTALL, UPGRADE = (
 TAKEOVER, BY_HAND = section(PAGE, "From a file to a credential"), section(PAGE, "Without systemd")
 POSTFIX, BACKUP = section("docs/postfix.md", "Is it working?"), section("docs/operation.md", "Backup")
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.apart, pytest.mark.timeout(900)]
 _POSTFIX = """
 compatibility_level = 3.6
 myhostname = mta.example.org

@@ -14,7 +14,7 @@ TRY = section("README.md", "smime-gateway")
 DOZEN = section("README.md", "Put it in front of Postfix, in a dozen lines")
 PASSPHRASE = "correct horse"
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.apart, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

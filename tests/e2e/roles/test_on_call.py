@@ -20,7 +20,7 @@ from tests.e2e.sink import Sink
 SET_UP = section("docs/monitoring.md", "Set up")
 LOG = section("docs/operation.md", "The log")
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.apart, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
