@@ -1,6 +1,6 @@
 """Held mail: seen, tried again, deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,9 +8,10 @@ from gateway.admin.actor import Actor
 from gateway.admin.changes import Effect, Kind, Verb, changing
 from gateway.admin.view import Page, following, page
 from gateway.pki.need import Need, NeedKind
+from gateway.policy.rule import Rules
 from gateway.reason import Reason
 from gateway.store.held.message import HeldMessage, State
-from gateway.wiring import Wiring
+from gateway.wiring import Wiring, build_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +64,29 @@ class HeldDeleted:
     deleted: bool
 
 
-def listed(wiring: Wiring, text: str = "", after: str | None = None, limit: int | None = None) -> Page[HeldView]:
+def listed(
+    wiring: Wiring,
+    text: str = "",
+    after: str | None = None,
+    limit: int | None = None,
+    groups: Collection[str] | None = None,
+) -> Page[HeldView]:
     """Return at most ``limit`` held messages that follow ``after``, newest last. Raises ``Fault``, ``Refused``.
 
-    ``text``: only those with it in ids, addresses, reason or state.
+    ``text``: only those with it in ids, addresses, reason or state. ``groups``: only those for one of these groups.
     """
     stored = wiring.store.held
     found = following(map(_view, stored.list(text)), _id, None if after is None else stored.get(after).id)
+    if groups is not None:
+        rules = build_rules(wiring.options)
+        found = (view for view in found if is_for(rules, view, groups))
     return page(found, _id, limit)
+
+
+def is_for(rules: Rules, view: HeldView, groups: Collection[str]) -> bool:
+    """Return whether a held message belongs to one of these groups, by the first to which a recipient belongs."""
+    group = rules.group_for(view.recipients)
+    return group is not None and group.name in groups
 
 
 def shown(wiring: Wiring, names: Sequence[str]) -> list[HeldView]:

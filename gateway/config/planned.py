@@ -11,7 +11,6 @@ PLANNED: tuple[tuple[str, ...], ...] = (
     ("partners",),
     ("database_pool",),
     ("retention", "personal"),
-    ("retention", "audit"),
 )
 PLANNED_OF_A_GROUP = ("domain_key", "minimum", "invitation")
 

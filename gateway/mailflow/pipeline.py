@@ -9,13 +9,12 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 
-from gateway.clock import now
 from gateway.config import Options
 from gateway.engine.engine import Engine, make_record
 from gateway.engine.record import Record
 from gateway.engine.transaction import Direction, Hold, Outcome, Receipt, Transaction
 from gateway.errors import Fault
-from gateway.gather import Done, Gather, Generation
+from gateway.gather import Done, Gather, Generation, Memory
 from gateway.log import log_bug, log_record, logger
 from gateway.lookup import Fetch
 from gateway.mail.message_id import names
@@ -42,14 +41,14 @@ NAMES = 20
 class Pipeline:
     """What a message passes over, whichever way it came."""
 
-    def __init__(self, options: Options, poison: PoisonWatch | None = None) -> None:
-        """Open the store. Without ``poison`` the engine runs without.
+    def __init__(self, options: Options, poison: PoisonWatch | None = None, gateway: str = "") -> None:
+        """Open the store, as a process of ``gateway`` (an id). Without ``poison`` the engine runs without.
 
         Raises ``Fault``, ``Misconfigured``, ``NotPermitted``.
         """
         self._poison = poison
-        self.store: Store = open_store(store_options(options), durable=False)
-        self.gather = Gather(self.store, remember=True)
+        self.store: Store = open_store(store_options(options, gateway), durable=False)
+        self.gather = Gather(self.store, Memory.KEPT)
         self._fetching = StatusLookup(self.store, Fetch())
         self.renew(options)
         self._journal = JournalWriter(self._write_down, self._not_written)
@@ -198,15 +197,3 @@ def _came_in_plain(record: Record) -> bool:
 def _sighting(record: Record) -> Sighting:
     value = (record.message_id or "")[:1000].encode("utf-8", "surrogatepass")
     return Sighting(frozenset(islice(names([value]), NAMES)), record.received_at)
-
-
-def prune(store: Store, options: Options) -> None:
-    """Remove what is past its retention. Raises ``Fault``."""
-    moment, retention = now(), options.retention
-    store.journal.prune(moment - retention.log)
-    store.ledger.prune(moment - retention.ledger)
-    store.replies.prune(moment - retention.replies)
-    store.content_keys.prune(moment - retention.replies)
-    store.failures.prune(moment)
-    store.held.prune(moment - options.inbound.hold.retention)
-    store.learned.prune(moment)

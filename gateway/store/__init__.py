@@ -22,6 +22,7 @@ doors' ports.
 ``accounts``                  who may use console and API: accounts, sessions, tokens
 ``audit``                     who changed what, in a chain
 ``journal``                   what became of messages
+``gateways``                  who runs on this store, who is elected, whether a process still runs
 ``ledger``                    which copies were taken without our 250, and which process holds what
 """
 

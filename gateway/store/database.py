@@ -34,8 +34,6 @@ from gateway.story import NotAtHand
 
 SQLITE_NAME = "store.db"
 _DRIVER = "postgresql+psycopg"
-APPLICATION = "smime-gateway"
-"""What PostgreSQL calls our connections (``pg_stat_activity``)."""
 
 
 class Damaged(Fault):
@@ -263,7 +261,6 @@ def _postgresql(url: URL, *, wait: float) -> Engine:
         connect_args={
             "connect_timeout": max(2, int(wait)),
             "options": f"-c lock_timeout={milliseconds}",
-            "application_name": APPLICATION,
         },
         pool_timeout=wait,
         pool_pre_ping=True,

@@ -17,6 +17,8 @@ from gateway.store.certificates.listing import Listing
 from gateway.store.certificates.standing import Standings
 from gateway.store.certificates.stored import StoredCertificates
 from gateway.store.database import SQLITE_NAME, Damaged, Database, open_database
+from gateway.store.gateways.identity import StoredIdentity
+from gateway.store.gateways.presence import StoredGateways
 from gateway.store.generation import Clock, Generation
 from gateway.store.held.entries import StoredHeld
 from gateway.store.journal.records import Journal
@@ -36,19 +38,23 @@ from gateway.store.revocation.sources import StoredSources
 
 @dataclass(frozen=True, slots=True)
 class StoreOptions:
-    """Where the store is: the options of the same names, and the seconds to wait for a database that is locked."""
+    """Where the store is: the options of the same names, and the seconds to wait for a database that is locked.
+
+    ``gateway``: the id of the one that opens it; empty: a command.
+    """
 
     state: Path
     database: str = "sqlite"
     key_encryption_key: str | None = None
     wait: float = 5.0
+    gateway: str = ""
 
 
 class Store:
     """One open store. Safe for threads; each process opens its own, after a fork, not before."""
 
-    def __init__(self, database: Database, wrapping: Wrapping, clock: Clock) -> None:
-        generation, owner = Generation(database, clock), this_owner()
+    def __init__(self, database: Database, wrapping: Wrapping, clock: Clock, gateway: str = "") -> None:
+        generation, owner = Generation(database, clock), this_owner(gateway)
         self.database = database
         self.generation = generation
         self.wrapping = wrapping
@@ -59,6 +65,8 @@ class Store:
         self.learned = StoredLearned(database, generation)
         self.keys = StoredKeys(database, generation, wrapping)
         self.journal = Journal(database)
+        self.gateways = StoredGateways(database)
+        self.identity = StoredIdentity(database)
         self.ledger = StoredLedger(database, owner)
         self.held = StoredHeld(database, generation, wrapping, owner)
         self.replies = StoredReplies(database, wrapping, clock)
@@ -103,7 +111,8 @@ def open_store(options: StoreOptions, *, durable: bool, clock: Clock = time.mono
         _secure_database(options.state)
     try:
         bring_up_to_date(database)
-        store = Store(database, Wrapping(database, KeyPlace(options.key_encryption_key, options.state)), clock)
+        wrapping = Wrapping(database, KeyPlace(options.key_encryption_key, options.state))
+        store = Store(database, wrapping, clock, options.gateway)
         store.wrapping.verify()
     except Damaged as error:
         database.close()

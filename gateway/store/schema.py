@@ -1,7 +1,8 @@
 """The tables. Migrations make them (``migrations/``); a test keeps both alike.
 
-Of people who use console and API, and of what was changed, they stand in ``people``; ``columns`` says how values are
-kept. What identifies a copy in the ledger is hashed, so that no odd byte of an envelope matters.
+Of people who use console and API, and of what was changed, they stand in ``people``, those of gateways in
+``gateways.tables``; ``columns`` says how values are kept. What identifies a copy in the ledger is hashed, so that no
+odd byte of an envelope matters.
 """
 
 from sqlalchemy import (
@@ -27,7 +28,7 @@ from gateway.store.people import failed_sign_ins as failed_sign_ins
 from gateway.store.people import sessions as sessions
 from gateway.store.people import tokens as tokens
 
-REVISION = "0010"
+REVISION = "0011"
 """The newest migration: what ``alembic_version`` says in a store that is up to date."""
 
 version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
@@ -41,10 +42,14 @@ condition = Table(
     Column("kek_check", String(64)),
     Column("secret", LargeBinary),
     Column("withdrawals", BigInteger, nullable=False, server_default="0"),
+    Column("release", Integer, nullable=False, server_default="1"),
+    Column("authserv_id", Text),
+    Column("former_ids", Text, nullable=False, server_default="[]"),
 )
 """One row. ``generation`` grows with every change of certificates and keys; ``kek_check`` recognises the right key.
 ``secret``: what MAC keys are derived from, under the key-encryption key. ``withdrawals`` grows with every distrust,
-deletion and revocation."""
+deletion and revocation. ``release``: whose schema this is (``migrate``). ``authserv_id``: that of all gateways;
+``former_ids``: those it had before, as JSON."""
 
 changes = Table(
     "changes",
@@ -199,12 +204,13 @@ held = Table(
     Column("asked", Boolean, nullable=False),
     Column("generation", BigInteger, nullable=False),
     Column("note", ForeignText),
+    Column("door", Text),
     Index("ix_held_state_due", "state", "due"),
     Index("ix_held_sender_size", "sender", "size"),
 )
 """Mail kept to be tried again. ``sender``: hash, for counting. ``facts``: what does not change, as JSON; the content is
-bound to it. ``due``: when a ``ready`` one may be tried, and until when one is leased to its ``owner``. ``generation``:
-the one it was last judged under."""
+bound to it. ``door``: by which it came; None: an older version kept it. ``due``: when a ``ready`` one may be tried, and
+until when one is leased to its ``owner``. ``generation``: the one it was last judged under."""
 
 held_content = Table(
     "held_content",

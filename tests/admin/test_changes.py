@@ -4,9 +4,9 @@ KEY-08: what cannot be audited does not happen.
 """
 
 import ast
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,13 @@ from gateway.admin.certificates import CertificateFilter, listed
 from gateway.admin.changes import Change, Kind, Verb, changing
 from gateway.admin.crls import delete_crls
 from gateway.admin.deletion import delete_certificates
+from gateway.admin.explain import Question, explained
 from gateway.admin.held import delete_held, retry_held
 from gateway.admin.imports import Bundle, Wishes, import_bundle
 from gateway.admin.keys import delete_keys, export_key
 from gateway.admin.trust import distrust, trust, untrust
 from gateway.clock import now
 from gateway.errors import Fault, Refused
-from gateway.log import logger
 from gateway.pki.revocation import read_revocation_list
 from gateway.store import schema
 from gateway.store.imports.importing import ImportOptions, import_file
@@ -38,31 +38,11 @@ from tests.store.held.messages import held
 
 ROOT = Path(__file__).parents[2] / "gateway"
 PLACE = "changing"
+MAIL = b"From: a@example.com\r\nTo: support@example.org\r\n\r\n"
 SECRETS = {"export"}
 """What changes nothing, and is told all the same: a private key leaves."""
 NO_CHANGES = {"attempt", "begin", "enter", "forget", "prune", "signed_in", "spend", "succeeded", "touch", "used"}
 """What is noted of people who sign in and of programs; and the audit log itself."""
-
-
-class Heard(logging.Handler):
-    """Keeps the changes that are told."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.changes: list[Change] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.changes.append(record.change)  # type: ignore[attr-defined]
-
-
-@pytest.fixture
-def heard() -> Iterator[list[Change]]:
-    handler, before = Heard(), logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    yield handler.changes
-    logger.setLevel(before)
-    logger.removeHandler(handler)
 
 
 @dataclass(frozen=True)
@@ -74,10 +54,12 @@ class Stock:
     crl: str
     held: str
     store: str = stores.PLACE
+    message: str = sha256(MAIL).hexdigest()
 
 
 @pytest.fixture
 def stock(stocked: Wiring, support: Issued, authority: Authority) -> Stock:
+    assert stocked.engine, "whose seals need a secret of the store, made when it is first asked for"
     der = authority.revocation_list().public_bytes(Encoding.DER)
     import_file(stocked.store, der, [], ImportOptions())
     certificate = support.certificate
@@ -114,6 +96,7 @@ ACTS: dict[Verb, tuple[Act, Sequence[tuple[str, str]]]] = {
     Verb.BACK_UP: (lambda wiring, has: stores.back_up(wiring, ADA, BytesIO()), [("store", "backed up")]),
     Verb.RESTORE: (lambda wiring, has: _restore(wiring), [("store", "restored")]),
     Verb.COPY_STORE: (lambda wiring, has: stores.copy(wiring, ADA, _aside(wiring)), [("store", "copied")]),
+    Verb.OPEN: (lambda wiring, has: explained(wiring, Question(content=MAIL), ADA), [("message", "opened")]),
 }
 
 

@@ -12,6 +12,8 @@ from gateway.store.columns import metadata
 
 LEFT_BEHIND: Mapping[str, str] = {
     "sessions": "who is signed in signs in again; one that was ended since would be good again",
+    "gateways": "who runs on this store, by beats that are seconds old",
+    "elected": "a lease of one of them, of seconds",
     "failed_sign_ins": "failures in a row, of the last minutes",
 }
 """Tables that stay where they are, each with the reason."""

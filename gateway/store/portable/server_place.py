@@ -8,13 +8,11 @@ from sqlalchemy import Connection, bindparam, text
 
 from gateway.store import migrate, schema
 from gateway.store.columns import metadata
-from gateway.store.database import APPLICATION, open_database
+from gateway.store.database import open_database
+from gateway.store.gateways import tables
+from gateway.store.gateways.presence import beating
 from gateway.store.portable.places import Claim, Filling, in_use
 
-_OTHERS = text(
-    "SELECT count(*) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND application_name = :name AND pid <> pg_backend_pid()"
-)
 # What is made of one table, as a month of it, does not move with it.
 _THERE = text(
     "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -34,10 +32,10 @@ def filled_database(url: str, claim: Claim) -> Iterator[Filling]:
     try:
         with database.write() as connection:
             migrate.lock(connection)
-            if connection.scalar(_OTHERS, {"name": APPLICATION}):
-                raise in_use()
             names = [*metadata.tables, schema.version.name]
             there = list(connection.scalars(_THERE, {"names": names}))
+            if tables.gateways.name in there and not all(each.gone for each in beating(connection)):
+                raise in_use()
             claim.check(there, lambda table: _has_rows(connection, table))
             yield Filling(connection, _put_aside(connection, there, claim))
     finally:

@@ -16,8 +16,10 @@ from gateway.errors import Fault, Malformed
 from gateway.store import Misconfigured, Store, StoreOptions, open_store, schema
 from gateway.store.columns import metadata
 from gateway.store.database import Database
+from gateway.store.gateways.presence import Presence
 from gateway.store.held.message import State
 from gateway.store.imports.importing import ImportOptions, import_file
+from gateway.store.ledger.owner import this_owner
 from gateway.store.portable import contents, moving
 from gateway.store.portable.document import Summary
 from gateway.store.portable.places import Claim
@@ -187,12 +189,16 @@ def test_the_replaced_store_is_kept_beside(full: Store, options: StoreOptions) -
 def test_a_store_in_use_is_not_touched(full: Store, options: StoreOptions) -> None:
     file, before = backup(full), rows(full.database)
     user = open_store(options, durable=False)
-    user.journal.recent()
+    user.gateways.beat(Presence("g1", this_owner(), "0.1.0", 2, ("inbound",), ""))
     with pytest.raises(Fault, match="in use: stop the service"):
         moving.restore(options, file, REPLACE)
     user.close()
     full.close()
     assert rows(full.database) == before
+    user.gateways.leave("g1")
+    user.close()
+    full.close()
+    assert moving.restore(options, file, REPLACE).kept is not None
 
 
 def test_a_damaged_store_is_replaced(sqlite_options: StoreOptions, full: Store, kind: str) -> None:
