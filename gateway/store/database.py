@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import local
 from typing import Any
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     NullPool,
+    Select,
     Table,
     Transaction,
     create_engine,
@@ -36,6 +38,9 @@ SQLITE_NAME = "store.db"
 _DRIVER = "postgresql+psycopg"
 
 
+Query = Callable[..., list[tuple[Any, ...]]]
+
+
 class Damaged(Fault):
     """The database file does not hold what a database holds; waiting will not help."""
 
@@ -43,8 +48,10 @@ class Damaged(Fault):
 class Database:
     """A pool of connections. Safe to use from several threads, not across a fork."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, durable: bool = True) -> None:
+        """``durable``: also of SQLite, every transaction survives a power failure at once."""
         self.engine = engine
+        self._durable = durable
         self._threads = local()
 
     @property
@@ -67,6 +74,7 @@ class Database:
             yield joint.connection
             return
         with _faults(), self.engine.connect() as connection:
+            self._begin(connection, "BEGIN")
             yield connection
 
     @contextmanager
@@ -113,10 +121,11 @@ class Database:
 
     @contextmanager
     def _transaction(self, lasting: bool) -> Iterator[tuple[Connection, Transaction]]:
-        with _faults(), self.engine.connect() as connection:
-            writing = connection.execution_options(writes=True, lasting=lasting)
-            with writing.begin() as transaction:
-                yield writing, transaction
+        with _faults(), self.engine.connect() as connection, connection.begin() as transaction:
+            # What will write takes the lock at once: upgrading a read lock later could fail without waiting.
+            synchronous = "FULL" if self._durable or lasting else "NORMAL"
+            self._begin(connection, f"PRAGMA synchronous = {synchronous}", "BEGIN IMMEDIATE")
+            yield connection, transaction
 
     @property
     def _joint(self) -> "_Joint | None":
@@ -132,6 +141,39 @@ class Database:
         with self.write(keep=keep) as connection:
             connection.execute(update(condition).values(generation=condition.c.generation + 1))
             yield connection
+
+    def _begin(self, connection: Connection, *statements: str) -> None:
+        """Begin on SQLite, whose driver leaves that to us."""
+        if self.is_sqlite:
+            cursor = connection.connection.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+
+    def query(self, statement: Select[Any]) -> Query:
+        """Return what asks this one thing, given the values of its parameters by name. It raises ``Fault``.
+
+        For what every message asks: the statement is phrased once, which takes ten times as long as to answer it.
+        Values go to the driver and come from it as they are (``columns.microseconds`` of a moment).
+        """
+        dialect = sqlite.dialect(paramstyle="named") if self.is_sqlite else self.engine.dialect
+        return partial(self._ask, str(statement.compile(dialect=dialect)))
+
+    def _ask(self, text: str, **values: Any) -> list[tuple[Any, ...]]:
+        _may_ask()
+        joint = self._joint
+        if joint is not None and joint.connection is not None:
+            return [tuple(row) for row in joint.connection.exec_driver_sql(text, values)]
+        with _faults():
+            connection = self.engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                cursor.execute(text, values)
+                return list(cursor.fetchall())
+            except self.engine.dialect.loaded_dbapi.Error as error:
+                connection.invalidate()
+                raise DBAPIError(None, None, error) from error
+            finally:
+                connection.close()
 
     def close(self) -> None:
         """Give up all connections."""
@@ -183,7 +225,7 @@ def open_database(database: str, state: Path, *, durable: bool, wait: float) -> 
     Raises ``Misconfigured`` where it is neither ``sqlite`` nor a ``postgresql+psycopg`` URL.
     """
     if database == "sqlite":
-        return Database(_sqlite(state / SQLITE_NAME, durable=durable, wait=wait))
+        return Database(_sqlite(state / SQLITE_NAME, wait=wait), durable=durable)
     try:
         url = make_url(database)
         if url.drivername != _DRIVER:
@@ -196,7 +238,7 @@ def open_database(database: str, state: Path, *, durable: bool, wait: float) -> 
 
 
 def scratch_database(path: Path) -> Database:
-    """Prepare a SQLite file that is of no worth before it is full: nothing of it can be undone, nor is it durable."""
+    """Prepare a SQLite file that is of no worth before it is full: nothing of it can be undone."""
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"isolation_level": None},
@@ -206,17 +248,13 @@ def scratch_database(path: Path) -> Database:
 
     @event.listens_for(engine, "connect")
     def tune(connection: sqlite3.Connection, _record: object) -> None:
-        for pragma in ("journal_mode = OFF", "synchronous = OFF", "foreign_keys = ON", "cache_size = -64000"):
+        for pragma in ("journal_mode = OFF", "foreign_keys = ON", "cache_size = -64000"):
             connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN EXCLUSIVE")
 
     return Database(engine)
 
 
-def _sqlite(path: Path, *, durable: bool, wait: float) -> Engine:
+def _sqlite(path: Path, *, wait: float) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": wait, "isolation_level": None},
@@ -228,16 +266,6 @@ def _sqlite(path: Path, *, durable: bool, wait: float) -> Engine:
     def tune(connection: sqlite3.Connection, _record: object) -> None:
         _use_wal(connection, wait)
         connection.execute("PRAGMA foreign_keys = ON")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        if not options.get("writes"):
-            connection.exec_driver_sql("BEGIN")
-            return
-        connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if durable or options['lasting'] else 'NORMAL'}")
-        # What will write takes the lock at once: upgrading a read lock later could fail without waiting.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 

@@ -146,7 +146,14 @@ class Cache(Generic[V]):
 
     def one(self, wanted: str, load: Callable[[str], V]) -> V:
         """Return one value, kept or loaded. Raises ``Fault``."""
-        return self.many((wanted,), lambda _: {wanted: load(wanted)})[wanted]
+        seen = self._generation.look()
+        with self._lock:
+            self._follow(seen)
+            if wanted in self._kept:
+                return self._kept[wanted]
+        loaded = load(wanted)
+        self._keep(seen.turn, {wanted: loaded})
+        return loaded
 
     def _follow(self, seen: Seen) -> None:
         """Drop what has changed; where another thread saw more already, there is nothing to do."""

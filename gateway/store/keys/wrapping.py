@@ -31,6 +31,7 @@ class Wrapping:
         self._place = place
         self._key: KeyEncryptionKey | None = None
         self._secret: bytes | None = None
+        self._mac_keys: dict[str, bytes] = {}
 
     def verify(self) -> None:
         """See that a key that was named or used is there and right. Raises ``Misconfigured``, ``Fault``."""
@@ -80,7 +81,9 @@ class Wrapping:
         """
         if self._secret is None:
             self._secret = self._stored_secret()
-        return derived(self._secret, purpose)
+        if purpose not in self._mac_keys:
+            self._mac_keys[purpose] = derived(self._secret, purpose)
+        return self._mac_keys[purpose]
 
     def _stored_secret(self) -> bytes:
         """Return the secret, made now if the store never had one."""

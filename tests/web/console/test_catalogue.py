@@ -42,7 +42,7 @@ def test_every_word_of_a_closed_set_is_said_as_people_say_it(words: type) -> Non
 def test_no_word_is_kept_for_nothing() -> None:
     more = {f"may {role}" for role in Role} | {f"scope {scope}" for scope in Permission}
     more |= {"directory", "dns", "good", "unknown", "ocsp"}
-    more |= {"added", "changed", "created", "deleted", "ended", "exported", "ready", "disabled"}
+    more |= {"added", "changed", "created", "deleted", "ended", "exported", "opened", "ready", "disabled"}
     assert WORDS.keys() - {str(word) for words in SETS for word in words} - more == set()
     assert TONES.keys() <= WORDS.keys()
     assert all(DONE.values())
