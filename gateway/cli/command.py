@@ -40,6 +40,7 @@ COMMANDS = {
     "config": "config.config_group",
     "crl": "crl.crl",
     "demo": "demo.demo",
+    "gateway": "gateway.gateway",
     "held": "held.held",
     "import": "import_.import_command",
     "key": "key.key",

@@ -1,4 +1,4 @@
-"""``backup``, ``restore`` and ``store copy``: the store as a whole."""
+"""``backup``, ``restore``, ``store copy`` and ``store migrate``: the store as a whole."""
 
 import sys
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gateway.admin import stores
+from gateway.admin import gateways, stores
 from gateway.cli.actor import this_user
 from gateway.cli.deletion import on_terminal
 from gateway.cli.printing import counted, json_option, print_json
@@ -66,7 +66,7 @@ def restore(wiring: Wiring, path: Path, replace: bool, without_keys: bool, as_js
 
 @click.group()
 def store() -> None:
-    """Move the store."""
+    """The store as a whole."""
 
 
 @store.command()
@@ -88,6 +88,18 @@ def copy(wiring: Wiring, url: str, as_json: bool) -> None:
         click.echo(f"to use it: database: sqlite, state: {folder}; the key-encryption key goes with it")
     else:
         click.echo(f"to use it: database: {done.place}")
+
+
+@store.command()
+@json_option
+@click.pass_obj
+def migrate(wiring: Wiring, as_json: bool) -> None:
+    """Bring the store's schema up to date, also while gateways of the release before run on it: they go on."""
+    done = gateways.migrate(wiring)
+    if as_json:
+        print_json(done)
+    else:
+        click.echo(f"the store has schema {done.schema}")
 
 
 def _told(rows: Mapping[str, int]) -> str:

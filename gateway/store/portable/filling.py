@@ -50,7 +50,7 @@ def fill(connection: Connection, revision: str, batches: Iterable[Batch]) -> Non
         _insert(connection, _table(made, batch.table), batch)
     if connection.dialect.name == "postgresql":
         _continue_numbers(connection, made)
-    migrate.upgrade(connection, "head")
+    migrate.upgrade(connection)
     _let_go(connection)
 
 
