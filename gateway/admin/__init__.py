@@ -10,6 +10,7 @@ pages. What a change would cost is a view of its own, asked before it is made (`
 ``imports``              what a file holds, taken into the store or only looked at
 ``certificates``         listed, shown, exported; ``certificate_view`` is how one is told
 ``trust`` ``deletion``   what is said of certificates, and taken away, with what goes along
+``places`` ``find``      one that waits is approved, one is pinned; what sources say of an address
 ``keys`` ``crls``        private keys (``key_view``) and revocation lists
 ``held``                 mail that waits: shown, tried again, deleted
 ``activity``             the records of messages

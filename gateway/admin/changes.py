@@ -23,6 +23,9 @@ class Verb(StrEnum):
     TRUST = "trust"
     DISTRUST = "distrust"
     UNTRUST = "untrust"
+    APPROVE = "approve"
+    PIN = "pin"
+    FIND = "find"
     DELETE_CERTIFICATES = "delete-certificates"
     EXPORT_KEY = "export-key"
     DELETE_KEYS = "delete-keys"
@@ -38,6 +41,7 @@ class Kind(StrEnum):
     KEY = "key"
     CRL = "crl"
     HELD = "held message"
+    SOURCE = "source"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,12 @@ from gateway.config.problem import KeyPath, Problem
 from gateway.config.section import Section
 
 PLANNED: tuple[tuple[str, ...], ...] = (
-    ("discovery",),
     ("partners",),
     ("database_pool",),
     ("retention", "personal"),
     ("retention", "audit"),
 )
-PLANNED_OF_A_GROUP = ("domain_key", "minimum", "invitation")
+PLANNED_OF_A_GROUP = ("domain_key", "invitation")
 
 
 def not_in_this_version(options: Options) -> Iterator[Problem]:

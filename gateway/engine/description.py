@@ -46,6 +46,7 @@ def of_outbound(submission: Submission, decision: Decision, algorithms: Algorith
         rule=decision.rule,
         layers=tuple(layers),
         notes=decision.notes,
+        lookups=decision.lookups,
         signature=SignatureMade(
             status=Signing.SIGNED if decision.signed and made else Signing.NOT_SIGNED,
             reason=decision.sign_reason,

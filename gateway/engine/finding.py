@@ -7,6 +7,7 @@ addresses, names and serial numbers of certificates; no certificate, no content,
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.policy.wants import Lookup
 from gateway.reason import Reason
 from gateway.smime.finding import Coverage, Encryption, Status
 from gateway.smime.layer import Layer
@@ -172,6 +173,7 @@ class Finding:
     """Outermost first."""
     notes: tuple[str, ...] = ()
     protected: tuple[ProtectedField, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
     pass_of: str | None = None
     """The record of its first pass, where it was judged here before."""
 
