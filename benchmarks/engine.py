@@ -19,7 +19,7 @@ from benchmarks.load import program
 from benchmarks.ratio import Aim, NotMeasured, Row, Sides
 from gateway.clock import new_id, now
 from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Transaction, Verdict
-from gateway.gather import Gather
+from gateway.gather import Gather, Memory
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.story import tell
 from gateway.wiring import Wiring
@@ -33,7 +33,7 @@ PROCESSES = 20
 def process_of(config: Path) -> Process:
     """Return what tells the story of a message, over the store of a configuration; nothing is remembered."""
     wiring = Wiring(config, durable=False)
-    gather = Gather(wiring.store, remember=False)
+    gather = Gather(wiring.store, Memory.ASKED)
     return lambda transaction: tell(wiring.engine.story(transaction), gather)
 
 

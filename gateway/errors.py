@@ -5,7 +5,8 @@ A *finding* about a message is a value, not an exception. Exceptions are for wha
 - ``Fault``: our surroundings failed (store, next hop, descriptors); the message is deferred, never lost.
 - ``Malformed``: bytes that do not parse; raised by ``mail``, ``pki`` and ``cms``, caught where a finding is made of it.
 - ``LimitExceeded``: bytes that would cost more than a fixed limit to parse; a kind of ``Malformed``.
-- ``Refused``: an administrator's request that cannot be granted; the text says why and what to do.
+- ``Refused``: an administrator's request that cannot be granted; the text says why and what to do. ``Absent``: what it
+  names is not there; ``Conflict``: it does not go with what is there.
 
 Messages never contain key material, passphrases, content or subjects.
 """
@@ -33,3 +34,11 @@ class Refused(GatewayError):
     def __init__(self, message: str, reason: str | None = None) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class Absent(Refused):
+    """What is asked for by name is not there."""
+
+
+class Conflict(Refused):
+    """What is asked for does not go with what is there already."""

@@ -7,6 +7,7 @@ wait, and not in a thread of the engine.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from functools import partial
 from typing import Any, TypeVar
 
@@ -35,17 +36,29 @@ class Done(Want[T]):
     act: Callable[[], T]
 
 
+class Memory(Enum):
+    """What is known, and taken down, of content keys and of keys that failed."""
+
+    KEPT = auto()
+    """As for mail: what was opened is taken down, and every failure counts."""
+    ASKED = auto()
+    """A message is only tried out: what content keys opened before counts, and nothing is taken down."""
+    FAILURES = auto()
+    """A message is looked at: failures count, for who tries often may learn something; content keys are no matter."""
+
+
 class Gather:
     """Answers every want of the engine's. Safe for threads. Raises ``Fault``."""
 
-    def __init__(self, store: Store, *, remember: bool, discovery: Discovery | None = None) -> None:
-        """``remember``: what was opened is taken down; else a message is only tried out.
-
-        ``discovery``: who asks the sources of certificates; None: what they said last has to do.
-        """
+    def __init__(self, store: Store, memory: Memory, discovery: Discovery | None = None) -> None:
+        """``discovery``: who asks the sources of certificates; None: what they said last has to do."""
         self._store = store
-        earlier = store.content_keys.remember if remember else _without_record(store.content_keys.other)
-        failed = store.failures.note if remember else _nothing
+        earlier = {
+            Memory.KEPT: store.content_keys.remember,
+            Memory.ASKED: _without_record(store.content_keys.other),
+            Memory.FAILURES: _without_record(_nothing),
+        }[memory]
+        failed = _nothing if memory is Memory.ASKED else store.failures.note
         self._answers: dict[type[Wanted], Callable[[Any], Any]] = {
             CertificatesOf: lambda want: Found(store.certificates.find(want.addresses, want.at)),
             Search: partial(_asked, store, discovery) if discovery else partial(_said, store),
@@ -87,7 +100,7 @@ class Gather:
 
 def try_out(engine: Engine, store: Store, transaction: Transaction, at: datetime | None = None) -> Outcome:
     """Return what would become of a message; nothing is remembered. Raises as ``Engine.story``."""
-    return tell(engine.story(transaction, at), Gather(store, remember=False))
+    return tell(engine.story(transaction, at), Gather(store, Memory.ASKED))
 
 
 def _told(want: wants.Later, gather: Gather) -> Any:
@@ -106,8 +119,8 @@ def _said(store: Store, want: Search) -> Found:
     return Found(store.certificates.find(want.addresses, want.at), unasked)
 
 
-def _nothing(_key: str, _at: datetime) -> None:
-    """Take down nothing."""
+def _nothing(*_told: object) -> None:
+    """Know nothing, and take nothing down."""
 
 
 def _without_record(other: Callable[[Any], Any]) -> Callable[[Any, Any, Any], Any]:

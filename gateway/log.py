@@ -118,6 +118,11 @@ def log_bug(record_id: str, error: Exception) -> None:
     logger.error("%s: a bug while opening; the message is delivered as it came", record_id, exc_info=error)
 
 
+def visible(text: str) -> str:
+    """Return ``text`` with what is not printable escaped."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
 class _Lines(logging.Formatter):
     """Lines of text. A traceback says where, and what kind of exception; of a foreign one no more.
 

@@ -68,10 +68,11 @@ class Wiring:
         return build_engine(self.options, self.store)
 
 
-def store_options(options: Options) -> StoreOptions:
-    """Return what the store needs to know."""
+def store_options(options: Options, gateway: str = "") -> StoreOptions:
+    """Return what the store needs to know; ``gateway``: the id of the one whose process asks."""
     source = options.key_encryption_key
-    return StoreOptions(options.state, options.database, None if source is None else str(source))
+    key = None if source is None else str(source)
+    return StoreOptions(options.state, options.database, key, gateway=gateway)
 
 
 def build_engine(options: Options, store: Store) -> Engine:
@@ -79,7 +80,7 @@ def build_engine(options: Options, store: Store) -> Engine:
     algorithms = options.algorithms
     sealer = Sealer(
         key=store.wrapping.mac_key("seal"),
-        authserv_ids=(options.authserv_id, *options.authserv_ids_removed),
+        authserv_ids=(options.authserv_id, *options.authserv_ids_removed, *store.identity.former()),
         good_for=options.retention.ledger,
         legacy=LEGACY_RULES.index(algorithms.accept_legacy),
     )
@@ -184,6 +185,11 @@ def build_redelivery_rules(options: Options) -> RedeliveryRules:
 def build_doors(options: Options) -> tuple[Door, ...]:
     """Return the SMTP doors; password and login files are read here. Raises ``OSError``."""
     return tuple(_door(listener) for listener in options.listeners)
+
+
+def door_names(options: Options) -> tuple[str, ...]:
+    """Return the names of all doors."""
+    return (*(listener.name for listener in options.listeners), *(milter.name for milter in options.milters))
 
 
 def build_limits(options: Options, workers: int) -> Limits:

@@ -17,7 +17,10 @@ def commands(group: click.Command, name: str = "") -> Iterator[tuple[str, click.
     if not isinstance(group, click.Group) or group.invoke_without_command:
         yield name, group
     if isinstance(group, click.Group):
-        for word, below in group.commands.items():
+        context = click.Context(group)
+        for word in group.list_commands(context):
+            below = group.get_command(context, word)
+            assert below is not None
             yield from commands(below, f"{name} {word}".strip())
 
 

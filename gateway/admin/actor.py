@@ -8,11 +8,14 @@ class ActorKind(StrEnum):
     """How somebody is known to us."""
 
     SYSTEM_USER = "system user"
+    ACCOUNT = "account"
+    TOKEN = "token"
+    SYSTEM = "system"
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody who wants a change. ``name``: under which the system knows him."""
+    """Somebody who wants a change. ``name``: under which he is known; of the system itself, that of the machine."""
 
     name: str
     kind: ActorKind

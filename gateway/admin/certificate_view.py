@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from gateway.admin.background import RevocationView, UseView
 from gateway.admin.key_view import KeyView
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Held
@@ -85,6 +86,7 @@ class CertificateDetail(CertificateView):
 
     ``chain``: fingerprints of what goes along with its signatures; ``chain_gap``: what is missing there.
     ``path``: fingerprints of what stands above it, ``path_subjects`` their names; ``anchored``: up to an anchor.
+    ``last_use``: the message that used it last, ``seen`` its time, where one is found.
     """
 
     chain: tuple[str, ...]
@@ -93,6 +95,8 @@ class CertificateDetail(CertificateView):
     anchored: bool
     path_subjects: tuple[str, ...]
     key: KeyView | None
+    revocation: RevocationView
+    last_use: UseView | None
 
     @classmethod
     def of(cls, view: CertificateView, **more: Any) -> Self:

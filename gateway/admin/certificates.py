@@ -1,8 +1,10 @@
 """The stored certificates: listed in pages, shown in full, exported."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from gateway.admin.background import last_use, revocation
 from gateway.admin.certificate_view import (
     CertificateDetail,
     CertificateKind,
@@ -72,15 +74,24 @@ def shown(wiring: Wiring, name: str) -> CertificateDetail:
     (listed_now,) = store.listing.of([holding.certificate.fingerprint], at)
     chain = store.certificates.whole_chain(holding.certificate)
     path, anchored = store.evidence.path(holding.certificate, at)
+    use = last_use(wiring, holding.certificate)
     return CertificateDetail.of(
-        certificate_view(store, listed_now),
+        replace(certificate_view(store, listed_now), seen=None if use is None else use.at),
         chain=tuple(issuer.fingerprint for issuer in chain.issuers),
         chain_gap=chain.gap,
         path=tuple(issuer.fingerprint for issuer in path),
         anchored=anchored,
         path_subjects=tuple(issuer.subject for issuer in path),
         key=key_view(store.keys.get(holding.certificate.public_key_id)) if holding.has_key else None,
+        revocation=revocation(wiring, holding.certificate, at),
+        last_use=use,
     )
+
+
+def named(wiring: Wiring, names: Sequence[str]) -> list[CertificateView]:
+    """Return these certificates, each once, as lists tell them. Raises ``Fault``, ``Refused``."""
+    meant = dict.fromkeys(wiring.store.certificates.get(name).certificate.fingerprint for name in names)
+    return [certificate_view(wiring.store, item) for item in wiring.store.listing.of(meant, now())]
 
 
 def exported(wiring: Wiring, name: str) -> bytes:

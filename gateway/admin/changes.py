@@ -1,11 +1,12 @@
-"""The one place that every change goes through: who did what to which objects, told once, when it is done.
+"""The one place that every change goes through: who did what to which objects, in the audit log, or not at all.
 
-A use-case makes its change inside ``changing`` and notes each effect as soon as it is there; so what was done before a
-failure is told, too, and nothing is told where nothing was done. ``tests/admin/test_changes.py`` sees to it that no
-other code of this room and none of the commands changes the store.
+A use-case makes its change inside ``changing`` and notes each effect. All of it, and the row of the audit log, is one
+transaction: what fails is undone as a whole, and so is what cannot be audited. It begins with the first write, so what
+takes time is done before. ``tests/admin/test_changes.py`` sees to it that no other code of this room and none of the
+commands changes the store.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,10 @@ from enum import StrEnum
 
 from gateway.admin.actor import Actor
 from gateway.clock import now
-from gateway.log import logger
+from gateway.log import logger, visible
+from gateway.store.audit.chain import Effect as Effect
+from gateway.store.audit.chain import Entry
+from gateway.wiring import Wiring
 
 
 class Verb(StrEnum):
@@ -25,13 +29,26 @@ class Verb(StrEnum):
     UNTRUST = "untrust"
     APPROVE = "approve"
     PIN = "pin"
-    FIND = "find"
     DELETE_CERTIFICATES = "delete-certificates"
     EXPORT_KEY = "export-key"
     DELETE_KEYS = "delete-keys"
     DELETE_CRLS = "delete-crls"
     RETRY_HELD = "retry-held"
     DELETE_HELD = "delete-held"
+    OPEN = "open"
+    """A message was opened to explain it: nothing changes, and it counts, for somebody may learn what it is."""
+    ADD_ACCOUNT = "add-account"
+    SET_ROLE = "set-role"
+    SET_PASSWORD = "set-password"
+    TURN_TOTP_ON = "turn-totp-on"
+    TURN_TOTP_OFF = "turn-totp-off"
+    DISABLE_ACCOUNT = "disable-account"
+    ENABLE_ACCOUNT = "enable-account"
+    DELETE_ACCOUNT = "delete-account"
+    END_SESSION = "end-session"
+    CREATE_TOKEN = "create-token"
+    DELETE_TOKEN = "delete-token"
+    RELOAD = "reload"
 
 
 class Kind(StrEnum):
@@ -41,23 +58,15 @@ class Kind(StrEnum):
     KEY = "key"
     CRL = "crl"
     HELD = "held message"
-    SOURCE = "source"
+    MESSAGE = "message"
+    ACCOUNT = "account"
+    SESSION = "session"
+    TOKEN = "token"
+    CONFIGURATION = "configuration"
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What became of one object. ``name``: its fingerprint or id; ``result``: a word, such as ``deleted``.
-
-    ``detail``: one line more, where the word does not say all.
-    """
-
-    kind: Kind
-    name: str
-    result: str
-    detail: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name} {self.result}" + (f" ({self.detail})" if self.detail else "")
+TOLD = 20
+"""Effects that a line of the log names; the audit log has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +76,27 @@ class Change:
     at: datetime
     actor: Actor
     verb: Verb
-    effects: Sequence[Effect]
+    effects: tuple[Effect, ...]
 
     def __str__(self) -> str:
-        return f"{self.actor}: {self.verb}: {', '.join(map(str, self.effects))}"
+        more = len(self.effects) - TOLD
+        told = ", ".join((*map(str, self.effects[:TOLD]), *([f"and {more} more"] if more > 0 else [])))
+        return visible(f"{self.actor}: {self.verb}: {told}")
 
 
 Note = Callable[[Effect], None]
 
 
 @contextmanager
-def changing(actor: Actor, verb: Verb) -> Iterator[Note]:
-    """Give what notes effects, and tell the change at the end, whether well or not."""
-    effects: list[Effect] = []
-    try:
+def changing(wiring: Wiring, actor: Actor, verb: Verb) -> Iterator[Note]:
+    """Give what notes effects; at the end the change is audited, committed and told. Raises ``Fault``."""
+    store, effects, told = wiring.store, list[Effect](), ""
+    with store.database.together():
         yield effects.append
-    finally:
         if effects:
             change = Change(now(), actor, verb, tuple(effects))
-            logger.info("change: %s", change, extra={"change": change})
+            link = store.audit.enter(Entry(change.at, actor.kind, actor.name, verb, change.effects))
+            told = f"{change} (audit {link.sequence} {link.hash})"
+    store.generation.expire()
+    if told:
+        logger.info("change: %s", told, extra={"change": change})

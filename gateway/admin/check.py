@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from gateway.admin.find import SaidView, lookups_of
 from gateway.clock import now
-from gateway.gather import Gather
+from gateway.gather import Gather, Memory
 from gateway.policy.answer import Answer, answer
 from gateway.policy.assess import RecipientAnswer
 from gateway.policy.rule import Level
@@ -81,7 +81,7 @@ class AnswerView:
 def checked(wiring: Wiring, sender: str, recipients: tuple[str, ...]) -> AnswerView:
     """Answer for a mail from ``sender`` to these recipients, all of them visible. Raises ``Fault``."""
     story = answer(sender, recipients, build_rules(wiring.options), now())
-    found = tell(story, Gather(wiring.store, remember=False))
+    found = tell(story, Gather(wiring.store, Memory.ASKED))
     gap = _gap(wiring.store, found)
     notes = found.notes if gap is None else (*found.notes, INCOMPLETE_CHAIN)
     return AnswerView(

@@ -58,7 +58,7 @@ def delete_crls(wiring: Wiring, actor: Actor, names: Sequence[str]) -> list[CrlD
     """
     stored, gone = wiring.store.revocation_lists, []
     meant = dict.fromkeys(stored.get(name).fingerprint for name in names)
-    with changing(actor, Verb.DELETE_CRLS) as note:
+    with changing(wiring, actor, Verb.DELETE_CRLS) as note:
         for fingerprint in meant:
             stored.delete(fingerprint)
             note(Effect(Kind.CRL, fingerprint, "deleted"))

@@ -53,7 +53,7 @@ def delete_certificates(wiring: Wiring, actor: Actor, fingerprints: Sequence[str
     Raises ``Fault``, ``Refused``.
     """
     gone = []
-    with changing(actor, Verb.DELETE_CERTIFICATES) as note:
+    with changing(wiring, actor, Verb.DELETE_CERTIFICATES) as note:
         for fingerprint in fingerprints:
             item = wiring.store.certificates.delete(fingerprint)
             note(Effect(Kind.CERTIFICATE, item.certificate.fingerprint, "deleted"))

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.admin.actor import Actor
 from gateway.admin.certificate_view import CertificateView, certificate_view
-from gateway.admin.changes import Effect, Kind, Verb, changing
 from gateway.clock import now
 from gateway.discovery.search import Search
 from gateway.errors import Refused
@@ -32,17 +30,14 @@ class FindView:
     certificates: tuple[CertificateView, ...]
 
 
-def find(wiring: Wiring, actor: Actor, address: str) -> FindView:
+def find(wiring: Wiring, address: str) -> FindView:
     """Ask all sources of an address now; what they have is stored as if mail had asked.
 
     Raises ``Fault``, ``Refused``.
     """
     search = Search(wiring.options, wiring.store)
     try:
-        with changing(actor, Verb.FIND) as note:
-            lookups = search.find(address).lookups
-            for each in lookups:
-                note(Effect(Kind.SOURCE, each.source, each.result))
+        lookups = search.find(address).lookups
     finally:
         search.close()
     if not lookups:

@@ -1,6 +1,6 @@
 """Held mail: seen, tried again, deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,9 +8,10 @@ from gateway.admin.actor import Actor
 from gateway.admin.changes import Effect, Kind, Verb, changing
 from gateway.admin.view import Page, following, page
 from gateway.pki.need import Need, NeedKind
+from gateway.policy.rule import Rules
 from gateway.reason import Reason
 from gateway.store.held.message import HeldMessage, State
-from gateway.wiring import Wiring
+from gateway.wiring import Wiring, build_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +64,29 @@ class HeldDeleted:
     deleted: bool
 
 
-def listed(wiring: Wiring, text: str = "", after: str | None = None, limit: int | None = None) -> Page[HeldView]:
+def listed(
+    wiring: Wiring,
+    text: str = "",
+    after: str | None = None,
+    limit: int | None = None,
+    groups: Collection[str] | None = None,
+) -> Page[HeldView]:
     """Return at most ``limit`` held messages that follow ``after``, newest last. Raises ``Fault``, ``Refused``.
 
-    ``text``: only those with it in ids, addresses, reason or state.
+    ``text``: only those with it in ids, addresses, reason or state. ``groups``: only those for one of these groups.
     """
     stored = wiring.store.held
     found = following(map(_view, stored.list(text)), _id, None if after is None else stored.get(after).id)
+    if groups is not None:
+        rules = build_rules(wiring.options)
+        found = (view for view in found if is_for(rules, view, groups))
     return page(found, _id, limit)
+
+
+def is_for(rules: Rules, view: HeldView, groups: Collection[str]) -> bool:
+    """Return whether a held message belongs to one of these groups, by the first to which a recipient belongs."""
+    group = rules.group_for(view.recipients)
+    return group is not None and group.name in groups
 
 
 def shown(wiring: Wiring, names: Sequence[str]) -> list[HeldView]:
@@ -84,7 +100,7 @@ def retry_held(wiring: Wiring, actor: Actor, names: Sequence[str]) -> list[HeldR
 
     Raises ``Fault``, ``Refused``.
     """
-    with changing(actor, Verb.RETRY_HELD) as note:
+    with changing(wiring, actor, Verb.RETRY_HELD) as note:
         ready = [HeldReady(message.id, True) for message in wiring.store.held.retry(names)]
         for message in ready:
             note(Effect(Kind.HELD, message.id, "ready"))
@@ -94,7 +110,7 @@ def retry_held(wiring: Wiring, actor: Actor, names: Sequence[str]) -> list[HeldR
 def delete_held(wiring: Wiring, actor: Actor, ids: Sequence[str]) -> list[HeldDeleted]:
     """Delete held messages; what was delivered of them is not touched. Raises ``Fault``, ``Refused``."""
     gone = []
-    with changing(actor, Verb.DELETE_HELD) as note:
+    with changing(wiring, actor, Verb.DELETE_HELD) as note:
         for name in ids:
             message = wiring.store.held.delete(name)
             note(Effect(Kind.HELD, message.id, "deleted"))

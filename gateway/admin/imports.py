@@ -57,7 +57,8 @@ class Bundle:
 class ImportedView:
     """What became of one object. ``object``: ``certificate``, ``key``, ``crl``, or where an unreadable one stood.
 
-    ``fingerprint``: of a key, that of its public key. ``text``: one line, empty where all is said.
+    ``fingerprint``: of a key, that of its public key. ``text``: one line, empty where all is said. ``anchor``: this
+    makes it a trust anchor, which it was not.
     """
 
     file: str
@@ -68,6 +69,7 @@ class ImportedView:
     result: Result
     reason: Reason | None
     text: str
+    anchor: bool
 
 
 def import_bundle(wiring: Wiring, actor: Actor, bundle: Bundle, wishes: Wishes) -> list[ImportedView]:
@@ -76,7 +78,7 @@ def import_bundle(wiring: Wiring, actor: Actor, bundle: Bundle, wishes: Wishes) 
     Raises ``Fault``, ``Misconfigured``; then nothing is stored.
     """
     options = _options(wiring.options, wishes, actor)
-    with changing(actor, Verb.IMPORT) as note:
+    with changing(wiring, actor, Verb.IMPORT) as note:
         lines = import_file(wiring.store, bundle.data, bundle.passphrases, options)
         for line in lines:
             if _is_stored(line) and not wishes.dry_run:
@@ -119,4 +121,5 @@ def _view(name: str, line: Imported, shadow: str) -> ImportedView:
         result=Result(line.result),
         reason=line.reason,
         text="; ".join(filter(None, (line.text, shadow))),
+        anchor=line.anchor,
     )

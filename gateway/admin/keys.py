@@ -39,7 +39,7 @@ def export_key(wiring: Wiring, actor: Actor, name: str, passphrase: bytes | None
     Raises ``Fault``, and ``Refused`` where it would leave unprotected, or ``passphrase`` is not the one it came with.
     """
     key = wiring.store.keys.get(name)
-    with changing(actor, Verb.EXPORT_KEY) as note:
+    with changing(wiring, actor, Verb.EXPORT_KEY) as note:
         pem = wiring.store.keys.export(key.public_key_id, passphrase)
         note(Effect(Kind.KEY, key.public_key_id, "exported"))
     return pem
@@ -48,7 +48,7 @@ def export_key(wiring: Wiring, actor: Actor, name: str, passphrase: bytes | None
 def delete_keys(wiring: Wiring, actor: Actor, ids: Sequence[str]) -> list[KeyDeleted]:
     """Delete private keys; their certificates stay. Raises ``Fault``, ``Refused``."""
     gone = []
-    with changing(actor, Verb.DELETE_KEYS) as note:
+    with changing(wiring, actor, Verb.DELETE_KEYS) as note:
         for name in ids:
             key = wiring.store.keys.delete(name)
             note(Effect(Kind.KEY, key.public_key_id, "deleted"))

@@ -25,7 +25,7 @@ def _put(
 ) -> list[CertificateView]:
     store = wiring.store
     meant = dict.fromkeys(store.certificates.get(name).certificate.fingerprint for name in names)
-    with changing(actor, verb) as note:
+    with changing(wiring, actor, verb) as note:
         for fingerprint in meant:
             holding = put(fingerprint, str(actor))
             detail = "in the place of another" if holding.pinned and verb is Verb.APPROVE else ""

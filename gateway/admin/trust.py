@@ -54,7 +54,7 @@ _SAID = {Verb.TRUST: Trust.TRUSTED, Verb.DISTRUST: Trust.DISTRUSTED, Verb.UNTRUS
 def _mark(wiring: Wiring, actor: Actor, verb: Verb, names: Sequence[str]) -> list[CertificateView]:
     certificates = wiring.store.certificates
     meant = dict.fromkeys(certificates.get(name).certificate.fingerprint for name in names)
-    with changing(actor, verb) as note:
+    with changing(wiring, actor, verb) as note:
         for fingerprint in meant:
             holding = certificates.set_trust(fingerprint, _SAID[verb], str(actor))
             note(Effect(Kind.CERTIFICATE, fingerprint, trust_word(holding)))

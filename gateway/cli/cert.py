@@ -163,7 +163,7 @@ def find(wiring: Wiring, address: str, as_json: bool) -> None:
 
     What they have is stored and believed as discovery.sources says, as if a mail had asked.
     """
-    found = finding.find(wiring, this_user(), typed_address(address))
+    found = finding.find(wiring, typed_address(address))
     if as_json:
         print_json(found)
         return

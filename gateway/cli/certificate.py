@@ -51,6 +51,7 @@ def lines(detail: CertificateDetail) -> Iterator[str]:
         "serial": detail.serial,
         "path": _path(detail),
         "gap": detail.chain_gap or "",
+        "revocation": _revocation(detail),
         "came": _came(detail),
         "SHA-256": _grouped(detail.fingerprint),
         "SHA-1": _grouped(detail.sha1),
@@ -67,6 +68,14 @@ def _came(view: CertificateView) -> str:
 def _path(detail: CertificateDetail) -> str:
     end = "anchor" if detail.anchored else "no anchor"
     return f"{' < '.join(detail.path_subjects) or 'none above it'} ({end})"
+
+
+def _revocation(detail: CertificateDetail) -> str:
+    words = (
+        f"{word.source.upper()} of {day(word.this_update)}" + (f" from {word.url}" if word.url else "")
+        for word in detail.revocation.words
+    )
+    return f"{detail.revocation.status} ({', '.join(words) or 'nothing at hand says anything'})"
 
 
 def _key(detail: CertificateDetail) -> str:

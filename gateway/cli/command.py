@@ -5,23 +5,13 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
 import gateway
-from gateway.cli.cert import cert
-from gateway.cli.check import check
-from gateway.cli.config import config_group
-from gateway.cli.crl import crl
-from gateway.cli.demo import demo
-from gateway.cli.held import held
-from gateway.cli.import_ import import_command
-from gateway.cli.key import key
-from gateway.cli.log import log
-from gateway.cli.message import message
-from gateway.cli.serve import serve
 from gateway.config import ConfigError
 from gateway.errors import Fault, GatewayError
 from gateway.log import quieten_validator
@@ -42,7 +32,40 @@ _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+COMMANDS = {
+    "cert": "cert.cert",
+    "check": "check.check",
+    "config": "config.config_group",
+    "crl": "crl.crl",
+    "demo": "demo.demo",
+    "held": "held.held",
+    "import": "import_.import_command",
+    "key": "key.key",
+    "log": "log.log",
+    "message": "message.message",
+    "serve": "serve.serve",
+}
+"""Where each command is: its module below ``gateway.cli``, and its name there."""
+
+
+class _Commands(click.Group):
+    """The commands, each loaded when it is asked for: all of them together take a second."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return their names, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(".")
+        command = getattr(import_module(f"gateway.cli.{module}"), name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "-c",
     "--config",
@@ -56,10 +79,6 @@ _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
 def root(context: click.Context, path: Path | None) -> None:
     """S/MIME gateway between a helpdesk and its mail server."""
     context.obj = Wiring(path)
-
-
-for _command in (serve, config_group, import_command, cert, crl, key, check, message, held, log, demo):
-    root.add_command(_command)
 
 
 def main() -> NoReturn:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import stat
 import sys
 from collections import Counter
@@ -13,7 +12,7 @@ from pathlib import Path
 import click
 from rich.progress import track
 
-from gateway.admin.trial import tried
+from gateway.admin.trial import BARE_LF, crlf, tried
 from gateway.cli.address import typed_address
 from gateway.cli.printing import visible
 from gateway.cli.standard_input import STANDARD_INPUT, Source, read, shown
@@ -29,7 +28,6 @@ from gateway.reply import trouble
 from gateway.wiring import Wiring
 
 EXIT_CODES = {Verdict.RELAY: 0, Verdict.REJECT: 65, Verdict.DEFER: 75}
-_BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 @click.group()
@@ -123,7 +121,7 @@ def _read(file: Path) -> bytes:
 
 def told(name: str, content: bytes) -> bytes:
     """Return ``content``; where some lines end in LF and others in CRLF, say so on standard error."""
-    bare, whole = _BARE_LF.search(content), content.find(b"\r\n")
+    bare, whole = BARE_LF.search(content), content.find(b"\r\n")
     if bare is not None and whole >= 0:
         line, other = (content.count(b"\n", 0, end) + 1 for end in (bare.start(), whole))
         text = f"line {line} ends in LF, line {other} in CRLF; read as CRLF, while a door would refuse it"
@@ -161,11 +159,6 @@ def _outcome(wiring: Wiring, transaction: Transaction, at: datetime) -> Outcome:
     except Fault as error:
         logger.error("%s: %s", transaction.id, error)
         return Outcome(Verdict.DEFER, trouble(transaction.id))
-
-
-def crlf(content: bytes) -> bytes:
-    """Return a message as it would be on the wire: each LF without CR becomes CRLF."""
-    return _BARE_LF.sub(b"\r\n", content)
 
 
 def write_one(outcome: Outcome, record: Record, output: Path | None, record_file: Path | None) -> None:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.admin.view import as_json
+from gateway.log import visible as visible
 
 WIDE = 400
 """Columns where no terminal limits them: a program that reads a table finds every row on one line."""
@@ -58,11 +59,6 @@ def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
     for place, cells in enumerate(columns):
         widths[place] += max(0, min(max(map(cell_len, cells)) - widths[place], room - sum(widths)))
     return widths
-
-
-def visible(text: str) -> str:
-    """Return ``text`` with what is not printable escaped."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def counted(count: int, noun: str) -> str:

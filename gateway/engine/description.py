@@ -32,13 +32,10 @@ NOTES = {Uncovered.REPLY_TO: "reply-to", Uncovered.DATE: "signing-time"}
 
 def of_outbound(submission: Submission, decision: Decision, algorithms: Algorithms) -> Finding:
     """Return what the record says of a message that leaves, or is refused."""
-    made = decision.reply is None
-    certificates = [certificate for copy in decision.copies for certificate in copy.certificates]
-    layers = [Layer.ENCRYPTED] if certificates else []
-    layers += [Layer.SIGNED] if decision.signer is not None and made else []
+    layers = [Layer.ENCRYPTED] if any(copy.certificates for copy in decision.copies) else []
+    layers += [Layer.SIGNED] if decision.signer is not None and decision.reply is None else []
     layers += [submission.layer] if submission.layer else []
-    signers = (_own_signer(decision.signer.certificate, algorithms),) if decision.signer and made else ()
-    reasons = tuple(reason for reason in (decision.encrypt_reason, decision.encrypt_cause) if reason is not None)
+    signature, encryption = of_decision(decision, algorithms, submission.question.fault)
     return Finding(
         author=submission.question.author,
         message_id=message_id(submission.header),
@@ -47,21 +44,31 @@ def of_outbound(submission: Submission, decision: Decision, algorithms: Algorith
         layers=tuple(layers),
         notes=decision.notes,
         lookups=decision.lookups,
-        signature=SignatureMade(
-            status=Signing.SIGNED if decision.signed and made else Signing.NOT_SIGNED,
-            reason=decision.sign_reason,
-            detail=submission.question.fault,
-            signers=signers,
-        ),
-        encryption=EncryptionMade(
-            status=Encrypting.ENCRYPTED if decision.encrypted and made else Encrypting.NOT_ENCRYPTED,
-            reason=decision.encrypt_reason,
-            reasons=reasons,
-            missing=tuple(Missing(address=answer.address, reason=answer.reason) for answer in decision.missing),
-            cipher=raised(algorithms.cipher, decision.capabilities) if certificates else None,
-            recipients=tuple(map(_encrypted_to, dict.fromkeys(certificates))),
-        ),
+        signature=signature,
+        encryption=encryption,
     )
+
+
+def of_decision(decision: Decision, algorithms: Algorithms, fault: str | None) -> tuple[SignatureMade, EncryptionMade]:
+    """Return the signature and the encryption that a decision makes; ``fault``: why there is no author."""
+    made = decision.reply is None
+    certificates = [certificate for copy in decision.copies for certificate in copy.certificates]
+    reasons = tuple(reason for reason in (decision.encrypt_reason, decision.encrypt_cause) if reason is not None)
+    signature = SignatureMade(
+        status=Signing.SIGNED if decision.signed and made else Signing.NOT_SIGNED,
+        reason=decision.sign_reason,
+        detail=fault,
+        signers=(_own_signer(decision.signer.certificate, algorithms),) if decision.signer and made else (),
+    )
+    encryption = EncryptionMade(
+        status=Encrypting.ENCRYPTED if decision.encrypted and made else Encrypting.NOT_ENCRYPTED,
+        reason=decision.encrypt_reason,
+        reasons=reasons,
+        missing=tuple(Missing(address=answer.address, reason=answer.reason) for answer in decision.missing),
+        cipher=raised(algorithms.cipher, decision.capabilities) if certificates else None,
+        recipients=tuple(map(_encrypted_to, dict.fromkeys(certificates))),
+    )
+    return signature, encryption
 
 
 def _own_signer(certificate: Certificate, algorithms: Algorithms) -> OwnSigner:

@@ -133,7 +133,7 @@ class EncryptionMade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncryptionOpened:
-    """The encryption of an inbound message. ``key``: the fingerprint of our certificate that opened it."""
+    """The encryption of an inbound message. ``key``: the fingerprint of our certificate that opened it, or would."""
 
     status: Encryption = Encryption.NONE
     reason: Reason | None = None

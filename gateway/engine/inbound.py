@@ -90,6 +90,11 @@ class Inbound:
 
     def story(self, transaction: Transaction, at: datetime) -> Story[Outcome]:
         """Tell what becomes of an inbound message; ``at`` is when certificates must hold."""
+        outcome = yield from self._told(transaction, at)
+        group = self.opener.entitlement.rules.group_for(transaction.envelope.addresses)
+        return replace(outcome, finding=replace(outcome.finding, group=group.name if group else None))
+
+    def _told(self, transaction: Transaction, at: datetime) -> Story[Outcome]:
         content, recipients = transaction.content, _reporting(transaction)
         try:
             header = read_header(content)

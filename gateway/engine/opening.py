@@ -167,6 +167,7 @@ class Opener:
             holding, entitled = self._key_for(layer, held, identities, readers, arrived.at)
             if not access.allows(entitled, recipients):
                 opened.withheld = True
+                finding = replace(finding, key=holding.certificate.fingerprint)
                 raise Rejected(
                     Reason.NOT_ADDRESSED, "a key may open this, but not for all who get this copy, or not now"
                 )

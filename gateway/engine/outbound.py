@@ -34,6 +34,16 @@ from gateway.story import Story, ask
 
 
 @dataclass(frozen=True, slots=True)
+class Weighed:
+    """An outbound message over which it was decided, before anything is made of it."""
+
+    submission: Submission
+    decision: Decision
+    algorithms: Algorithms
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
 class Outbound:
     """Outbound mail under one set of rules. Its methods are called from many threads at once."""
 
@@ -48,27 +58,34 @@ class Outbound:
 
         Raises ``Fault`` where a key is gone in between, and ``SealFault`` when the result does not read back.
         """
-        try:
-            submission = yield from read_submission(transaction, self.rules, self.sealer)
-        except Malformed as error:
-            text = f"{Reason.MALFORMED}: the message's header block cannot be read: {error}"
-            refusal = reply(550, EnhancedCode.OTHER_MEDIA, text)
-            return Outcome(Verdict.REJECT, refusal, finding=not_made(Reason.MALFORMED))
-        question = yield from self._question(submission)
-        decision = yield from decide(question, self.rules, at)
-        algorithms = self.of_groups.get(decision.group or "", self.algorithms)
-        finding = of_outbound(submission, decision, algorithms)
+        weighed = yield from self.weigh(transaction, at)
+        if isinstance(weighed, Outcome):
+            return weighed
+        submission, decision, algorithms = weighed.submission, weighed.decision, weighed.algorithms
+        finding = weighed.finding
         if decision.withheld:
             return _withheld(transaction, finding)
         if decision.reply is not None:
-            verdict = Verdict.DEFER if decision.reply.temporary else Verdict.REJECT
-            return Outcome(verdict, decision.reply, finding=finding)
+            return Outcome(verdict_of(decision), decision.reply, finding=finding)
         if decision.untouched:
             whole = Delivery(transaction.envelope.recipients, submission.content, decision.signed, decision.encrypted)
             return Outcome(Verdict.RELAY, deliveries=(whole,), finding=finding)
         material = yield from _material(decision, algorithms, at)
         deliveries = _deliveries(transaction.envelope, submission, decision, algorithms, material)
         return Outcome(Verdict.RELAY, deliveries=deliveries, finding=finding)
+
+    def weigh(self, transaction: Transaction, at: datetime) -> Story[Weighed | Outcome]:
+        """Tell what is decided over a message; the outcome of one that cannot be read. No key is asked for."""
+        try:
+            submission = yield from read_submission(transaction, self.rules, self.sealer)
+        except Malformed as error:
+            text = f"{Reason.MALFORMED}: the message's header block cannot be read: {error}"
+            refusal = reply(550, EnhancedCode.OTHER_MEDIA, text)
+            return Outcome(Verdict.REJECT, refusal, finding=not_made(Reason.MALFORMED))
+        submission = replace(submission, question=(yield from self._question(submission)))
+        decision = yield from decide(submission.question, self.rules, at)
+        algorithms = self.of_groups.get(decision.group or "", self.algorithms)
+        return Weighed(submission, decision, algorithms, of_outbound(submission, decision, algorithms))
 
     def give_up(self) -> Outcome:
         """Refuse a message without looking at it."""
@@ -82,6 +99,13 @@ class Outbound:
             return submission.question
         encrypted = root_layer(submission.content, submission.header) is Layer.ENCRYPTED
         return replace(submission.question, answers=found.setting, holds_opened=found.holds, encrypted=encrypted)
+
+
+def verdict_of(decision: Decision) -> Verdict:
+    """Return what becomes of a message over which it was decided so; what is withheld is taken."""
+    if decision.reply is None or decision.withheld:
+        return Verdict.RELAY
+    return Verdict.DEFER if decision.reply.temporary else Verdict.REJECT
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,22 @@ import idna
 
 from gateway.errors import Malformed
 
-_WIDE = "\u0080-\U0010ffff"
-_ATOM = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~{_WIDE}-]++"
-DOT_ATOM = rf"{_ATOM}(?:\.{_ATOM})*+"
-QUOTED_LOCAL = rf'"(?:[ !#-\[\]-~{_WIDE}]++|\\[ -~])*+"'
+
+def _or_wide(members: str) -> str:
+    """Return a class of these characters of ASCII and of all beyond it.
+
+    It names what is left out, for one that reaches up to U+10FFFF takes long to compile.
+    """
+    return f"[^{re.escape(''.join(each for each in map(chr, range(128)) if each not in members))}]"
+
+
+_ALNUM = string.ascii_letters + string.digits
+ATOM = _or_wide(_ALNUM + "!#$%&'*+/=?^_`{|}~-") + "++"
+DOT_ATOM = rf"{ATOM}(?:\.{ATOM})*+"
+_QUOTABLE = _or_wide("".join(each for each in map(chr, range(32, 127)) if each not in '"\\'))
+QUOTED_LOCAL = rf'"(?:{_QUOTABLE}++|\\[ -~])*+"'
 LOCAL = rf"(?:{DOT_ATOM}|{QUOTED_LOCAL})"
-_LABEL = rf"[A-Za-z0-9_{_WIDE}][A-Za-z0-9_{_WIDE}-]*+(?<!-)"
+_LABEL = rf"{_or_wide(_ALNUM + '_')}{_or_wide(_ALNUM + '_-')}*+(?<!-)"
 _LITERAL = r"\[(?:\d{1,3}(?:\.\d{1,3}){3}|IPv6:[0-9A-Fa-f:.]{2,45})\]"
 DOMAIN = rf"(?:{_LABEL}(?:\.{_LABEL})*+|{_LITERAL})"
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from gateway.errors import LimitExceeded, Malformed
-from gateway.mail.address import DOMAIN, LOCAL, check_length, folded, is_visible
+from gateway.mail.address import ATOM, DOMAIN, LOCAL, check_length, folded, is_visible
 from gateway.mail.encoded_word import decode_raw, decode_words
 from gateway.mail.header import unfold
 from gateway.mail.lexical import QUOTED_STRING, without_comments
@@ -22,7 +22,7 @@ from gateway.mail.lexical import QUOTED_STRING, without_comments
 VALUE_LIMIT = 64 * 1024
 
 _BLANKS = r"[ \t]*+"
-_WORD = rf"(?:[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~\u0080-\U0010ffff-]++|{QUOTED_STRING})"
+_WORD = rf"(?:{ATOM}|{QUOTED_STRING})"
 _PHRASE = rf"{_WORD}(?:{_BLANKS}(?:{_WORD}|\.))*+"
 _MAILBOX = re.compile(
     rf"{_BLANKS}(?:(?:({LOCAL}@{DOMAIN}){_BLANKS})?+<{_BLANKS}({LOCAL})@({DOMAIN}){_BLANKS}>"

@@ -9,14 +9,13 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 
-from gateway.clock import now
 from gateway.config import Options
 from gateway.discovery.search import Search
 from gateway.engine.engine import Engine, make_record
 from gateway.engine.record import Record
 from gateway.engine.transaction import Direction, Hold, Outcome, Receipt, Transaction
 from gateway.errors import Fault
-from gateway.gather import Done, Gather, Generation
+from gateway.gather import Done, Gather, Generation, Memory
 from gateway.log import log_bug, log_record, logger
 from gateway.lookup import Fetch
 from gateway.mail.message_id import names
@@ -44,13 +43,13 @@ NAMES = 20
 class Pipeline:
     """What a message passes over, whichever way it came."""
 
-    def __init__(self, options: Options, poison: PoisonWatch | None = None) -> None:
-        """Open the store. Without ``poison`` the engine runs without.
+    def __init__(self, options: Options, poison: PoisonWatch | None = None, gateway: str = "") -> None:
+        """Open the store, as a process of ``gateway`` (an id). Without ``poison`` the engine runs without.
 
         Raises ``Fault``, ``Misconfigured``, ``NotPermitted``.
         """
         self._poison = poison
-        self.store: Store = open_store(store_options(options), durable=False)
+        self.store: Store = open_store(store_options(options, gateway), durable=False)
         self._search: Search | None = None
         self._fetching = StatusLookup(self.store, Fetch())
         self._discoverer = Discoverer()
@@ -65,7 +64,7 @@ class Pipeline:
         engine = build_engine(options, self.store)
         search = Search(options, self.store, count_lookup) if options.enabled and options.discovery.sources else None
         self.engine: Engine = engine
-        self.gather = Gather(self.store, remember=True, discovery=search)
+        self.gather = Gather(self.store, Memory.KEPT, search)
         self._discoverer.renew(search, engine.outbound.rules, on_arrival=options.discovery.on_arrival)
         if self._search is not None:
             self._search.close()
@@ -215,16 +214,3 @@ def _came_in_plain(record: Record) -> bool:
 def _sighting(record: Record) -> Sighting:
     value = (record.message_id or "")[:1000].encode("utf-8", "surrogatepass")
     return Sighting(frozenset(islice(names([value]), NAMES)), record.received_at)
-
-
-def prune(store: Store, options: Options) -> None:
-    """Remove what is past its retention. Raises ``Fault``."""
-    moment, retention = now(), options.retention
-    store.journal.prune(moment - retention.log)
-    store.ledger.prune(moment - retention.ledger)
-    store.replies.prune(moment - retention.replies)
-    store.content_keys.prune(moment - retention.replies)
-    store.failures.prune(moment)
-    store.held.prune(moment - options.inbound.hold.retention)
-    store.learned.prune(moment)
-    store.lookups.prune(moment)

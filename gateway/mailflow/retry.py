@@ -1,17 +1,20 @@
 """Held mail is tried again when a certificate or key has come, and delivered again when it can be read.
 
-Every worker looks for work about once a second; the store gives each message to one of them. A message goes through
-the engine again as it came, under a record of its own (``retry_of``). What can be read now is handed to the inbound
-next hop; only a crash between its 250 and our mark repeats that, with the same Message-ID.
+Every worker looks for work about once a second; the store gives each message to one of them, of a gateway that has the
+door it came by, unless there is one next hop for all held mail. A message goes through the engine again as it came,
+under a record of its own (``retry_of``). What can be read now is handed to the inbound next hop; only a crash between
+its 250 and our mark repeats that, with the same Message-ID.
 """
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from gateway import backoff
@@ -28,10 +31,11 @@ from gateway.metrics import ERRORS, Kind
 from gateway.reason import Reason
 from gateway.smtp.copy import send_unreported
 from gateway.smtp.door import Door, NextHop
-from gateway.smtp.next_hop import Pool
+from gateway.smtp.ledger_session import Holds, dot_of
+from gateway.smtp.next_hop import Dot, Pool
 from gateway.store.held.entries import HoldLimits
 from gateway.store.held.message import HeldMessage, redelivery_message_id, to_hold
-from gateway.wiring import build_redelivery_rules
+from gateway.wiring import build_redelivery_rules, door_names
 
 LOOK_EVERY = 1.0
 """Seconds between two looks for work where there is none."""
@@ -76,9 +80,12 @@ class Retry:
         doors: Sequence[Door],
         threads: Executor,
         pool: Callable[[NextHop], Pool],
+        holds: Holds = lambda _: True,
     ) -> None:
-        """``pool`` makes the connections to a next hop."""
+        """``pool`` makes the connections to a next hop; ``holds``: whether what was claimed then is still ours."""
         self._enabled = options.enabled
+        self._own = door_names(options)
+        self._holds = holds
         self._options = options.inbound.hold
         self._domain = options.hostname
         self._redeliver = build_redelivery_rules(options)
@@ -123,7 +130,9 @@ class Retry:
 
     async def once(self) -> bool:
         """Make the next attempt that is due; return whether there was one. Raises ``Fault``."""
-        claimed = await self._thread(self._store.held.claim, now(), LEASE)
+        since = time.monotonic()
+        anywhere = self._options.next_hop is not None
+        claimed = await self._thread(self._store.held.claim, now(), LEASE, None if anywhere else self._own)
         if claimed is None:
             return False
         message, content = claimed
@@ -131,7 +140,8 @@ class Retry:
         try:
             async with asyncio.timeout(LEASE.total_seconds() * 0.9):
                 result = await self._thread(self._process, message, content)
-                receipt = await self._deliver(message, result) if result.goes_again else None
+                dot = partial(dot_of, self._holds, since)
+                receipt = await self._deliver(message, result, dot) if result.goes_again else None
         except Exception as error:  # noqa: BLE001 - whatever it was, the message stays and is tried again
             await self._failed(message, error)
             return True
@@ -196,12 +206,12 @@ class Retry:
         )
         self._store.held.hold(rest, content, UNLIMITED, result.generation)
 
-    async def _deliver(self, message: HeldMessage, result: _Result) -> Receipt:
+    async def _deliver(self, message: HeldMessage, result: _Result, dot: Dot) -> Receipt:
         """Hand the first delivery, that of those who can read it, to the next hop."""
         sender = "" if self._options.sender is None else message.envelope.sender
         transaction = replace(result.transaction, envelope=replace(message.envelope, sender=sender))
         pool = self._pool_of(self._next_hop(message.door))
-        return await send_unreported(transaction, result.outcome.deliveries[0], pool)
+        return await send_unreported(transaction, result.outcome.deliveries[0], pool, dot)
 
     async def _settle(self, message: HeldMessage, content: bytes, result: _Result, receipt: Receipt | None) -> None:
         held, outcome = self._store.held, result.outcome

@@ -9,7 +9,7 @@ _JAVA = (
     " -deststoretype PKCS12`"
 )
 _SSH = "an OpenSSH key, which has no certificate for mail; import the PKCS#12 or PEM that the authority gave you"
-_PGP = "an OpenPGP key, which S/MIME does not use; ask for the S/MIME certificate"
+_PGP = "a key or a mail of OpenPGP, which S/MIME does not use; ask for the S/MIME certificate"
 _PUBLIC = "a public key alone, which says nothing of its owner; import the certificate that holds it"
 _REQUEST = "a certificate request: import what the authority made of it"
 

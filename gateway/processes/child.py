@@ -33,6 +33,8 @@ class Post:
     work: Callable[["Child"], None]
     takes_mail: bool = True
     """False: the others start without it, too."""
+    last: bool = False
+    """It is asked to drain when all others have ended."""
 
 
 class Child:

@@ -14,20 +14,19 @@ from datetime import datetime, timedelta
 from prometheus_client.core import GaugeMetricFamily
 
 from gateway import __version__
+from gateway.admin.groups import own_leaves, signing_ends
 from gateway.clock import now
 from gateway.config import Options
 from gateway.errors import Fault, GatewayError
 from gateway.log import logger
 from gateway.metrics import ERRORS, PREFIX, Kind, Role, processes
 from gateway.policy.rule import Rules
-from gateway.policy.signing import signing_groups, signs_until
 from gateway.policy.state import State
 from gateway.smtp.door import Timeouts
 from gateway.smtp.next_hop import Pool
 from gateway.store import Store, open_store
 from gateway.store.certificates.census import Share, count_certificates
 from gateway.store.certificates.entry import Listed
-from gateway.store.certificates.listing import Filter
 from gateway.wiring import build_doors, build_rules, store_options
 
 FRESH = 10.0
@@ -168,7 +167,7 @@ def _gauge(name: str, text: str, labels: Sequence[str], values: Counts) -> Gauge
 def _seen(store: Store, rules: Rules) -> Look:
     moment = now()
     shares = count_certificates(store.database, [moment, *(moment + ahead for ahead in HORIZONS.values())])
-    mine = store.listing.page(Filter(is_ca=False, with_key=True), moment)
+    mine = own_leaves(store, moment)
     held, _ = store.held.totals()
     return Look(
         {},
@@ -211,10 +210,7 @@ def _expiring(shares: list[Share], mine: Sequence[Listed], at: datetime) -> Coun
 
 
 def _groups(store: Store, rules: Rules, mine: Sequence[Listed], at: datetime) -> dict[str, float]:
-    sign = (item for item in mine if item.entry.certificate.may_sign and not item.entry.distrusted)
-    groups = signing_groups(rules, (name for item in sign for name in item.names))
-    holdings = store.certificates.find(frozenset().union(*groups.values()), at)
-    ends = {name: signs_until(addresses, holdings, at) for name, addresses in groups.items()}
+    ends = signing_ends(store, rules, mine, at).until
     return {name: 0 if end is None else end.timestamp() for name, end in ends.items()}
 
 

@@ -27,6 +27,7 @@ from gateway.milter.server import Server
 from gateway.milter.service import Service
 from gateway.policy.wants import Search
 from gateway.processes.child import BEAT, Child, Post
+from gateway.processes.gateway import Gateway
 from gateway.processes.rlimits import worker_count
 from gateway.processes.supervisor import MARGIN, Supervisor
 from gateway.processes.worker import ENGINE_THREADS, return_large_blocks
@@ -34,11 +35,11 @@ from gateway.reply import Reply
 from gateway.story import Wanted
 
 
-def attend_door(name: str, child: Child) -> None:
+def attend_door(name: str, gateway: Gateway, child: Child) -> None:
     """Be the supervisor of the milter door ``name``; return after the drain. Raises ``Fault``."""
     server, count = Server(), worker_count(child.options)
     with _listening(_door(name, child.options), server):
-        posts = [Post(f"milter {name} {n}", partial(_work, name, server)) for n in range(1, count + 1)]
+        posts = [Post(f"milter {name} {n}", partial(_work, name, gateway, server)) for n in range(1, count + 1)]
         Supervisor(posts, child.options, child, child.poison.suspects, MARGIN / 2).run()
 
 
@@ -54,20 +55,20 @@ def _listening(door: Milter, server: Server) -> AbstractContextManager[None]:
     return unix_socket(address, int(door.mode, 8), server.listen)
 
 
-def _work(name: str, server: Server, child: Child) -> None:
+def _work(name: str, gateway: Gateway, server: Server, child: Child) -> None:
     """Be one process at a milter door; return after the drain."""
     return_large_blocks()
-    MilterWorker(name, server, child).run()
+    MilterWorker(name, gateway, server, child).run()
 
 
 class MilterWorker:
     """One process's share of a milter door."""
 
-    def __init__(self, name: str, server: Server, child: Child) -> None:
+    def __init__(self, name: str, gateway: Gateway, server: Server, child: Child) -> None:
         self._name = name
         self._server = server
         self._child = child
-        self._pipeline = Pipeline(child.options, child.poison)
+        self._pipeline = Pipeline(child.options, child.poison, gateway.id)
         self._turns = BoundedSemaphore(ENGINE_THREADS)
 
     def run(self) -> None:

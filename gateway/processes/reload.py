@@ -13,7 +13,17 @@ from gateway.processes.rlimits import too_few_descriptors
 from gateway.smtp.tls import server_context
 from gateway.wiring import build_doors
 
-FIXED = ("listeners", "milters", "workers", "database", "state", "key_encryption_key", "admin", "metrics")
+FIXED = (
+    "authserv_id",
+    "listeners",
+    "milters",
+    "workers",
+    "database",
+    "state",
+    "key_encryption_key",
+    "admin",
+    "metrics",
+)
 """Keys that a restart is needed for."""
 
 

@@ -4,7 +4,6 @@ Workers share the ports (SO_REUSEPORT); the kernel spreads the connections.
 """
 
 import faulthandler
-import secrets
 import socket
 import time
 from collections.abc import Callable
@@ -18,12 +17,12 @@ from gateway.errors import Fault
 from gateway.log import logger, start_logging
 from gateway.mailflow.poison import Suspects
 from gateway.metrics import RELOAD
-from gateway.processes.admin_server import serve_admin
-from gateway.processes.child import Post
-from gateway.processes.metrics_server import serve_metrics
+from gateway.processes.child import Child, Post
+from gateway.processes.gateway import Gateway
 from gateway.processes.notify import notify, reloading, watchdog_seconds
 from gateway.processes.reload import reread
 from gateway.processes.rlimits import bound_process, too_few_descriptors, worker_count
+from gateway.processes.steward import attend
 from gateway.processes.supervisor import Supervisor
 from gateway.processes.worker import work
 from gateway.store import NotPermitted, open_store
@@ -45,35 +44,63 @@ def serve(read: Callable[[], Options], folder: Path) -> None:
     if problems := list(too_few_descriptors(options)):
         raise ConfigError(problems)
     _check_ports(options)
-    store = open_store(store_options(options), durable=False)
-    store.check()
-    store.close()
-    posts = _posts(options)
-    outside, suspects = Outside(read, options, len(posts)), Suspects(folder / "suspects")
+    this = Gateway(_processes(options), shares=options.database != "sqlite")
+    _begin(this, options)
+    posts = _posts(this, options)
+    outside, suspects = Outside(read, options, this.processes), Suspects(folder / "suspects")
     Supervisor(posts, options, outside, suspects).run()
     logger.info("stopped")
 
 
-def _posts(options: Options) -> list[Post]:
+def _begin(this: Gateway, options: Options) -> None:
+    """Have the store know this gateway before one of its processes uses it."""
+    at = time.monotonic()
+    store = open_store(store_options(options, this.id), durable=False)
+    try:
+        store.check()
+        replaced = store.identity.take_up(this.presence(options), options.authserv_id)
+    finally:
+        store.close()
+    this.pulse.beat(at)
+    if replaced is not None:
+        logger.warning("authserv_id: %s took the place of %s", options.authserv_id, replaced)
+
+
+def _processes(options: Options) -> int:
+    """Return how many processes take mail."""
+    return worker_count(options) * (1 + len(options.milters))
+
+
+def _posts(this: Gateway, options: Options) -> list[Post]:
     count = worker_count(options)
-    instance = secrets.token_hex(8)
-    workers = [Post(f"worker {number}", partial(work, count, instance)) for number in range(1, count + 1)]
-    metrics = Post("metrics", partial(serve_metrics, instance), takes_mail=False)
-    return [*workers, *_milter_posts(options), metrics, *_admin_posts(options, instance)]
+    workers = [Post(f"worker {number}", partial(work, count, this)) for number in range(1, count + 1)]
+    pages = {"metrics": _serve_metrics} | ({} if options.admin.listen is None else {"admin": _serve_admin})
+    posts = [Post(name, partial(serve, this.id), takes_mail=False) for name, serve in pages.items()]
+    return [*workers, *_milter_posts(this, options), *posts, Post("steward", partial(attend, this), last=True)]
 
 
-def _milter_posts(options: Options) -> list[Post]:
+def _milter_posts(this: Gateway, options: Options) -> list[Post]:
     if not options.milters:
         return []
     from gateway.processes.milter_worker import attend_door  # pymilter is an extra
 
-    return [Post(f"milter {door.name}", partial(attend_door, door.name)) for door in options.milters]
+    return [Post(f"milter {door.name}", partial(attend_door, door.name, this)) for door in options.milters]
 
 
-def _admin_posts(options: Options, instance: str) -> list[Post]:
-    if options.admin.listen is None:
-        return []
-    return [Post("admin", partial(serve_admin, instance), takes_mail=False)]
+# What HTTP needs is imported in the process that serves it: no worker carries it, and mail starts without it.
+
+
+def _serve_metrics(instance: str, child: Child) -> None:
+    from gateway.processes.metrics_server import serve_metrics
+
+    serve_metrics(instance, child)
+
+
+def _serve_admin(instance: str, child: Child) -> None:
+    child.ready()  # nobody waits for what follows, which takes a second
+    from gateway.processes.admin_server import serve_admin
+
+    serve_admin(instance, child)
 
 
 def _check_ports(options: Options) -> None:

@@ -275,21 +275,29 @@ class Supervisor:
         if self._superior.fileno() >= 0:
             self._selector.unregister(self._superior.fileno())
         drain = self._options.drain.total_seconds()
-        self._signal(signal.SIGTERM)
-        self._await_end(drain + self._margin, lambda: self._stops > 1)
-        if self._handles:
-            self._signal(signal.SIGTERM)
-            self._await_end(self._margin if self._stops > 1 else 0, lambda: False)
-        self._signal(signal.SIGKILL)
-        self._await_end(self._margin, lambda: False)
+        self._end(False, drain + self._margin)
+        self._end(True, self._margin)
 
-    def _await_end(self, seconds: float, enough: Callable[[], bool]) -> None:
+    def _end(self, last: bool, seconds: float) -> None:
+        """End those that are asked last, or all others, within so many seconds."""
+        self._signal(last, signal.SIGTERM)
+        self._await_end(last, seconds, lambda: not last and self._stops > 1)
+        if self._remain(last):
+            self._signal(last, signal.SIGTERM)
+            self._await_end(last, self._margin if self._stops > 1 else 0, lambda: False)
+        self._signal(last, signal.SIGKILL)
+        self._await_end(last, self._margin, lambda: False)
+
+    def _remain(self, last: bool) -> list[ChildHandle]:
+        return [child for child in self._handles.values() if child.post.last is last]
+
+    def _await_end(self, last: bool, seconds: float, enough: Callable[[], bool]) -> None:
         deadline = time.monotonic() + seconds
-        while self._handles and not enough() and (left := deadline - time.monotonic()) > 0:
+        while self._remain(last) and not enough() and (left := deadline - time.monotonic()) > 0:
             self._turn(min(BEAT, left))
 
-    def _signal(self, number: signal.Signals) -> None:
-        for child in self._handles.values():
+    def _signal(self, last: bool, number: signal.Signals) -> None:
+        for child in self._remain(last):
             child.signal(number)
 
 

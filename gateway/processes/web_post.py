@@ -13,12 +13,14 @@ from gateway.web.server import Server
 async def attend(child: Child, server: Server, address: Endpoint, adopt: Callable[[Options], None]) -> None:
     """Serve until SIGTERM or the end of the supervisor, then end what is under way, at most for the drain.
 
-    The supervisor hears at once that this serves, for no mail waits for it. Raises what the server fails by.
+    The supervisor hears that this serves, also where the address cannot be had yet: no mail waits for it. Raises what
+    the server fails by.
     """
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     loop.add_reader(child, _hear, child, adopt, stopped)
     serving = asyncio.create_task(server.serve_at(address))
+    await asyncio.sleep(0)  # in this turn the address is tried; whoever hears that we serve can connect, if anybody can
     stopping = asyncio.create_task(stopped.wait())
     while not (serving.done() or stopping.done()):
         child.alive()

@@ -13,16 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from gateway.clock import Watch, new_id, now
+from gateway.clock import new_id, now
 from gateway.config import Options
 from gateway.engine.transaction import FrontEnd, Outcome, Receipt, Transaction
-from gateway.errors import Fault
-from gateway.log import logger, start_logging
-from gateway.mailflow.pipeline import Pipeline, prune
+from gateway.log import start_logging
+from gateway.mailflow.pipeline import Pipeline
 from gateway.mailflow.retry import Retry
 from gateway.mailflow.telling import Teller
 from gateway.metrics import PROCESSES, SESSIONS, Role
 from gateway.processes.child import BEAT, Child
+from gateway.processes.gateway import Gateway
 from gateway.processes.rlimits import Shortage
 from gateway.reply import Reply
 from gateway.smtp.budget import Budget
@@ -34,10 +34,6 @@ from gateway.wiring import build_doors, build_limits
 
 ENGINE_THREADS, STORE_THREADS, SEARCH_THREADS = 4, 8, 32
 M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 1 << 20
-PRUNE_EVERY = 3600.0
-"""Seconds between two removals of what is past its retention."""
-CLOCK_SET = 3600.0
-"""Seconds by which the clock must have been set for ages to be doubted."""
 
 T = TypeVar("T")
 
@@ -45,13 +41,13 @@ T = TypeVar("T")
 class Worker:
     """One process's share of the service."""
 
-    def __init__(self, child: Child, share: int, instance: str) -> None:
-        """``share``: how many workers there are in all; ``instance``: the id by which we know our own greeting."""
+    def __init__(self, child: Child, share: int, gateway: Gateway) -> None:
+        """``share``: how many workers there are in all."""
         self._child = child
         self._options = child.options
         self._share = share
-        self._instance = instance
-        self._pipeline = Pipeline(child.options, child.poison)
+        self._gateway = gateway
+        self._pipeline = Pipeline(child.options, child.poison, gateway.id)
         self._doors: list[OpenDoor] = []
         self._trying: set[asyncio.Task[None]] = set()
         self._enough = asyncio.Event()
@@ -70,12 +66,10 @@ class Worker:
         self._doors = await self._open(described)
         self._try_held(described)
         loop.add_reader(self._child, self._hear, stopped)
-        pruning = asyncio.create_task(self._prune())
         beating = asyncio.create_task(self._beat())
         await stopped.wait()
         loop.remove_signal_handler(signal.SIGTERM)  # the next one ends this process at once
         loop.remove_reader(self._child)
-        pruning.cancel()
         await self._drain()
         beating.cancel()
         for threads in (self._engine, self._threads, self._searches):
@@ -136,7 +130,8 @@ class Worker:
                 ledger=self._pipeline.store.ledger,
                 waiting=self._pipeline.store.ledger.waiting,
                 hostname=self._options.hostname,
-                instance=self._instance,
+                holds=self._gateway.holds,
+                instance=self._gateway.id,
                 new_id=new_id,
                 now=now,
                 copies=copies,
@@ -150,11 +145,11 @@ class Worker:
         hostname = self._options.hostname
 
         def pool(hop: NextHop) -> Pool:
-            return Pool(hop, Timeouts(), hostname, self._instance)
+            return Pool(hop, Timeouts(), hostname, self._gateway.id)
 
         self._enough.set()
         self._enough = asyncio.Event()
-        retry = Retry(self._options, self._pipeline, doors, self._threads, pool)
+        retry = Retry(self._options, self._pipeline, doors, self._threads, pool, self._gateway.holds)
         task = asyncio.create_task(retry.run(self._enough))
         self._trying.add(task)
         task.add_done_callback(self._trying.discard)
@@ -175,19 +170,6 @@ class Worker:
         else:
             self._pipeline.report(transaction, outcome, receipts, reply, seconds)
 
-    async def _prune(self) -> None:
-        """Remove what is past its retention, unless the clock was just set: it may be wrong, and nothing comes back."""
-        watch = Watch()
-        while True:
-            await asyncio.sleep(PRUNE_EVERY)
-            if abs(moved := watch.moved()) > CLOCK_SET:
-                logger.warning("retention: the clock was set by %+d s; nothing is removed for an hour", moved)
-                continue
-            try:
-                await self._thread(prune, self._pipeline.store, self._options)
-            except Fault as error:
-                logger.warning("retention: %s; tried again in an hour", error)
-
     async def _thread(self, function: Callable[..., T], *values: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *values)
 
@@ -202,7 +184,7 @@ def return_large_blocks() -> None:
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
-def work(share: int, instance: str, child: Child) -> None:
+def work(share: int, gateway: Gateway, child: Child) -> None:
     """Be one worker process; return after the drain."""
     return_large_blocks()
-    asyncio.run(Worker(child, share, instance).run())
+    asyncio.run(Worker(child, share, gateway).run())

@@ -10,7 +10,7 @@ import re
 import ssl
 from base64 import b64encode
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from typing import cast
 
@@ -22,6 +22,7 @@ from gateway.smtp.deadline import Deadline
 from gateway.smtp.door import Credentials, HopTls, NextHop, Timeouts
 
 REPLY_LIMIT = 65536
+DOT = b".\r\n"
 _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])([^\r\n]*+))?\r?\n")
 
 
@@ -108,14 +109,15 @@ class Connection(asyncio.Protocol):
             raise HopFault(f"{self.name} {self._fault or 'is not connected'}")
         self._transport.write(data)
 
-    async def send_all(self, pieces: Iterable[Octets], tail: bytes = b"") -> None:
-        """Write piece by piece, as fast as the next hop reads, and ``tail`` together with the last piece."""
+    async def send_all(self, pieces: Iterable[Octets], end: Callable[[], bytes] = bytes) -> None:
+        """Write piece by piece, as fast as the next hop reads, and what ``end`` gives together with the last piece."""
         held: Octets = b""
         for piece in pieces:
             if held:
                 self.send(held)
                 await self._writable()
             held = piece
+        tail = end()
         if held or tail:
             self.send(held + tail if tail else held)
         await self._writable()

@@ -18,7 +18,7 @@ from gateway.reply import EnhancedCode, Reply, reply, trouble
 from gateway.smtp.capability import Capabilities
 from gateway.smtp.command import forwarded, path_line, rcpt_line, xforward_lines
 from gateway.smtp.connection import HopFault, HopLoop
-from gateway.smtp.next_hop import HopTransaction, Pool, begin
+from gateway.smtp.next_hop import Dot, HopTransaction, Pool, begin
 
 _logger = logging.getLogger(__name__)
 LOOP = reply(554, EnhancedCode.ROUTING_LOOP, "Mail loop: the next hop is this gateway")
@@ -36,9 +36,12 @@ def unavailable(fault: Fault, record_id: str) -> Reply:
 class Copy:
     """One delivery on its way; ``answer`` is what became of it so far, None while nothing spoke against it."""
 
-    def __init__(self, transaction: Transaction, delivery: Delivery, pool: Pool, answer: Reply | None = None) -> None:
+    def __init__(
+        self, transaction: Transaction, delivery: Delivery, pool: Pool, dot: Dot, answer: Reply | None = None
+    ) -> None:
         self.delivery = delivery
         self.answer = answer
+        self._dot = dot
         self._transaction = transaction
         self._pool = pool
         self._hop: HopTransaction | None = None
@@ -71,7 +74,7 @@ class Copy:
         try:
             if self._fits(hop):
                 await self._suit(hop.capabilities)
-                self.answer = self._too_large(hop) or await hop.deliver(self.delivery.content)
+                self.answer = self._too_large(hop) or await hop.deliver(self.delivery.content, self._dot)
         except Fault as fault:
             hop.abandon()
             self._failed(fault)
@@ -112,7 +115,7 @@ class Copy:
         if hop is None:
             return
         try:
-            self.answer = await hop.commit()
+            self.answer = await hop.commit(self._dot)
         except Fault as fault:
             hop.abandon()
             self._failed(fault)
@@ -203,7 +206,7 @@ class Copy:
         return reply(552, EnhancedCode.TOO_BIG, text)
 
 
-async def send_unreported(transaction: Transaction, delivery: Delivery, pool: Pool) -> Receipt:
+async def send_unreported(transaction: Transaction, delivery: Delivery, pool: Pool, dot: Dot) -> Receipt:
     """Deliver a copy that no client waits for, as of held mail, to all its recipients or to none; return its receipt.
 
     No bounce and no receipt is asked for (NOTIFY=NEVER, RFC 3461 §4.1): the sender had his for the message as it came,
@@ -212,7 +215,7 @@ async def send_unreported(transaction: Transaction, delivery: Delivery, pool: Po
     parameters = tuple(word for word in transaction.envelope.parameters if word.upper() == "SMTPUTF8")
     recipients = tuple(Recipient(to.address, ("NOTIFY=NEVER",)) for to in delivery.recipients)
     silent = replace(transaction, envelope=replace(transaction.envelope, parameters=parameters))
-    copy = Copy(silent, replace(delivery, recipients=recipients, opened=True, as_it_came=None), pool)
+    copy = Copy(silent, replace(delivery, recipients=recipients, opened=True, as_it_came=None), pool, dot)
     await copy.send()
     return copy.receipts[-1]
 

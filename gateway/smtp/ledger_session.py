@@ -7,15 +7,26 @@ are looked up only while some failed transaction is known to wait for its retry.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 from gateway.engine.ports import Ledger
 from gateway.engine.transaction import Transaction
 from gateway.errors import Fault
 from gateway.mail.arrival import digest
+from gateway.smtp.connection import DOT
 
 ASK_AGAIN = 1.0
+Holds = Callable[[float], bool]
+"""Whether what was claimed at that monotonic time is still ours: no other gateway can have taken it over."""
 _logger = logging.getLogger(__name__)
+
+
+def dot_of(holds: Holds, since: float) -> bytes:
+    """Return the final dot of what was claimed at that time. Raises ``Fault`` where another may have taken it over."""
+    if not holds(since):
+        raise Fault("this gateway did not beat in time: another may have taken this mail over")
+    return DOT
 
 
 class LedgerAccess:
@@ -24,8 +35,9 @@ class LedgerAccess:
     ``waiting`` says, cheaply, whether the ledger holds any entry at all; it is asked at most once a second.
     """
 
-    def __init__(self, ledger: Ledger, waiting: Callable[[], bool]) -> None:
+    def __init__(self, ledger: Ledger, waiting: Callable[[], bool], holds: Holds) -> None:
         self.ledger = ledger
+        self.holds = holds
         self._waiting = waiting
         self._answer = True
         self._asked_at = float("-inf")
@@ -51,6 +63,7 @@ class LedgerSession:
         self._books = books
         self._transaction = transaction
         self._digest: bytes | None = None
+        self._since = 0.0
         self.served: frozenset[str] = frozenset()
 
     @property
@@ -61,7 +74,15 @@ class LedgerSession:
     async def claim(self) -> None:
         """Find out whom an earlier attempt served. Raises ``Fault``."""
         if not self.claimed:
+            self._since = time.monotonic()
             self.served = await asyncio.to_thread(self._claim)
+
+    def dot(self) -> bytes:
+        """Return the final dot of a copy. Raises ``Fault`` where another gateway may make that copy by now.
+
+        What is not in the ledger is nobody else's.
+        """
+        return dot_of(self._books.holds, self._since) if self.claimed else DOT
 
     async def taken(self, recipients: tuple[str, ...]) -> None:
         """Note a copy; a store that cannot is logged, for the copy is gone and its 250 stands."""

@@ -13,7 +13,7 @@ from gateway.smtp.budget import Budget
 from gateway.smtp.content import Room
 from gateway.smtp.credentials import Logins
 from gateway.smtp.door import Door, Limits, TlsMode
-from gateway.smtp.ledger_session import LedgerAccess
+from gateway.smtp.ledger_session import Holds, LedgerAccess
 from gateway.smtp.next_hop import Pool
 from gateway.smtp.server import MailSession
 from gateway.smtp.service import Process, Report, Service
@@ -119,6 +119,7 @@ async def open_door(
     report: Report,
     ledger: Ledger,
     waiting: Callable[[], bool],
+    holds: Holds = lambda _: True,
     new_id: Callable[[], str],
     now: Callable[[], datetime],
     copies: Budget | None = None,
@@ -129,7 +130,8 @@ async def open_door(
     ``instance`` names this gateway, all of its processes alike: a next hop that greets with it is ourselves.
     ``copies`` is what this process may prepare at once, ``room`` what it may hold, over all its doors; None: this door
     for itself.
-    ``waiting`` says whether the ledger holds any entry; it is called in a thread, at most once a second.
+    ``waiting`` says whether the ledger holds any entry; it is called in a thread, at most once a second. ``holds``:
+    whether what was claimed in it is still this gateway's.
     Raises ``OSError`` where the address cannot be had or the certificate cannot be read.
     """
     tls = server_context(door)
@@ -139,7 +141,7 @@ async def open_door(
         hostname=hostname,
         instance=instance,
         pool=Pool(door.next_hop, limits.timeouts, hostname, instance),
-        books=LedgerAccess(ledger, waiting),
+        books=LedgerAccess(ledger, waiting, holds),
         copies=copies or Budget(limits.copies),
         room=room or Room(limits.room),
         process=process,

@@ -6,7 +6,7 @@ commits. A prepared transaction cannot be reset, only broken off.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gateway.errors import Fault
 from gateway.reply import Reply
@@ -21,6 +21,8 @@ KEPT = 20
 FRESH_FOR = 60.0
 BREAK = 5.0
 RESET_TIME = 10.0
+Dot = Callable[[], bytes]
+"""Gives the final dot at the moment it is sent. Raises ``Fault`` where it must not be."""
 
 
 class Pool:
@@ -161,16 +163,16 @@ class HopTransaction:
 
     async def prepare(self, content: Octets) -> Reply | None:
         """Send DATA and the content, but not the final dot; return the reply that refused it, if one did."""
-        return await self._data(content, b"")
+        return await self._data(content, bytes)
 
-    async def commit(self) -> Reply:
+    async def commit(self, dot: Dot) -> Reply:
         """Send the final dot of a prepared transaction; return the final reply."""
-        self._current.send(b".\r\n")
+        self._current.send(dot())
         return await self._final()
 
-    async def deliver(self, content: Octets) -> Reply:
+    async def deliver(self, content: Octets, dot: Dot) -> Reply:
         """Send DATA, content and final dot; return the reply that ended it."""
-        return await self._data(content, b".\r\n") or await self._final()
+        return await self._data(content, dot) or await self._final()
 
     async def reset(self) -> None:
         """Give the transaction up and the connection back; breaks it off inside DATA or where that fails."""
@@ -204,7 +206,7 @@ class HopTransaction:
             raise HopFault(f"the transaction with {self._pool.hop} is over")
         return self._connection
 
-    async def _data(self, content: Octets, tail: bytes) -> Reply | None:
+    async def _data(self, content: Octets, end: Callable[[], bytes]) -> Reply | None:
         connection = self._current
         answer = await connection.command(b"DATA\r\n")
         if answer.code != 354:
@@ -212,7 +214,7 @@ class HopTransaction:
             return answer
         self._in_data = True
         try:
-            await connection.send_all(stuffed(content), tail)
+            await connection.send_all(stuffed(content), end)
         except HopFault:
             # A server that breaks off inside the content may say why first.
             last = connection.said()

@@ -82,7 +82,7 @@ class Relay:
         single = len(outcome.deliveries) == 1 and _same(outcome.deliveries[0], transaction)
         if not single or await self._books.may_matter():
             await page.claim()
-        copies = [copy for delivery in outcome.deliveries for copy in self._parted(transaction, delivery, page.served)]
+        copies = [copy for delivery in outcome.deliveries for copy in self._parted(transaction, delivery, page)]
         if single and not page.served:
             await copies[0].deliver(hop)
             await _note(copies, page)
@@ -92,12 +92,15 @@ class Relay:
         receipts = tuple(receipt for copy in copies for receipt in copy.receipts)
         return Handover(receipts, _verdict(transaction, outcome, copies), page)
 
-    def _parted(self, transaction: Transaction, delivery: Delivery, served: frozenset[str]) -> list[Copy]:
+    def _parted(self, transaction: Transaction, delivery: Delivery, page: LedgerSession) -> list[Copy]:
         """Part a delivery into what an earlier attempt brought over and what is still to do."""
-        done = tuple(to for to in delivery.recipients if to.address in served)
-        todo = tuple(to for to in delivery.recipients if to.address not in served)
+        done = tuple(to for to in delivery.recipients if to.address in page.served)
+        todo = tuple(to for to in delivery.recipients if to.address not in page.served)
         parts = [(part, answer) for part, answer in ((done, EARLIER), (todo, None)) if part]
-        return [Copy(transaction, replace(delivery, recipients=part), self._pool, answer) for part, answer in parts]
+        return [
+            Copy(transaction, replace(delivery, recipients=part), self._pool, page.dot, answer)
+            for part, answer in parts
+        ]
 
     async def _deliver_all(self, copies: list[Copy], page: LedgerSession) -> None:
         waiting = [copy for copy in copies if not copy.committed]

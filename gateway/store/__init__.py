@@ -8,7 +8,8 @@ doors' ports.
 ``installation``              whether who becomes the owner of the state directory can read this code
 ``database`` ``generation``   transactions and faults; the memory in front of them
 ``changes``                   what each change concerns, so that the rest stays in memory
-``schema`` ``migrate``        the tables, and bringing an older store up to date
+``schema`` ``people``         the tables; ``columns``: how values are kept in them
+``migrate``                   bringing an older store up to date
 ``prefix`` ``pruning``        things named by the beginning of an id; what is old goes in slices
 ``due``                       when something that was put off is due, whatever the clock did
 ``lookups``                   what sources of certificates said of addresses
@@ -18,7 +19,10 @@ doors' ports.
 ``revocation``                CRLs and OCSP responses, where and when they are fetched
 ``held``                      mail that waits for a certificate or key
 ``opened``                    what is remembered of opened mail: ids that answers name, content keys
+``accounts``                  who may use console and API: accounts, sessions, tokens
+``audit``                     who changed what, in a chain
 ``journal``                   what became of messages
+``gateways``                  who runs on this store, who is elected, whether a process still runs
 ``ledger``                    which copies were taken without our 250, and which process holds what
 """
 

@@ -6,8 +6,8 @@ bounded: a locked store is a fault after ``wait`` seconds. SQLite runs in WAL mo
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import local
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Table,
+    Transaction,
     create_engine,
     event,
     make_url,
@@ -43,17 +44,36 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._threads = local()
 
     @property
     def is_sqlite(self) -> bool:
         """Whether this is a file of ours."""
         return self.engine.dialect.name == "sqlite"
 
+    @property
+    def is_apart(self) -> bool:
+        """Whether this thread sees what no other does yet: inside ``together``, after its first write."""
+        joint = self._joint
+        return joint is not None and joint.connection is not None
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that sees one state of the store. Raises ``Fault``."""
         _may_ask()
+        joint = self._joint
+        if joint is not None and joint.connection is not None:
+            yield joint.connection
+            return
         with _faults(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """The same, also over many queries, on every database. Raises ``Fault``."""
+        with self.read() as connection:
+            if not self.is_sqlite:
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield connection
 
     @contextmanager
@@ -61,14 +81,45 @@ class Database:
         """A transaction that is committed at the end, or with ``keep=False`` undone. Raises ``Fault``.
 
         ``lasting``: it survives a power failure at once; else, unless the store is durable, perhaps only seconds later.
+        Inside ``together`` it is a part of that one, which is committed later.
         """
         _may_ask()
+        joint = self._joint
+        if joint is None:
+            with self._transaction(lasting) as (connection, transaction):
+                yield connection
+                if not keep:
+                    transaction.rollback()
+        elif keep:
+            yield joint.begun()
+        else:
+            with joint.begun().begin_nested() as part:
+                yield joint.begun()
+                part.rollback()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make one transaction of all that this thread writes inside the block: whole, or not at all. Raises ``Fault``.
+
+        It begins with the first write, so that what is read and computed before keeps nobody waiting.
+        """
+        with ExitStack() as stack:
+            self._threads.joint = _Joint(lambda: stack.enter_context(self._transaction(lasting=True))[0])
+            try:
+                yield
+            finally:
+                self._threads.joint = None
+
+    @contextmanager
+    def _transaction(self, lasting: bool) -> Iterator[tuple[Connection, Transaction]]:
         with _faults(), self.engine.connect() as connection:
             writing = connection.execution_options(writes=True, lasting=lasting)
             with writing.begin() as transaction:
-                yield writing
-                if not keep:
-                    transaction.rollback()
+                yield writing, transaction
+
+    @property
+    def _joint(self) -> "_Joint | None":
+        return getattr(self._threads, "joint", None)
 
     @contextmanager
     def change(self, *, keep: bool = True) -> Iterator[Connection]:
@@ -84,6 +135,20 @@ class Database:
     def close(self) -> None:
         """Give up all connections."""
         self.engine.dispose()
+
+
+class _Joint:
+    """One thread's transaction for several writes, begun by the first."""
+
+    def __init__(self, begin: Callable[[], Connection]) -> None:
+        self._begin = begin
+        self.connection: Connection | None = None
+
+    def begun(self) -> Connection:
+        """Return its connection."""
+        if self.connection is None:
+            self.connection = self._begin()
+        return self.connection
 
 
 _THREAD = local()

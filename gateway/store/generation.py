@@ -74,8 +74,8 @@ class Generation:
     def look(self) -> Seen:
         """Return what is known of the changes, at most half a second old. Raises ``Fault``."""
         before, expiries, now = self._seen, self._expiries, self._clock()
-        if now < self._look_at and expiries == self._expiries_seen:
-            return before
+        if self._database.is_apart or (now < self._look_at and expiries == self._expiries_seen):
+            return before  # a change that is not committed yet may never be
         columns = schema.condition.c
         with self._database.read() as connection:
             row = connection.execute(select(columns.generation, columns.withdrawals)).first()
@@ -90,6 +90,11 @@ class Generation:
                 self._seen = self._seen.turned(row.generation, row.withdrawals, names)
             self._look_at, self._expiries_seen = now + LOOK_EVERY, expiries
             return self._seen
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether this thread sees what nobody else does yet: none of it may come into memory."""
+        return self._database.is_apart
 
     def expire(self) -> None:
         """Look again next time: this process changed something itself."""
@@ -124,8 +129,10 @@ class Cache(Generic[V]):
 
         ``fits``: whether one that is kept will do; None: any.
         """
-        seen = self._generation.look()
         asked = tuple(wanted)
+        if self._generation.is_apart:
+            return dict(load(list(dict.fromkeys(asked))))
+        seen = self._generation.look()
         with self._lock:
             self._follow(seen)
             found = {key: self._kept[key] for key in asked if key in self._kept}

@@ -6,6 +6,11 @@ from pathlib import Path
 
 from gateway.errors import GatewayError
 from gateway.store import files
+from gateway.store.accounts.accounts import StoredAccounts
+from gateway.store.accounts.failed_sign_ins import StoredFailedSignIns
+from gateway.store.accounts.sessions import StoredSessions
+from gateway.store.accounts.tokens import StoredTokens
+from gateway.store.audit.trail import StoredAudit
 from gateway.store.certificates.evidence import StoredEvidence
 from gateway.store.certificates.found import StoredFound
 from gateway.store.certificates.learned import StoredLearned
@@ -14,6 +19,8 @@ from gateway.store.certificates.places import StoredPlaces
 from gateway.store.certificates.standing import Standings
 from gateway.store.certificates.stored import StoredCertificates
 from gateway.store.database import SQLITE_NAME, Damaged, Database, open_database
+from gateway.store.gateways.identity import StoredIdentity
+from gateway.store.gateways.presence import StoredGateways
 from gateway.store.generation import Clock, Generation
 from gateway.store.held.entries import StoredHeld
 from gateway.store.journal.records import Journal
@@ -33,19 +40,23 @@ from gateway.store.revocation.sources import StoredSources
 
 @dataclass(frozen=True, slots=True)
 class StoreOptions:
-    """Where the store is: the options of the same names, and the seconds to wait for a database that is locked."""
+    """Where the store is: the options of the same names, and the seconds to wait for a database that is locked.
+
+    ``gateway``: the id of the one that opens it; empty: a command.
+    """
 
     state: Path
     database: str = "sqlite"
     key_encryption_key: str | None = None
     wait: float = 5.0
+    gateway: str = ""
 
 
 class Store:
     """One open store. Safe for threads; each process opens its own, after a fork, not before."""
 
-    def __init__(self, database: Database, wrapping: Wrapping, clock: Clock) -> None:
-        generation, owner = Generation(database, clock), this_owner()
+    def __init__(self, database: Database, wrapping: Wrapping, clock: Clock, gateway: str = "") -> None:
+        generation, owner = Generation(database, clock), this_owner(gateway)
         self.database = database
         self.generation = generation
         self.wrapping = wrapping
@@ -59,6 +70,8 @@ class Store:
         self.lookups = StoredLookups(database)
         self.keys = StoredKeys(database, generation, wrapping)
         self.journal = Journal(database)
+        self.gateways = StoredGateways(database)
+        self.identity = StoredIdentity(database)
         self.ledger = StoredLedger(database, owner)
         self.held = StoredHeld(database, generation, wrapping, owner)
         self.replies = StoredReplies(database, wrapping, clock)
@@ -66,6 +79,11 @@ class Store:
         self.failures = StoredFailures(database)
         self.revocation_lists = StoredRevocationLists(database, generation)
         self.revocation_sources = StoredSources(database, generation)
+        self.accounts = StoredAccounts(database, wrapping)
+        self.sessions = StoredSessions(database)
+        self.failed_sign_ins = StoredFailedSignIns(database)
+        self.tokens = StoredTokens(database)
+        self.audit = StoredAudit(database)
 
     def check(self) -> None:
         """Look for damage (SQLite: every page is read, so seconds for a large store). Raises ``Misconfigured``."""
@@ -98,7 +116,7 @@ def open_store(options: StoreOptions, *, durable: bool, clock: Clock = time.mono
         _secure_database(options.state)
     try:
         bring_up_to_date(database)
-        store = Store(database, Wrapping(database, options.key_encryption_key, options.state), clock)
+        store = Store(database, Wrapping(database, options.key_encryption_key, options.state), clock, options.gateway)
         store.wrapping.verify()
     except Damaged as error:
         database.close()

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, and_
 
-from gateway.errors import Refused
+from gateway.errors import Absent, Refused
 from gateway.reason import Reason
 
 T = TypeVar("T")
@@ -27,9 +27,9 @@ class Naming:
     reason: Reason | None = None
 
     def only(self, found: Sequence[T], beginning: str) -> T:
-        """Return the one that was found. Raises ``Refused`` where there is none, or several."""
+        """Return the one that was found. Raises ``Absent`` where there is none, ``Refused`` where there are several."""
         if not found:
-            raise Refused(self.none.format(beginning), self.reason)
+            raise Absent(self.none.format(beginning), self.reason)
         if len(found) > 1:
             raise Refused(f"{self.several.format(beginning)}: write more of it")
         return found[0]

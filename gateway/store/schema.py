@@ -1,18 +1,14 @@
 """The tables. Migrations make them (``migrations/``); a test keeps both alike.
 
-Times are microseconds since 1970 in UTC, the same on SQLite and PostgreSQL. Addresses stand in the form of
-``mail.address.index_key``. What identifies a copy in the ledger is hashed, so that no odd byte of an envelope matters.
-Other foreign text is kept as ASCII JSON, for not every database takes every character.
+Of people who use console and API, and of what was changed, they stand in ``people``, those of gateways in
+``gateways.tables``; ``columns`` says how values are kept. What identifies a copy in the ledger is hashed, so that no
+odd byte of an envelope matters.
 """
-
-import json
-from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -21,48 +17,19 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     false,
 )
 
-REVISION = "0010"
+from gateway.store.columns import ForeignText, Moment, metadata
+from gateway.store.people import accounts as accounts
+from gateway.store.people import audit as audit
+from gateway.store.people import audit_head as audit_head
+from gateway.store.people import failed_sign_ins as failed_sign_ins
+from gateway.store.people import sessions as sessions
+from gateway.store.people import tokens as tokens
+
+REVISION = "0012"
 """The newest migration: what ``alembic_version`` says in a store that is up to date."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-class Moment(TypeDecorator[datetime]):
-    """An aware datetime, kept as microseconds since 1970 (UTC)."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """To the database."""
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        """From the database."""
-        return None if value is None else _EPOCH + value * _MICROSECOND
-
-
-class ForeignText(TypeDecorator[str]):
-    """Any text at all, kept as an ASCII JSON string."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """To the database."""
-        return None if value is None else json.dumps(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        """From the database."""
-        return None if value is None else str(json.loads(value))
-
-
-metadata = MetaData()
 
 version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 """Alembic's own table; read here to know without alembic whether the store is up to date."""
@@ -75,10 +42,14 @@ condition = Table(
     Column("kek_check", String(64)),
     Column("secret", LargeBinary),
     Column("withdrawals", BigInteger, nullable=False, server_default="0"),
+    Column("release", Integer, nullable=False, server_default="1"),
+    Column("authserv_id", Text),
+    Column("former_ids", Text, nullable=False, server_default="[]"),
 )
 """One row. ``generation`` grows with every change of certificates and keys; ``kek_check`` recognises the right key.
 ``secret``: what MAC keys are derived from, under the key-encryption key. ``withdrawals`` grows with every distrust,
-deletion and revocation."""
+deletion and revocation. ``release``: whose schema this is (``migrate``). ``authserv_id``: that of all gateways;
+``former_ids``: those it had before, as JSON."""
 
 changes = Table(
     "changes",
@@ -252,12 +223,13 @@ held = Table(
     Column("asked", Boolean, nullable=False),
     Column("generation", BigInteger, nullable=False),
     Column("note", ForeignText),
+    Column("door", Text),
     Index("ix_held_state_due", "state", "due"),
     Index("ix_held_sender_size", "sender", "size"),
 )
 """Mail kept to be tried again. ``sender``: hash, for counting. ``facts``: what does not change, as JSON; the content is
-bound to it. ``due``: when a ``ready`` one may be tried, and until when one is leased to its ``owner``. ``generation``:
-the one it was last judged under."""
+bound to it. ``door``: by which it came; None: an older version kept it. ``due``: when a ``ready`` one may be tried, and
+until when one is leased to its ``owner``. ``generation``: the one it was last judged under."""
 
 held_content = Table(
     "held_content",

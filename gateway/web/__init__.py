@@ -7,7 +7,8 @@
 ``identity``                who asks, and from where
 ``problem``                 what went wrong, as the API says it (RFC 9457)
 ``fields`` ``body``         what every answer carries; how much of a body is taken in
-``health``                  ``/healthz`` and ``/readyz``, for both listeners
+``boundary``                what becomes of a bug
+``health`` ``metrics``      ``/healthz`` and ``/readyz`` for both listeners; what the metrics listener serves
 ``api``                     the routes below ``/api/v1``
 ``console``                 the pages, with their ``templates``, ``static`` files and ``locale``
 ==========================  ===========================================================================================

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.admin.certificates import CertificateFilter, listed
-from gateway.admin.changes import Change, Verb
+from gateway.admin.changes import Change
 from gateway.admin.check import Fate, checked
 from gateway.admin.find import find, said_of
 from gateway.admin.places import approve, pin
@@ -15,7 +15,6 @@ from gateway.policy.state import State
 from gateway.store.imports.importing import ImportOptions, import_file
 from gateway.wiring import Wiring
 from tests.admin.conftest import ADA
-from tests.admin.test_changes import heard as heard
 from tests.authority import Authority
 from tests.discovery.worlds import ALICE, options_of, publish, web
 from tests.lookup.site import Site, listening
@@ -38,26 +37,22 @@ def wiring(tmp_path: Path, site: Site, authority: Authority) -> Iterator[Wiring]
     made.store.close()
 
 
-def test_what_sources_say_is_told_and_stored(
-    wiring: Wiring, site: Site, authority: Authority, heard: list[Change]
-) -> None:
+def test_what_sources_say_is_told_and_stored(wiring: Wiring, site: Site, authority: Authority) -> None:
     alice = authority.leaf(ALICE, kind="p256")
     publish(site, alice, authority.intermediate)
     assert said_of(wiring.store, ALICE).sources == ()
-    found = find(wiring, ADA, ALICE)
+    found = find(wiring, ALICE)
     assert [(said.source, said.result) for said in found.sources] == [("web", "found")]
     (view,) = found.certificates
     assert (view.fingerprint, view.state, view.trust) == (alice.certificate.fingerprint, "current", "found")
     assert (view.origin, view.source, view.pinned) == ("directory", "web", False)
-    (change,) = heard
-    assert (change.verb, [str(effect) for effect in change.effects]) == (Verb.FIND, ["source web found"])
     assert said_of(wiring.store, ALICE) == found, "what was said last is told without asking"
     assert site.connections == 1
 
 
 def test_nobody_to_ask_is_said(wiring: Wiring) -> None:
     with pytest.raises(Refused, match="no source is asked of"):
-        find(wiring, ADA, "bob@elsewhere.example")
+        find(wiring, "bob@elsewhere.example")
 
 
 def test_a_change_of_key_is_seen_and_approved(
@@ -66,7 +61,7 @@ def test_a_change_of_key_is_seen_and_approved(
     mine, theirs = authority.leaf(ALICE, kind="p256"), authority.leaf(ALICE, kind="p256")
     import_file(wiring.store, mine.pem() + authority.intermediate.pem(), (), ImportOptions())
     publish(site, theirs)
-    find(wiring, ADA, ALICE)
+    find(wiring, ALICE)
     (pending,) = listed(wiring, CertificateFilter(state=State.PENDING)).items
     assert (pending.fingerprint, pending.trust) == (theirs.certificate.fingerprint, "quarantined")
     assert "another key is pinned" in pending.notes
@@ -92,11 +87,11 @@ def test_the_composer_hears_what_sources_said_and_asks_nobody(wiring: Wiring, si
     assert (before.outcome, before.encrypt.recipients[0].lookup) == (Fate.REFUSE, ())
     assert site.connections == 0
     site.put("/web/alice%40customer.example", b"", "503 Later")
-    find(wiring, ADA, ALICE)
+    find(wiring, ALICE)
     failed = checked(wiring, SUPPORT, (ALICE,))
     (recipient,) = failed.encrypt.recipients
     assert (recipient.reason, [said.result for said in recipient.lookup]) == ("lookup-failed", ["failed"])
     assert failed.outcome is Fate.DEFER and (failed.refusal or "").startswith("451 4.4.3 ")
     publish(site, authority.leaf(ALICE, kind="p256"), authority.intermediate)
-    find(wiring, ADA, ALICE)
+    find(wiring, ALICE)
     assert (checked(wiring, SUPPORT, (ALICE,)).outcome, site.connections) == (Fate.RELAY, 2)

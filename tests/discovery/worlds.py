@@ -9,7 +9,7 @@ import yaml
 
 from gateway.config import Options, parse
 from gateway.discovery.search import Search
-from gateway.gather import Gather
+from gateway.gather import Gather, Memory
 from gateway.policy.wants import Lookup
 from gateway.store import Store, open_store
 from gateway.store.certificates.listing import Filter
@@ -54,7 +54,7 @@ class Gateway:
         self.counted: list[Lookup] = []
         self.store: Store = open_store(store_options(options), durable=False)
         self.search = Search(options, self.store, self.counted.append)
-        self.gather = Gather(self.store, remember=True, discovery=self.search)
+        self.gather = Gather(self.store, Memory.KEPT, self.search)
 
     def bring(self, *issued: Issued, trust: bool = True, data: bytes | None = None) -> None:
         """Import, as an administrator does."""

@@ -18,7 +18,7 @@ from gateway.engine.judging import Judge
 from gateway.engine.mark import Sealer
 from gateway.engine.opening import Opener
 from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Transaction
-from gateway.gather import Gather
+from gateway.gather import Gather, Memory
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.pki.validation import Strictness
 from gateway.pki.verdicts import Verdicts
@@ -90,7 +90,7 @@ def receive(store: Store, row: Row, *, accept_legacy: bool) -> Outcome:
     content = mail_of(row)
     transaction = Transaction("01", Direction.INBOUND, FrontEnd.SMTP, "mx", Client(), envelope, content, at)
     story = inbound(accept_legacy=accept_legacy, anybody=not recipient).story(transaction, at)
-    return tell(story, Gather(store, remember=False))
+    return tell(story, Gather(store, Memory.ASKED))
 
 
 def mail_of(row: Row) -> bytes:

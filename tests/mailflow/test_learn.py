@@ -16,7 +16,8 @@ from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Tra
 from gateway.errors import Fault
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.mailflow import learn
-from gateway.mailflow.pipeline import QUICK, Pipeline, prune
+from gateway.mailflow.pipeline import QUICK, Pipeline
+from gateway.mailflow.pruning import prune
 from gateway.mailflow.retry import Retry
 from gateway.pki.holding import Holding
 from gateway.reason import Reason

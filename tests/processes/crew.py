@@ -58,7 +58,7 @@ class Told:
 
 
 class Crew:
-    """The supervisor of some posts; ``superior`` is made in its process."""
+    """The supervisor of some posts, of which ``last`` is asked to end last; ``superior`` is made in its process."""
 
     def __init__(self, folder: Path, *posts: tuple[str, Work], superior: Callable[[Say], Superior] = Told) -> None:
         self._folder = folder
@@ -91,7 +91,10 @@ class Crew:
             os.dup2(log, 2)
             sys.stderr = os.fdopen(2, "w", closefd=False)
             logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s", force=True)
-            posts = [Post(name, lambda child, work=work: self.be(child, work)) for name, work in self._posts]  # type: ignore[misc]
+            posts = [
+                Post(name, lambda child, work=work: self.be(child, work), last=name == "last")  # type: ignore[misc]
+                for name, work in self._posts
+            ]
             suspects = Suspects(self._folder / "suspects")
             Supervisor(posts, named(1), self._superior(self.say), suspects, margin=1.0).run()
             code = 0

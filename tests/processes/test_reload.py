@@ -15,6 +15,7 @@ from gateway.store import StoreOptions, open_store
 RUNNING = parse("hostname: gw.example.org\n")
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 CHANGES = {
+    "authserv_id": "smime.other.example.org",
     "listeners": '[{name: x, direction: outbound, listen: "127.0.0.1:1", next_hop: "127.0.0.1:2"}]',
     "milters": '[{name: m, direction: outbound, listen: "unix:/run/x.sock"}]',
     "workers": "7",
@@ -36,7 +37,8 @@ def test_all_that_is_fixed_has_a_change() -> None:
 
 @pytest.mark.parametrize("key", FIXED)
 def test_what_is_decided_at_the_start_stays(key: str, caplog: pytest.LogCaptureFixture) -> None:
-    changed = Options.model_validate({"hostname": "other.example.org", key: yaml.safe_load(CHANGES[key])})
+    named = {"hostname": "other.example.org", "authserv_id": RUNNING.authserv_id}
+    changed = Options.model_validate(named | {key: yaml.safe_load(CHANGES[key])})
     options = reread(lambda: changed, RUNNING)
     assert options is not None
     assert options.hostname == "other.example.org"

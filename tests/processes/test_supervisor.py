@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from gateway.processes import supervisor
 from gateway.processes.child import Child, Post
 from gateway.processes.supervisor import Supervisor
 from tests.e2e.daemon import poll
-from tests.processes.crew import Crew, Say, Told, attend, gone, serving
+from tests.processes.crew import Crew, Say, Told, Work, attend, gone, serving
 
 
 @pytest.fixture(autouse=True)
@@ -226,6 +227,34 @@ def test_a_second_term_reaches_all_floors(tmp_path: Path) -> None:
         crew.signal(signal.SIGTERM)
         assert crew.wait() == 0
         assert all(map(gone, crew.pids()))
+
+
+def ending(name: str) -> Work:
+    """Says that it was told to end, and takes a moment for it."""
+
+    def work(child: Child, say: Say) -> None:
+        told, tell = socket.socketpair()
+        signal.signal(signal.SIGTERM, lambda *_: tell.send(b"."))
+        child.ready()
+        told.recv(1)
+        say(f"told {name}")
+        time.sleep(0.2)
+        say(f"ended {name}")
+
+    return work
+
+
+def test_what_the_others_rest_on_ends_after_them(tmp_path: Path) -> None:
+    with Crew(tmp_path, ("last", ending("last")), ("one", ending("one"))) as crew:
+        crew.await_("ready")
+        crew.signal(signal.SIGTERM)
+        assert crew.wait() == 0
+        assert [line for line in crew.said() if line.endswith(("last", "one"))] == [
+            "told one",
+            "ended one",
+            "told last",
+            "ended last",
+        ]
 
 
 @pytest.mark.usefixtures("interruptible")

@@ -7,6 +7,7 @@ import pytest
 from gateway.engine.transaction import Client, Delivery, Direction, FrontEnd, Transaction
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.reply import Reply
+from gateway.smtp.connection import DOT
 from gateway.smtp.copy import send_unreported
 from gateway.smtp.door import NextHop
 from gateway.smtp.next_hop import Pool
@@ -25,7 +26,7 @@ async def sent(hop: Hop, delivery: Delivery = MAIL, *parameters: str) -> Reply:
     async with listening(hop):
         pool = Pool(NextHop("127.0.0.1", hop.port), QUICK, "gw.example.org", INSTANCE)
         try:
-            receipt = await send_unreported(transaction, delivery, pool)
+            receipt = await send_unreported(transaction, delivery, pool, lambda: DOT)
         finally:
             pool.close()
     assert receipt.next_hop == f"127.0.0.1:{hop.port}"

@@ -39,3 +39,11 @@ def count_certificates(database: Database, bounds: Sequence[datetime]) -> list[S
     query = select(each, func.count()).group_by(*each.c)
     with database.read() as connection:
         return [Share(*map(bool, row[:4]), *row[4:]) for row in connection.execute(query)]
+
+
+def count_pending(database: Database) -> int:
+    """Return how many certificates wait for somebody to approve them. Raises ``Fault``."""
+    table = schema.certificates.c
+    query = select(func.count()).where(table.trust == Trust.NONE, table.pending)
+    with database.read() as connection:
+        return connection.scalar(query) or 0

@@ -38,6 +38,7 @@ from gateway.store.certificates.evidence import StoredEvidence
 from gateway.store.certificates.path import unpacked
 from gateway.store.certificates.said import Origin, Trust
 from gateway.store.certificates.standing import Standings
+from gateway.store.columns import Moment
 from gateway.store.database import Database
 from gateway.store.revocation import responses
 
@@ -214,9 +215,7 @@ def _place(connection: Connection, fingerprint: str) -> Any:
 
 
 def _behind(place: Any) -> ColumnElement[bool]:
-    return tuple_(_TABLE.not_after, _TABLE.fingerprint) > tuple_(
-        literal(place.not_after, schema.Moment), place.fingerprint
-    )
+    return tuple_(_TABLE.not_after, _TABLE.fingerprint) > tuple_(literal(place.not_after, Moment), place.fingerprint)
 
 
 def _names(connection: Connection, fingerprints: Collection[str]) -> dict[str, list[str]]:

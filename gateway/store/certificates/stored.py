@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Row, Select, delete, select, update
 
-from gateway.errors import Refused
+from gateway.errors import Absent, Refused
 from gateway.mail.address import index_key
 from gateway.pki.certificate import Certificate, read_certificate
 from gateway.pki.holding import Holding
@@ -324,7 +324,7 @@ def one(connection: Connection, name: str) -> Holding:
     query = holdings().where(schema.certificates.c.fingerprint.startswith(prefix)).limit(2)
     rows = connection.execute(query).all()
     if not rows:
-        raise Refused(f"no stored certificate has a fingerprint that begins with {prefix}", Reason.NO_CERTIFICATE)
+        raise Absent(f"no stored certificate has a fingerprint that begins with {prefix}", Reason.NO_CERTIFICATE)
     if len(rows) > 1:
         raise Refused(f"several fingerprints begin with {prefix}: write more of it")
     return holding(rows[0])

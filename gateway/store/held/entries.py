@@ -3,8 +3,9 @@
 An entry is *waiting* until an import brings what it needs (``needs``), then *ready*, and *trying* while one process
 has it. What the attempt gave ends it, or leaves it ``ready`` for a later hour, ``waiting`` for something else,
 *judged* (readable now, to be delivered again only when asked for) or *failed* (refused for good). One that may not
-leave is *withheld* from the first: it is there to be seen, and never tried. Only one process
-tries an entry at a time: it is leased, and free again when the lease is over or the process is dead. One whose
+leave is *withheld* from the first: it is there to be seen, and never tried. Only one process tries an entry at a time,
+of a gateway that has the door it came by: it is leased, and free again when the lease is over or the process has ended
+(``gateways.fate``). One whose
 attempts end so three times is failed, so that no message stops the gateway for ever.
 
 One whose content key opened something else (``key-reused``) waits for nothing but an administrator who names it.
@@ -19,7 +20,7 @@ locks the row of ``condition`` first, as imports do, so that no two can wait for
 Not here: opening and judging, and sending.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -34,11 +35,13 @@ from gateway.reason import Reason
 from gateway.store import schema
 from gateway.store.database import Database, insert_new
 from gateway.store.due import is_due
+from gateway.store.gateways.fate import Fate, fate
+from gateway.store.gateways.presence import doors_elsewhere
 from gateway.store.generation import Generation
 from gateway.store.held import needs, pieces
 from gateway.store.held.message import HeldMessage, State, messages, new_row, one_message, words
 from gateway.store.keys.wrapping import KeyEncryptionKey, Wrapping
-from gateway.store.ledger.owner import has_ended
+from gateway.store.ledger.owner import gateway_of
 from gateway.store.pruning import prune
 from gateway.store.refusal import Misconfigured, NotPermitted
 
@@ -123,12 +126,15 @@ class StoredHeld:
                 connection.execute(update(_TABLE).where(_TABLE.c.id == message.id).values(state=State.READY, due=due))
         return Held(message.id, new=True)
 
-    def claim(self, now: datetime, lease: timedelta) -> tuple[HeldMessage, bytes] | None:
+    def claim(
+        self, now: datetime, lease: timedelta, doors: Collection[str] | None = None
+    ) -> tuple[HeldMessage, bytes] | None:
         """Take the next entry that is due, and its content, for one attempt of at most ``lease``; None: there is none.
 
+        ``doors``: those of this gateway; what came by a door that only others have is left to them. None: nothing is.
         What follows sees certificates and keys at least as they are now. It must end in one of the four verbs below.
         """
-        for row in self._candidates(now):
+        for row in self._candidates(now, doors):
             if not self._take(row, now + lease):
                 continue
             self._generation.expire()
@@ -138,12 +144,17 @@ class StoredHeld:
                 self.failed_permanently(row.id, f"{error}: it can only be deleted")
         return None
 
-    def _candidates(self, now: datetime) -> list[Row[Any]]:
+    def _candidates(self, now: datetime, doors: Collection[str] | None) -> list[Row[Any]]:
         due = and_(_TABLE.c.state == State.READY, is_due(_TABLE.c.due, now))
         query = select(_TABLE).where(or_(due, _TABLE.c.state == State.TRYING)).order_by(_TABLE.c.due, _TABLE.c.id)
         with self._database.read() as connection:
+            if doors is not None and (theirs := doors_elsewhere(connection, gateway_of(self._owner), doors)):
+                query = query.where(or_(_TABLE.c.door.is_(None), _TABLE.c.door.not_in(theirs)))
             rows = connection.execute(query.limit(_CANDIDATES)).all()
-        return [row for row in rows if row.state == State.READY or row.due <= now or has_ended(row.owner, self._owner)]
+            return [row for row in rows if row.state == State.READY or self._is_free(connection, row, now)]
+
+    def _is_free(self, connection: Connection, row: Row[Any], now: datetime) -> bool:
+        return row.due <= now or fate(connection, row.owner, self._owner) is Fate.ENDED
 
     def _take(self, row: Row[Any], until: datetime) -> bool:
         """Lease an entry, unless another was faster; one that ended too many processes is given up."""
@@ -219,6 +230,18 @@ class StoredHeld:
         """Return the message with that id or unambiguous prefix. Raises ``Refused``."""
         with self._database.read() as connection:
             return one_message(connection, name)
+
+    def content(self, name: str) -> bytes:
+        """Return the content of the message with that id or unambiguous prefix. Raises ``Refused``."""
+        message = self.get(name)
+        with self._database.read() as connection:
+            row = connection.execute(select(_TABLE).where(_TABLE.c.id == message.id)).first()
+        if row is None:
+            raise Refused(f"held message {message.id} has just gone")
+        try:
+            return self._opened(row)[1]
+        except Malformed as error:
+            raise Refused(f"held message {message.id}: {error}") from error
 
     def wake(self, need: Need) -> None:
         """Make ready what waits for ``need``, which is met from now on."""

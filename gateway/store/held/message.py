@@ -117,6 +117,7 @@ def new_row(message: HeldMessage, generation: int) -> dict[str, Any]:
         "asked": False,
         "generation": generation,
         "note": message.note,
+        "door": message.door,
     }
 
 

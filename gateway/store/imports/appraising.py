@@ -52,7 +52,7 @@ class Imported:
     """What became of one object. ``result``: added, known or refused; ``text``: one line, empty where all is said.
 
     ``object``: ``certificate``, ``key`` or ``crl``, or where an unreadable one stood. ``fingerprint``: of a key, the
-    SHA-256 of its public key.
+    SHA-256 of its public key. ``anchor``: this makes it a trust anchor, which it was not.
     """
 
     object: str
@@ -62,6 +62,7 @@ class Imported:
     subject: str | None = None
     reason: Reason | None = None
     text: str = ""
+    anchor: bool = False
 
 
 @dataclass(frozen=True, slots=True)

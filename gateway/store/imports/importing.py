@@ -150,7 +150,7 @@ class _Filing:
             text = _standing(found, said, self.options.at)
             if other := identities.namesake(self.connection, found):
                 text += f"; {other[:16]} has the same issuer and serial number: mail may mean either"
-            return certificate_line(found, "added", None, text)
+            return _lifted(certificate_line(found, "added", None, text), found, said)
         is_ca = stored.is_authority(self.connection, found)
         if found.is_ca != is_ca and self.options.whose is not None:
             return self._otherwise(found)
@@ -164,7 +164,8 @@ class _Filing:
         """Take a person's certificate for an authority's from now on, or the other way round: somebody said so."""
         said, addresses = Said(Origin.IMPORTED, self._wanted(found)), mail_addresses(found, self.options.subject_email)
         stored.reread(self.connection, found, addresses, said, self.options.by)
-        return certificate_line(found, "known", Reason.DUPLICATE, f"now {_standing(found, said, self.options.at)}")
+        line = certificate_line(found, "known", Reason.DUPLICATE, f"now {_standing(found, said, self.options.at)}")
+        return _lifted(line, found, said)
 
     def _again(self, found: Certificate, before: Said) -> Imported:
         if self._wanted(found) is not Trust.TRUSTED or before.trust is Trust.DISTRUSTED:
@@ -174,8 +175,9 @@ class _Filing:
             stored.mark(self.connection, found, said, self.options.by)
         text = _standing(found, said, self.options.at)
         if before.trust is Trust.NONE:
-            text = f"now trusted: {text}"
-        return certificate_line(found, "known", Reason.DUPLICATE, text)
+            text = f"now {text}"
+        line = certificate_line(found, "known", Reason.DUPLICATE, text)
+        return line if before.trust is Trust.TRUSTED else _lifted(line, found, said)
 
     def _revocation_list(self, found: RevocationList) -> Imported:
         filed = lists.add(self.connection, found)
@@ -192,6 +194,11 @@ class _Filing:
         text = f"{kind} {size}" + (", waiting for its certificate" if waits else "")
         reason = (Reason.WAITING if waits else None) if new else Reason.DUPLICATE
         return Imported("key", "added" if new else "known", name, reason=reason, text=text)
+
+
+def _lifted(line: Imported, found: Certificate, said: Said) -> Imported:
+    """Return what is told of a certificate, with whether what is said of it now makes it an anchor."""
+    return replace(line, anchor=found.is_ca and said.trust is Trust.TRUSTED)
 
 
 def _beside(found: RevocationList, filed: Filed) -> str:

@@ -2,9 +2,10 @@
 
 A mail may have several records: of its arrival, of every attempt while it was held, of its second door. Each names what
 it goes with (``held``, ``retry_of``, ``pass_of``); two that share such a name are about the same mail. Queue ids and
-Message-IDs, which others chose, are kept as hashes: any text finds its record by an index.
+Message-IDs, which others chose, and names of groups are kept as hashes: any text finds its record by an index.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
@@ -29,6 +30,7 @@ class Name(StrEnum):
     RECORD = "record"
     QUEUE = "queue"
     MESSAGE = "message"
+    GROUP = "group"
 
 
 def rows(number: int, record: Record) -> list[dict[str, Any]]:
@@ -37,6 +39,7 @@ def rows(number: int, record: Record) -> list[dict[str, Any]]:
     found = {(Name.RECORD, each) for each in ids if each}
     found |= {(Name.QUEUE, hashed(record.queue_id))} if record.queue_id else set()
     found |= {(Name.MESSAGE, hashed(bare(record.message_id)))} if record.message_id else set()
+    found |= {(Name.GROUP, hashed(record.group))} if record.group else set()
     return [{"number": number, "kind": kind.value, "name": name} for kind, name in sorted(found)]
 
 
@@ -50,6 +53,12 @@ def called(kind: Name, text: str) -> Select[tuple[int]]:
     """Select the numbers of the records with that id, queue id or Message-ID (with or without its brackets)."""
     name = text if kind is Name.RECORD else hashed(bare(text) if kind is Name.MESSAGE else text)
     return select(_TABLE.number).where(_TABLE.kind == kind.value, _TABLE.name == name)
+
+
+def of_groups(groups: Iterable[str]) -> Select[tuple[int]]:
+    """Select the numbers of the records of these groups."""
+    named = sorted(map(hashed, groups))
+    return select(_TABLE.number).where(_TABLE.kind == Name.GROUP.value, _TABLE.name.in_(named))
 
 
 def tied(connection: Connection, beginning: str) -> list[int]:

@@ -40,7 +40,8 @@ _INDEX = insert(schema.record_addresses)
 class Query:
     """Which records. ``status``: a signature status, an encryption status or a verdict.
 
-    ``address``: sender, From or a recipient, in any case; ``@domain`` means every address in it. ``since``: aware.
+    ``address``: sender, From or a recipient, in any case; ``@domain`` means every address in it. ``since``: from that
+    time on, ``until``: before that time, both aware. ``groups``: of one of these groups; None: of any, or of none.
     ``id``: the beginning of an id of a record, or of held mail; all records of that mail are meant.
     """
 
@@ -51,6 +52,8 @@ class Query:
     id: str | None = None
     message_id: str | None = None
     queue_id: str | None = None
+    until: datetime | None = None
+    groups: tuple[str, ...] | None = None
 
 
 class Journal:
@@ -72,12 +75,12 @@ class Journal:
                 connection.execute(_INDEX, index)
             record_names.write(connection, names)
 
-    def get(self, beginning: str) -> tuple[Document, list[str]]:
+    def get(self, beginning: str, groups: tuple[str, ...] | None = None) -> tuple[Document, list[str]]:
         """Return the record with that id or beginning of one, and the ids of all records of the same mail, in order.
 
-        Under the id of held mail: the record of its arrival. Raises ``Refused``.
+        Under the id of held mail: the record of its arrival. ``groups``: of mail of these only. Raises ``Refused``.
         """
-        mail = self.recent(Query(id=beginning), record_names.TIED)
+        mail = self.recent(Query(id=beginning, groups=groups), record_names.TIED)
         named = [document for document in mail if document["id"].startswith(beginning.lower())]
         return record_names.RECORD.only(named or mail[:1], beginning), [document["id"] for document in mail]
 
@@ -169,6 +172,10 @@ def _conditions(query: Query) -> Iterator[ColumnElement[bool]]:
         yield or_(table.signature == query.status, table.encryption == query.status, table.verdict == query.status)
     if query.since is not None:
         yield table.received_at >= query.since
+    if query.until is not None:
+        yield table.received_at < query.until
+    if query.groups is not None:
+        yield table.number.in_(record_names.of_groups(query.groups))
     if query.message_id is not None:
         yield table.number.in_(record_names.called(Name.MESSAGE, query.message_id))
     if query.queue_id is not None:

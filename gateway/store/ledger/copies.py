@@ -3,8 +3,8 @@
 A client that got no 250 sends the same bytes again; copies already taken must then not be made twice, and none be
 lost. A row is one copy, kept from the moment the next hop took it until the client has its 250. It is *open* while the
 transaction runs, *released* when the client got no 250. A new attempt may claim rows that are released, or whose owner
-is dead: on this host a process that has ended (``owner``), elsewhere a row older than ``FOREIGN_AGE``. Rows of a live
-transaction are never claimed: the same bytes sent twice on purpose are two mails.
+has ended (``gateways.fate``). Rows of a live transaction are never claimed: the same bytes sent twice on purpose are
+two mails. Where nobody can say yet whether the owner runs, the new attempt has to wait.
 
 Owners are processes. Where two identical mails run in one process at once, a failure of one may repeat a copy, but
 lose none: nothing is released while the other still runs. So each ``claim`` must end in one ``release`` or ``forget``.
@@ -25,10 +25,12 @@ from sqlalchemy.sql.dml import UpdateBase
 from gateway.errors import Fault
 from gateway.store import schema
 from gateway.store.database import Database, insert_new
-from gateway.store.ledger.owner import has_ended
+from gateway.store.gateways.fate import Fate, fate
+from gateway.store.ledger.owner import host_of, is_alive_here
 from gateway.store.pruning import prune
 
 FOREIGN_AGE = timedelta(minutes=15)
+"""Age of an entry whose owner nobody can ask after from which he is taken for ended."""
 PRUNE_AT_ONCE = 10_000
 _TABLE = schema.ledger
 
@@ -45,7 +47,10 @@ class StoredLedger:
         self._owed: list[UpdateBase] = []
 
     def claim(self, digest: bytes, door: str, sender: str, recipients: Sequence[str]) -> frozenset[str]:
-        """Return the recipients an earlier, failed transaction already served, and take their entries over."""
+        """Return the recipients an earlier, failed transaction already served, and take their entries over.
+
+        Raises ``Fault``, too, where such a transaction may be under way at a gateway that has fallen silent.
+        """
         mail = _mail(digest, door, sender)
         with self._lock:
             self._running[mail] += 1
@@ -83,6 +88,14 @@ class StoredLedger:
         """Whether some entry may wait for a retry; cheap."""
         with self._database.read() as connection:
             return connection.execute(select(_TABLE.c.mail).limit(1)).first() is not None
+
+    def release_ended(self) -> None:
+        """Leave the entries of this host's processes that have ended to the next attempts, wherever these come in."""
+        with self._database.read() as connection:
+            owners = connection.scalars(select(_TABLE.c.owner).where(~_TABLE.c.released).distinct()).all()
+        ended = [owner for owner in owners if is_alive_here(owner, host_of(self._owner)) is False]
+        if ended:
+            self._write([update(_TABLE).where(_TABLE.c.owner.in_(ended)).values(released=True)])
 
     def prune(self, before: datetime) -> int:
         """Delete the entries last touched before that time; return how many."""
@@ -135,11 +148,14 @@ class StoredLedger:
 
     def _claimable(self, connection: Connection, entries: Select[Any], names: Container[bytes]) -> list[Row[Any]]:
         rows = connection.execute(entries).all()
-        return [row for row in rows if row.recipient in names and (row.released or self._is_dead(row.owner, row.at))]
+        return [row for row in rows if row.recipient in names and (row.released or self._is_free(connection, row))]
 
-    def _is_dead(self, owner: str, at: datetime) -> bool:
-        ended = has_ended(owner, self._owner)
-        return at < self._now() - FOREIGN_AGE if ended is None else ended
+    def _is_free(self, connection: Connection, row: Row[Any]) -> bool:
+        known = fate(connection, row.owner, self._owner)
+        if known is Fate.SILENT:
+            raise Fault("the same mail may be under way at a gateway that has fallen silent")
+        too_old = row.at < self._now() - FOREIGN_AGE
+        return known is Fate.ENDED or (known is not Fate.RUNS and too_old)
 
 
 def _mail(digest: bytes, door: str, sender: str) -> bytes:

@@ -1,6 +1,7 @@
 """Who holds something in the store: a process, named so that the others can tell whether it still runs.
 
-A process id alone would come again; its id and its start time together name one process of a host (proc(5)).
+A process id alone would come again; its id and its start time together name one process of a host (proc(5)). What
+another host's process holds is judged by the beats of its gateway, which stands in the name (``gateways.fate``).
 """
 
 import os
@@ -10,18 +11,32 @@ from pathlib import Path
 _START_FIELD = 22  # proc(5), /proc/PID/stat: starttime, in clock ticks since boot
 
 
-def this_owner() -> str:
-    """Return what names this process among all processes of all hosts: ``host/pid/start``."""
+def this_owner(gateway: str = "") -> str:
+    """Return what names this process among all processes of all hosts: ``host:gateway/pid/start``.
+
+    Where it belongs to no gateway: ``host/pid/start``, as a version that does not beat writes it.
+    """
     pid = os.getpid()
-    return f"{socket.gethostname()}/{pid}/{_start(pid)}"
+    host = socket.gethostname()
+    return f"{host}:{gateway}/{pid}/{_start(pid)}" if gateway else f"{host}/{pid}/{_start(pid)}"
 
 
-def has_ended(owner: str, here: str) -> bool | None:
-    """Return whether that process is no more; None: it is of another host than ``here``, so nobody can tell."""
-    host, pid, start = owner.split("/")
-    if host != here.split("/")[0]:
+def host_of(owner: str) -> str:
+    """Return the host of a process."""
+    return owner.split("/")[0].partition(":")[0]
+
+
+def gateway_of(owner: str) -> str:
+    """Return the id of the gateway that a process belongs to; empty: none that is told."""
+    return owner.split("/")[0].partition(":")[2]
+
+
+def is_alive_here(owner: str, host: str | None = None) -> bool | None:
+    """Return whether that process runs; None: it is of another host than ``host`` (None: this one)."""
+    if host_of(owner) != (socket.gethostname() if host is None else host):
         return None
-    return start != _start(int(pid))
+    _, pid, start = owner.split("/")
+    return start == _start(int(pid))
 
 
 def _start(pid: int) -> str:

@@ -157,7 +157,7 @@ def test_an_import_lifts_trust_but_never_a_distrust(
     root = authority.root.certificate.fingerprint
     take(alice.pem(), authority.root.pem())
     assert not store.certificates.get(root).trusted
-    assert "now trusted" in take(authority.root.pem())[0].text
+    assert "now trust anchor" in take(authority.root.pem())[0].text
     assert store.certificates.get(root).trusted
     store.certificates.set_trust(root, "distrusted")
     assert "distrusted" in take(authority.root.pem())[0].text

@@ -12,6 +12,7 @@ from gateway.errors import Refused
 from gateway.log import line
 from gateway.store import Store, StoreOptions, open_store, schema
 from gateway.store.journal import record_names, records
+from gateway.store.journal.census import count_records, latest
 from gateway.store.journal.records import Query
 from tests.interface import RECORD
 from tests.store.journal.records import AT, record
@@ -249,3 +250,46 @@ def test_names_go_with_their_record(held_mail: Store) -> None:
     held_mail.journal.prune(AT + timedelta(days=1))
     with held_mail.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(schema.record_names)) == 0
+
+
+def test_mail_of_a_group_is_found_and_of_none_by_none(store: Store) -> None:
+    store.journal.write([record("a", group="support"), record("b", group='Süd, "x"'), record("c")])
+    assert ids(store.journal.recent(Query(groups=("support",)))) == ["a"]
+    assert ids(store.journal.recent(Query(groups=('Süd, "x"', "support", "other")))) == ["a", "b"]
+    assert ids(store.journal.recent(Query(groups=()))) == []
+    assert store.journal.get("a", ("support",))[1] == ["a"]
+    for groups in (("other",), ()):
+        with pytest.raises(Refused):
+            store.journal.get("a", groups)
+
+
+def test_a_time_ends_a_list(store: Store) -> None:
+    hour = timedelta(hours=1)
+    store.journal.write([record(str(number), received_at=AT + number * hour) for number in range(4)])
+    assert ids(store.journal.recent(Query(since=AT + hour, until=AT + 3 * hour))) == ["1", "2"]
+    assert ids(store.journal.page(Query(until=AT), limit=5)) == []
+
+
+def test_the_journal_is_counted_by_hour_and_result(store: Store) -> None:
+    store.journal.write(
+        [
+            record("1"),
+            record("2", received_at=AT + timedelta(minutes=10)),
+            record("3", received_at=AT + timedelta(hours=1), direction="inbound", group="support"),
+            record("4", received_at=AT - timedelta(hours=1)),
+        ]
+    )
+    hour = AT.replace(minute=0, second=0, microsecond=0)
+    found = {(share.hour, share.direction, share.signature, share.count) for share in count_records(store.database, AT)}
+    assert found == {(hour, "outbound", "signed", 2), (hour + timedelta(hours=1), "inbound", "none", 1)}
+    (share,) = count_records(store.database, AT, ("support",))
+    assert share.count == 1
+
+
+def test_the_latest_are_told_by_their_columns(store: Store) -> None:
+    made = [record(str(number), received_at=AT + timedelta(minutes=number)) for number in range(4)]
+    store.journal.write([*made, record("refused", verdict="reject", group="support")])
+    found = latest(store.database, AT + timedelta(minutes=1), limit=2, verdict="relay")
+    assert ids(found) == ["3", "2"]
+    assert ids(latest(store.database, AT, ("support",), limit=9, verdict="reject")) == ["refused"]
+    assert ids(latest(store.database, AT, ("other",), limit=9, verdict="reject")) == []

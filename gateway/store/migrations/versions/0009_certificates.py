@@ -10,7 +10,7 @@ from alembic import op
 from gateway.errors import Malformed
 from gateway.pki.self_issued import read_as
 from gateway.store.certificates.facts import facts
-from gateway.store.schema import Moment
+from gateway.store.columns import Moment
 
 revision = "0009"
 down_revision = "0008"

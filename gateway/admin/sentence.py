@@ -1,0 +1,16 @@
+"""Sentences for people: English, and made so that another language can say the same."""
+
+from typing import Self
+
+
+class Sentence(str):
+    """A sentence in English. ``template``: what it is made of, with the ``values`` that stand between its braces."""
+
+    template: str
+    values: dict[str, object]
+
+    def __new__(cls, template: str, **values: object) -> Self:
+        """Make the sentence; in a template without values braces mean nothing."""
+        made = super().__new__(cls, template.format(**values) if values else template)
+        made.template, made.values = template, values
+        return made

@@ -1,0 +1,126 @@
+"""The process that says that its gateway lives, and does what only one gateway of a store may, while that is this one.
+
+It beats (``store.gateways.presence``) from before the first process serves until after the last has ended: what they
+hold in the store counts no longer without. Elected, it removes what is past its retention. Beats and that work are
+threads of their own: the one that hears the supervisor never waits for the store.
+"""
+
+import select
+import signal
+import socket
+import time
+from threading import Event, Thread
+
+from gateway.clock import Watch
+from gateway.config import Options
+from gateway.errors import Fault, GatewayError
+from gateway.log import logger, start_logging
+from gateway.mailflow.pruning import prune
+from gateway.processes.child import BEAT, Child
+from gateway.processes.gateway import Gateway
+from gateway.store import Store, open_store
+from gateway.store.gateways.presence import BEAT_EVERY, ELECTED_FOR
+from gateway.wiring import store_options
+
+PRUNE_EVERY = 3600.0
+"""Seconds between two removals of what is past its retention."""
+CLOCK_SET = 3600.0
+"""Seconds by which the clock must have been set for ages to be doubted."""
+
+
+class Steward:
+    """One gateway's."""
+
+    def __init__(self, gateway: Gateway, options: Options) -> None:
+        self._gateway = gateway
+        self._options = options
+        self._stopped = Event()
+        self._elected_until = float("-inf")
+        self._silent = False
+        self._store: Store | None = None
+
+    def start(self) -> None:
+        """Begin to beat."""
+        for work in (self._beat_on, self._keep_house):
+            Thread(target=work, name=work.__name__.strip("_"), daemon=True).start()
+
+    def renew(self, options: Options) -> None:
+        """Go on under other options; the next beat tells of them."""
+        self._options = options
+        start_logging(options.log.format == "json")
+
+    def leave(self) -> None:
+        """Say that the gateway has ended: nobody has to wait until it is taken for silent."""
+        self._stopped.set()
+        try:
+            self._opened().gateways.leave(self._gateway.id)
+        except GatewayError as error:
+            logger.warning("gateways: %s; the others take this one for ended in half a minute", error)
+
+    @property
+    def elected(self) -> bool:
+        """Whether this gateway does what only one may."""
+        return time.monotonic() < self._elected_until
+
+    def beat(self) -> None:
+        """Beat once; where that fails it is told once, and whatever is held in the store counts for a while only."""
+        at = time.monotonic()
+        try:
+            store = self._opened()
+            elected = store.gateways.beat(self._gateway.presence(self._options))
+            store.ledger.release_ended()
+        except GatewayError as error:
+            if not self._silent:
+                logger.error("gateways: no beat: %s; held mail and mail in several copies wait from now on", error)
+            self._silent = True
+            return
+        self._gateway.pulse.beat(at)
+        if self._silent:
+            logger.warning("gateways: this one beats again")
+        self._silent = False
+        if elected and not self.elected:
+            logger.info("gateways: this one was elected for housekeeping")
+        self._elected_until = at + ELECTED_FOR.total_seconds() if elected else float("-inf")
+
+    def _beat_on(self) -> None:
+        while not self._stopped.is_set():
+            self.beat()
+            self._stopped.wait(BEAT_EVERY)
+
+    def _keep_house(self) -> None:
+        """Remove what is past its retention, unless the clock was just set: it may be wrong, and nothing comes back."""
+        watch = Watch()
+        while not self._stopped.wait(PRUNE_EVERY):
+            if abs(moved := watch.moved()) > CLOCK_SET:
+                logger.warning("retention: the clock was set by %+d s; nothing is removed for an hour", moved)
+            elif self.elected:
+                self._prune()
+
+    def _prune(self) -> None:
+        try:
+            prune(self._opened(), self._options)
+        except Fault as error:
+            logger.warning("retention: %s; tried again in an hour", error)
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            self._store = open_store(store_options(self._options, self._gateway.id), durable=False)
+        return self._store
+
+
+def attend(gateway: Gateway, child: Child) -> None:
+    """Be the process: beat until SIGTERM, which comes last, or until the supervisor is gone."""
+    told, tell = socket.socketpair()
+    signal.signal(signal.SIGTERM, lambda *_: tell.send(b"."))
+    steward = Steward(gateway, child.options)
+    steward.start()
+    child.ready()
+    while True:
+        heard, _, _ = select.select([told.fileno(), child.fileno()], [], [], BEAT)
+        child.alive()
+        if told.fileno() in heard:
+            break
+        if child.fileno() in heard and not child.hear(steward.renew):
+            time.sleep(child.options.drain.total_seconds())  # the others drain, and hold what they hold
+            break
+    steward.leave()

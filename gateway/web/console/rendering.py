@@ -1,0 +1,56 @@
+"""Templates to pages: one environment a language, everything escaped, nothing undefined passed over."""
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from gateway.clock import rfc3339
+from gateway.web.console.language import LANGUAGES, catalogue
+from gateway.web.console.words import tone, word
+
+_COMMON_NAME = re.compile(r"(?:^|[,+])CN=((?:[^,+\\]++|\\.)++)")
+_ESCAPED = re.compile(r"\\([^0-9A-Fa-f])")
+
+
+@cache
+def environment(language: str) -> Environment:
+    """Return the templates in one of ``LANGUAGES``."""
+    made = Environment(
+        loader=PackageLoader("gateway.web", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]
+    made.globals |= {"static": static, "word": word, "tone": tone, "spoken": LANGUAGES, "language": language}
+    made.filters |= {"rfc3339": rfc3339, "minute": minute, "day": day, "short": short}
+    return made
+
+
+def minute(at: datetime) -> str:
+    """Return a time as a page has it before the script turns it to the reader's zone."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def day(at: datetime) -> str:
+    """Return the day of a time."""
+    return f"{at.astimezone(UTC):%Y-%m-%d}"
+
+
+def short(name: str) -> str:
+    """Return the common name in a distinguished name (RFC 4514), or all of it where there is none."""
+    found = _COMMON_NAME.search(name)
+    return _ESCAPED.sub(r"\1", found[1]) if found else name
+
+
+@cache
+def static(name: str) -> str:
+    """Return the path of a static file, another one for another content: it may be kept for ever."""
+    digest = hashlib.sha256((files("gateway.web") / "static" / name).read_bytes()).hexdigest()
+    return f"/static/{name}?{digest[:12]}"
