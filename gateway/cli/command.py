@@ -33,17 +33,22 @@ _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
 
 
 COMMANDS = {
+    "audit": "audit.audit",
     "cert": "cert.cert",
     "check": "check.check",
     "config": "config.config_group",
     "crl": "crl.crl",
     "demo": "demo.demo",
+    "gateway": "gateway.gateway",
     "held": "held.held",
     "import": "import_.import_command",
     "key": "key.key",
     "log": "log.log",
     "message": "message.message",
     "serve": "serve.serve",
+    "store": "store.store",
+    "token": "token.token",
+    "user": "user.user",
 }
 """Where each command is: its module below ``gateway.cli``, and its name there."""
 

@@ -8,9 +8,7 @@ from gateway.config.section import Section
 
 PLANNED: tuple[tuple[str, ...], ...] = (
     ("partners",),
-    ("database_pool",),
     ("retention", "personal"),
-    ("retention", "audit"),
 )
 PLANNED_OF_A_GROUP = ("domain_key", "invitation")
 

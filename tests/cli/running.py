@@ -1,6 +1,10 @@
 """Runs the command in this process, on a configuration and a state directory of its own."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,3 +56,27 @@ class Command:
         path = self.folder / name
         path.write_bytes(b"".join(parts))
         return path
+
+
+def on_terminal(command: Command, *arguments: object, answers: bytes) -> tuple[int, str, bytes]:
+    """Run it in a process of its own, on a terminal; exit code, standard output, and what the terminal showed."""
+    ours, theirs = pty.openpty()
+    line = [sys.executable, "-m", "gateway", "-c", str(command.folder / "gateway.yaml"), *map(str, arguments)]
+    process = subprocess.Popen(  # a session of its own: getpass(3) asks the controlling terminal, else standard error
+        line, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    shown = b""
+    for answer in answers.splitlines(keepends=True):
+        while not shown.rstrip().endswith(b":"):
+            shown += os.read(ours, 1024)
+        os.write(ours, answer)
+        shown += b"|"
+    out, _ = process.communicate(timeout=60)
+    while True:
+        try:
+            shown += os.read(ours, 4096)
+        except OSError:  # the other side has closed
+            break
+    os.close(ours)
+    return process.returncode, out.decode(), shown

@@ -1,16 +1,13 @@
 """``-`` is standard input, and a terminal is asked for a passphrase without echo."""
 
 import io
-import os
-import pty
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.authority import Authority, Issued
-from tests.cli.running import Command
+from tests.cli.running import Command, on_terminal
 
 
 @pytest.fixture
@@ -62,30 +59,6 @@ def test_a_message_from_standard_input(command: Command, monkeypatch: pytest.Mon
     assert run.code == 0
     assert run.out.endswith("\r\n\r\nhello\r\n")
     assert command("message", "process", *ends, "--output", command.folder / "out", "-", "-").code == 64
-
-
-def on_terminal(command: Command, *arguments: object, answers: bytes) -> tuple[int, str, bytes]:
-    """Run it in a process of its own, on a terminal; exit code, standard output, and what the terminal showed."""
-    ours, theirs = pty.openpty()
-    line = [sys.executable, "-m", "gateway", "-c", str(command.folder / "gateway.yaml"), *map(str, arguments)]
-    process = subprocess.Popen(  # a session of its own: getpass(3) asks the controlling terminal, else standard error
-        line, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, start_new_session=True
-    )
-    os.close(theirs)
-    shown = b""
-    for answer in answers.splitlines(keepends=True):
-        while not shown.rstrip().endswith(b":"):
-            shown += os.read(ours, 1024)
-        os.write(ours, answer)
-        shown += b"|"
-    out, _ = process.communicate(timeout=60)
-    while True:
-        try:
-            shown += os.read(ours, 4096)
-        except OSError:  # the other side has closed
-            break
-    os.close(ours)
-    return process.returncode, out.decode(), shown
 
 
 def test_a_terminal_is_asked_until_the_passphrase_is_right(command: Command, alice: Issued) -> None:
