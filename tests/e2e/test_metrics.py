@@ -36,7 +36,8 @@ def gateway(sink: Sink, people: People) -> Iterator[Daemon]:
         people.introduce(daemon)
         daemon.start()
         # Some series begin with their first message.
-        assert submit(daemon.doors["outbound"], letter(to="bob@asked.example").content, "bob@asked.example", sender=SUPPORT).code == 250
+        asked = letter(to="bob@asked.example").content
+        assert submit(daemon.doors["outbound"], asked, "bob@asked.example").code == 250
         opened = encrypted(head(to=SUPPORT), people.issued[SUPPORT])
         assert submit(daemon.doors["inbound"], opened, SUPPORT, sender=ALICE).code == 250
         yield daemon
