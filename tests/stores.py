@@ -4,6 +4,9 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from sqlalchemy import event
+
+from gateway.store import Store
 from gateway.store.database import SQLITE_NAME, open_database
 from gateway.store.migrate import bring_up_to_date
 
@@ -30,3 +33,10 @@ def _empty() -> bytes:
     with TemporaryDirectory() as folder:
         migrate("sqlite", Path(folder))
         return (Path(folder) / SQLITE_NAME).read_bytes()
+
+
+def carried_out(store: Store) -> list[str]:
+    """Return a list of what SQLite carries out for this store from now on, statement by statement."""
+    statements: list[str] = []
+    event.listen(store.database.engine, "checkout", lambda sqlite, *_: sqlite.set_trace_callback(statements.append))
+    return statements

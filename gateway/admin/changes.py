@@ -46,6 +46,7 @@ class Verb(StrEnum):
     END_SESSION = "end-session"
     CREATE_TOKEN = "create-token"
     DELETE_TOKEN = "delete-token"
+    START = "start"
     RELOAD = "reload"
 
 

@@ -1,8 +1,12 @@
-"""The configuration: is it right, and what does it come to."""
+"""The configuration: is it right, what does it come to, and which one runs."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.admin.actor import Actor, ActorKind
+from gateway.admin.changes import Effect, Kind, Verb, changing
 from gateway.clock import now
 from gateway.config import ConfigError, Problem, effective, locate, warnings
 from gateway.errors import GatewayError
@@ -45,6 +49,18 @@ def checked(wiring: Wiring) -> ConfigurationView:
 def shown(wiring: Wiring) -> dict[str, Any]:
     """Return the effective values, defaults included, without secrets. Raises ``ConfigError``."""
     return effective(wiring.options)
+
+
+def written(wiring: Wiring) -> str:
+    """Return the same as JSON, as it is printed. Raises ``ConfigError``."""
+    return json.dumps(shown(wiring), indent=2, ensure_ascii=False) + "\n"
+
+
+def note_running(wiring: Wiring, verb: Verb) -> None:
+    """Enter in the audit log that the service began to run (``verb``) under this configuration. Raises ``Fault``."""
+    digest = hashlib.sha256(written(wiring).encode("utf-8", "surrogateescape")).hexdigest()
+    with changing(wiring, Actor(wiring.options.hostname, ActorKind.SYSTEM), verb) as note:
+        note(Effect(Kind.CONFIGURATION, digest, "in force"))
 
 
 def _problem(found: Problem) -> ProblemView:

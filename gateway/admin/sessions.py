@@ -16,10 +16,9 @@ from gateway.clock import now
 from gateway.errors import Refused
 from gateway.log import logger
 from gateway.store.accounts.accounts import Account
-from gateway.store.accounts.sessions import Lifetimes, Session
+from gateway.store.accounts.sessions import Session
 from gateway.wiring import Wiring
 
-LIFETIMES = Lifetimes(idle=timedelta(minutes=30), absolute=timedelta(hours=12), owing=timedelta(minutes=5))
 NOTED_EVERY = timedelta(minutes=1)
 """How exactly it is known when a session was used last."""
 
@@ -89,7 +88,7 @@ def sign_in(wiring: Wiring, name: str, password: str, client: Client) -> SignedI
 def enter_code(wiring: Wiring, secret: str, code: str, client: Client) -> SignedIn:
     """Complete a session by a one-time code; it gets another secret. Raises as ``sign_in``."""
     store, at = wiring.store, now()
-    session = store.sessions.find(secret, at, LIFETIMES)
+    session = store.sessions.find(secret, at)
     if session is None or session.complete:
         raise WrongCredentials
     _attempt(wiring, session.account, client)
@@ -112,7 +111,7 @@ def confirm(wiring: Wiring, name: str, password: str, client: Client) -> None:
 def returning(wiring: Wiring, secret: str) -> SignedIn | None:
     """Return who has the session with that secret; None: it is over, or the account is disabled. Raises ``Fault``."""
     store, at = wiring.store, now()
-    session = store.sessions.find(secret, at, LIFETIMES)
+    session = store.sessions.find(secret, at)
     account = None if session is None else store.accounts.find(session.account)
     if session is None or account is None or account.disabled:
         return None
@@ -123,14 +122,14 @@ def returning(wiring: Wiring, secret: str) -> SignedIn | None:
 
 def sign_out(wiring: Wiring, secret: str) -> None:
     """End the session with that secret, if there is one. Raises ``Fault``."""
-    session = wiring.store.sessions.find(secret, now(), LIFETIMES)
+    session = wiring.store.sessions.find(secret, now())
     if session is not None:
         wiring.store.sessions.forget(session.id)
 
 
 def listed(wiring: Wiring, account: str | None = None) -> list[SessionView]:
     """Return the sessions of an account, or of all, last used first. Raises ``Fault``."""
-    return [_view(item) for item in wiring.store.sessions.list(account, now(), LIFETIMES) if item.complete]
+    return [_view(item) for item in wiring.store.sessions.list(account, now()) if item.complete]
 
 
 def end(wiring: Wiring, actor: Actor, name: str) -> SessionView:
@@ -165,7 +164,6 @@ def _confirmed(wiring: Wiring, name: str, password: str, client: Client) -> Acco
 
 def _begin(wiring: Wiring, account: Account, client: Client, *, complete: bool) -> SignedIn:
     store, at = wiring.store, now()
-    store.sessions.prune(at, LIFETIMES)
     secret, session = store.sessions.begin(account.name, client.address, client.agent, at, complete=complete)
     if complete:
         store.accounts.signed_in(account.name, at)

@@ -22,6 +22,7 @@ OID_SIZE = 128
 
 _WEIGHT = SEGMENTS // ELEMENTS
 _INDEFINITE = 0x80
+_ONE_OCTET, _TWO_OCTETS = 0x81, 0x82
 _LONGEST = 0x88
 
 
@@ -64,6 +65,12 @@ class Element:
         if length < _INDEFINITE:
             self.content = start + 2
             self.stop = self.end = start + 2 + length
+        elif length == _ONE_OCTET and limit - start > 2:
+            self.content = start + 3
+            self.stop = self.end = start + 3 + octets[start + 2]
+        elif length == _TWO_OCTETS and limit - start > 3:
+            self.content = start + 4
+            self.stop = self.end = start + 4 + (octets[start + 2] << 8 | octets[start + 3])
         else:
             self._long(length, limit)
         if self.stop > limit:
@@ -85,7 +92,8 @@ class Element:
         """Read the children of an element of indefinite length, up to the end-of-contents octets (X.690 §8.1.5)."""
         octets = self._source.octets
         at = self.content
-        depth = self._enter()
+        self._enter()
+        depth = self._depth + 1
         self._children = children = []
         while limit - at >= 2 and (octets[at] or octets[at + 1]):
             child = Element(self._source, at, limit, depth)
@@ -94,20 +102,21 @@ class Element:
         self.end = at
         self.stop = at + 2
 
-    def _enter(self) -> int:
+    def _enter(self) -> None:
+        """Make sure that there may be elements inside."""
         if not self.tag & CONSTRUCTED:
             raise Malformed(f"ASN.1 element at offset {self.start} is primitive where a constructed one must stand")
         if self._depth >= DEPTH:
             raise LimitExceeded(f"ASN.1 nesting deeper than {DEPTH}")
-        return self._depth + 1
 
     @property
     def children(self) -> "list[Element]":
         """The elements inside a constructed element."""
         if self._children is None:
-            depth = self._enter()
-            at, end, source = self.content, self.end, self._source
-            children = []
+            if not self.tag & CONSTRUCTED or self._depth >= DEPTH:
+                self._enter()
+            depth, at, end, source = self._depth + 1, self.content, self.end, self._source
+            children: list[Element] = []
             while at < end:
                 child = Element(source, at, end, depth)
                 children.append(child)
@@ -139,7 +148,9 @@ class Element:
 
     def oid(self) -> bytes:
         """Return the content octets of an OBJECT IDENTIFIER."""
-        return self.expect(OID).value
+        if self.tag != OID:
+            self.expect(OID)
+        return bytes(self._source.octets[self.content : self.end])
 
     def dotted(self) -> str:
         """Return an OBJECT IDENTIFIER of at most ``OID_SIZE`` octets as text, e.g. ``2.5.29.17``."""
@@ -166,9 +177,10 @@ class Element:
 
     def only(self) -> "Element":
         """Return the one child, as under an explicit tag."""
-        if len(self.children) != 1:
-            raise Malformed(f"{len(self.children)} ASN.1 elements at offset {self.content}, one must stand there")
-        return self.children[0]
+        items = self.children
+        if len(items) != 1:
+            raise Malformed(f"{len(items)} ASN.1 elements at offset {self.content}, one must stand there")
+        return items[0]
 
     def chunks(self, tag: int = OCTET_STRING) -> list[memoryview]:
         """Return the segments of an OCTET STRING without joining them; ``tag`` is its implicit tag, if it has one."""
@@ -190,6 +202,8 @@ class Element:
 
     def octets(self, tag: int = OCTET_STRING) -> bytes:
         """Return a short OCTET STRING in one piece; ``tag`` as in ``chunks``."""
+        if self.tag == tag:
+            return bytes(self._source.octets[self.content : self.end])
         return b"".join(self.chunks(tag))
 
 
@@ -199,36 +213,43 @@ class Fields:
     __slots__ = ("_at", "_element", "_items")
 
     def __init__(self, element: Element, tag: int = SEQUENCE) -> None:
-        self._element = element.expect(tag)
+        if element.tag != tag:
+            element.expect(tag)
+        self._element = element
         self._items = element.children
         self._at = 0
 
     def next(self) -> Element:
         """Return the next field, whatever it is."""
-        if self._at == len(self._items):
-            raise Malformed(f"ASN.1 sequence at offset {self._element.start} ends too early")
+        try:
+            item = self._items[self._at]
+        except IndexError:
+            raise Malformed(f"ASN.1 sequence at offset {self._element.start} ends too early") from None
         self._at += 1
-        return self._items[self._at - 1]
+        return item
 
     def take(self, *tags: int) -> Element:
         """Return the next field, which must bear one of ``tags``."""
-        return self.next().expect(*tags)
+        item = self.next()
+        return item if item.tag in tags else item.expect(*tags)
 
     def skip_version(self) -> None:
         """Take the next field, which must be an INTEGER of one octet: no version ever had more."""
-        version = self.take(INTEGER)
+        version = self.next().expect(INTEGER)
         if version.end - version.content != 1:
             raise Malformed(f"a version of {version.end - version.content} octets at offset {version.start}")
 
     def optional(self, *tags: int) -> Element | None:
         """Return the next field if it bears one of ``tags``, else None."""
-        if self._at < len(self._items) and self._items[self._at].tag in tags:
-            return self.next()
+        for item in self._items[self._at : self._at + 1]:
+            if item.tag in tags:
+                self._at += 1
+                return item
         return None
 
     def end(self) -> None:
         """Make sure that no field is left."""
-        if self._at != len(self._items):
+        if self._items[self._at :]:
             raise Malformed(f"ASN.1 sequence at offset {self._element.start} has more fields than it may")
 
 

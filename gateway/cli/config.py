@@ -49,8 +49,7 @@ def _report(found: ConfigurationView) -> None:
 @click.pass_obj
 def show(wiring: Wiring, as_json: bool) -> None:
     """Print the effective values, defaults included, without secrets."""
-    values = configuration.shown(wiring)
-    text = json.dumps(values, indent=2, ensure_ascii=False) if as_json else yaml.safe_dump(values, sort_keys=False)
+    text = configuration.written(wiring) if as_json else yaml.safe_dump(configuration.shown(wiring), sort_keys=False)
     click.echo(text.rstrip())
 
 

@@ -39,7 +39,13 @@ _NEVER_UNSIGNED = frozenset(kind[2:] for kind in (CONTENT_TYPE, MESSAGE_DIGEST, 
 
 
 def _attribute(kind: bytes, value: bytes) -> bytes:
-    return der.sequence(kind, der.tlv(der.SET, value))
+    return _before(kind, len(value)) + value
+
+
+@lru_cache(64)
+def _before(kind: bytes, size: int) -> bytes:
+    """What stands before the one value of an attribute, which has so many octets."""
+    return der.Frame(b"", size).within(der.SET).within(der.SEQUENCE, kind).before
 
 
 _CONTENT_TYPE_DATA = _attribute(CONTENT_TYPE, DATA)
@@ -53,16 +59,15 @@ def signed_attributes(
 
     ``preferred``: the certificate to encrypt to, where that is another than the signer's (RFC 8551 §2.5.3).
     """
-    return der.set_of(
-        (
-            _CONTENT_TYPE_DATA,
-            _attribute(MESSAGE_DIGEST, der.octets(digest)),
-            _attribute(SIGNING_TIME, der.time(at)),
-            _CAPABILITIES,
-            _signing_certificate(certificate),
-            *(() if preferred is None else (_key_preference(preferred),)),
-        )
-    )
+    of_message = _attribute(MESSAGE_DIGEST, der.octets(digest)), _attribute(SIGNING_TIME, der.time(at))
+    return der.set_of((*_of_signer(certificate, preferred), *of_message))
+
+
+@lru_cache(512)
+def _of_signer(certificate: Certificate, preferred: Certificate | None) -> tuple[bytes, ...]:
+    """The attributes that are the same in all that one signer signs."""
+    preference = () if preferred is None else (_key_preference(preferred),)
+    return (_CONTENT_TYPE_DATA, _CAPABILITIES, _signing_certificate(certificate), *preference)
 
 
 def _key_preference(certificate: Certificate) -> bytes:
@@ -70,7 +75,6 @@ def _key_preference(certificate: Certificate) -> bytes:
     return _attribute(KEY_PREFERENCE, retag(issuer_and_serial(certificate), der.context(0)))
 
 
-@lru_cache(512)
 def _signing_certificate(certificate: Certificate) -> bytes:
     """signingCertificateV2 with one ESSCertIDv2: SHA-256, which is the default and left out (RFC 5035 §4)."""
     certificate_id = der.sequence(der.octets(bytes.fromhex(certificate.fingerprint)))

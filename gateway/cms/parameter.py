@@ -53,10 +53,13 @@ class Identifier:
 
 def read_identifier(element: Element) -> Identifier:
     """Read an AlgorithmIdentifier. Raises ``Malformed``."""
-    items = element.expect(der.SEQUENCE).children
-    if not 1 <= len(items) <= 2:
-        raise Malformed(f"{len(items)} fields in the algorithm identifier at offset {element.start}")
-    return Identifier(items[0].oid(), items[1] if len(items) == 2 else None)
+    if element.tag != der.SEQUENCE:
+        element.expect(der.SEQUENCE)
+    items = element.children
+    count = len(items)
+    if not 1 <= count <= 2:
+        raise Malformed(f"{count} fields in the algorithm identifier at offset {element.start}")
+    return Identifier(items[0].oid(), items[1] if count == 2 else None)
 
 
 @cache

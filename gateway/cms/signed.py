@@ -8,6 +8,7 @@ deserves trust, or belongs to the sender, is not asked here.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
@@ -85,24 +86,35 @@ def sign_opaque(content: Content, signer: Signer, chain: Sequence[bytes], at: da
 
 
 def _signed_data(content: der.Frame, digest: bytes, signer: Signer, chain: Sequence[bytes], at: datetime) -> der.Frame:
-    """SignedData version 1 (RFC 5652 §5.1) around an encapContentInfo."""
-    before = der.integer(1) + der.tlv(der.SET, signer.digest.identifier)
-    certificates = der.set_of((signer.certificate.der, *chain), der.context(0))
-    infos = der.tlv(der.SET, _signer_info(digest, signer, at))
-    return content_info(SIGNED_DATA, content.within(der.SEQUENCE, before, certificates + infos))
-
-
-def _signer_info(digest: bytes, signer: Signer, at: datetime) -> bytes:
-    """SignerInfo version 1, named by issuer and serial number (RFC 5652 §5.3); signed as a SET OF (§5.4)."""
+    """SignedData version 1 (RFC 5652 §5.1) around an encapContentInfo; the attributes are signed as a SET OF (§5.4)."""
+    fixed = _fixed(signer.certificate, signer.scheme, tuple(chain))
     attributes = signed_attributes(digest, signer.certificate, at, signer.preferred)
-    signature = signer.key.sign(attributes, signer.scheme)
-    return der.sequence(
-        der.integer(1),
-        issuer_and_serial(signer.certificate),
-        signer.digest.identifier,
-        retag(attributes, der.context(0)),
-        signature_identifier(signer.scheme),
-        der.octets(signature),
+    signature = der.octets(signer.key.sign(attributes, signer.scheme))
+    info = der.sequence(fixed.named, retag(attributes, der.context(0)), fixed.algorithm, signature)
+    return content_info(
+        SIGNED_DATA, content.within(der.SEQUENCE, fixed.before, fixed.certificates + der.tlv(der.SET, info))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """What is the same in all that one signer signs: up to the content; the certificates; of its SignerInfo version 1,
+    what names it by issuer and serial number (RFC 5652 §5.3), and the signatureAlgorithm."""
+
+    before: bytes
+    certificates: bytes
+    named: bytes
+    algorithm: bytes
+
+
+@lru_cache(512)
+def _fixed(certificate: Certificate, scheme: SignatureScheme, chain: tuple[bytes, ...]) -> _Fixed:
+    digest = DIGESTS[scheme.digest].identifier
+    return _Fixed(
+        before=der.integer(1) + der.tlv(der.SET, digest),
+        certificates=der.set_of((certificate.der, *chain), der.context(0)),
+        named=der.integer(1) + issuer_and_serial(certificate) + digest,
+        algorithm=signature_identifier(scheme),
     )
 
 
@@ -297,6 +309,20 @@ def _verify(info: SignerInfo, digest: bytes, key: PublicKeyTypes, certificate: C
         raise Rejected(Reason.ALTERED, "the content is not what was signed")
     bound = certificate is not None and binds(attributes, certificate)
     return Verified(info.digest.name, scheme.kind, scheme.legacy, True, bound, attributes)
+
+
+def verify_made(info: SignerInfo, digest: bytes, signer: Signer, at: datetime) -> None:
+    """Check a signature that ``signer`` made at ``at``, as read back, like ``verify``.
+
+    What its attributes have to be is known to the octet: they are compared, and not read once more. Raises as
+    ``verify``.
+    """
+    if info.content_type != DATA[2:] or not info.announced or info.unsigned is not None:
+        raise Malformed("the signature does not stand in the structure that was made for it")
+    attributes = signed_attributes(digest, signer.certificate, at, signer.preferred)
+    if info.attributes is None or retag(info.attributes.raw, der.SET) != attributes:
+        raise Rejected(Reason.ALTERED, "the signed attributes are not those of the content")
+    read_scheme(info.signature_algorithm, info.digest).check(signer.certificate.public_key, info.signature, attributes)
 
 
 def _check_attributes(scheme: Scheme, info: SignerInfo, attributes: Element, key: PublicKeyTypes) -> None:

@@ -51,8 +51,9 @@ def names_of(record_id: str, header: Header, head: Header, *, again: bool) -> fr
 
     ``again``: as an answer to the mail as it came first, which is known by it, too.
     """
-    came = names_in(header, *(ANSWERING[:1] if again else ()))
-    return frozenset({record_name(record_id), *names_in(head), *sorted(came)[:KEPT]})
+    goes = names_in(head)
+    came = goes if head is header and not again else names_in(header, *(ANSWERING[:1] if again else ()))
+    return frozenset({record_name(record_id), *goes, *sorted(came)[:KEPT]})
 
 
 @dataclass(frozen=True, slots=True)

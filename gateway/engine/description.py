@@ -95,9 +95,10 @@ def _encrypted_to(certificate: Certificate) -> EncryptedTo:
     )
 
 
-def of_inbound(opened: Opened, author: str | None, named: str | None) -> Finding:
+def of_inbound(opened: Opened, author: str | None, named: str | None, group: str | None) -> Finding:
     """Return what the record says of a message that arrived; ``named``: its Message-ID."""
     return Finding(
+        group=group,
         author=author,
         message_id=named,
         layers=tuple(opened.layers),

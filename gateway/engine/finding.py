@@ -184,6 +184,6 @@ def not_made(reason: Reason) -> Finding:
     return Finding(signature=SignatureMade(reason=reason), encryption=EncryptionMade(reason=reason))
 
 
-def not_judged(reason: Reason | None) -> Finding:
+def not_judged(reason: Reason | None, group: str | None = None) -> Finding:
     """Return what is found of an inbound message that was not looked into."""
-    return Finding(signature=SignatureJudged(reason=reason), encryption=EncryptionOpened(reason=reason))
+    return Finding(signature=SignatureJudged(reason=reason), encryption=EncryptionOpened(reason=reason), group=group)

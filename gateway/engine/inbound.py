@@ -90,12 +90,7 @@ class Inbound:
 
     def story(self, transaction: Transaction, at: datetime) -> Story[Outcome]:
         """Tell what becomes of an inbound message; ``at`` is when certificates must hold."""
-        outcome = yield from self._told(transaction, at)
-        group = self.opener.entitlement.rules.group_for(transaction.envelope.addresses)
-        return replace(outcome, finding=replace(outcome.finding, group=group.name if group else None))
-
-    def _told(self, transaction: Transaction, at: datetime) -> Story[Outcome]:
-        content, recipients = transaction.content, _reporting(transaction)
+        content = transaction.content
         try:
             header = read_header(content)
         except Malformed as error:
@@ -108,20 +103,24 @@ class Inbound:
         named = message_id(header)
         mark = yield from read_mark(self.sealer, content, header, transaction.received_at)
         if mark is not None and mark.fault is None:
-            finding = replace(not_judged(None), author=author, message_id=named, pass_of=mark.id)
-            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, content),), finding=finding)
+            finding = replace(
+                not_judged(None, self._group(transaction)), author=author, message_id=named, pass_of=mark.id
+            )
+            deliveries = (Delivery(_reporting(transaction), content),)
+            return Outcome(Verdict.RELAY, deliveries=deliveries, finding=finding)
         forged = forged_fields(header, self.sealer.authserv_ids)
         reason = self._not_ours(transaction)
         if reason is not None:
             plain = edit(content, header, drop=forged) if forged else content
-            finding = replace(not_judged(reason), author=author, message_id=named)
-            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, plain),), finding=_noted(finding, mark))
+            finding = replace(not_judged(reason, self._group(transaction)), author=author, message_id=named)
+            deliveries = (Delivery(_reporting(transaction), plain),)
+            return Outcome(Verdict.RELAY, deliveries=deliveries, finding=_noted(finding, mark))
         try:
             renamed = None if plain_id(header) else under(header, f"<{transaction.id}@{self.authserv_id}>".encode())
         except LimitExceeded:
             return self._unread(transaction, Reason.LIMIT)
         outcome = yield from self._judged(transaction, header, renamed, author, named, at)
-        return replace(outcome, finding=_noted(outcome.finding, mark))
+        return outcome if mark is None else replace(outcome, finding=_noted(outcome.finding, mark))
 
     def give_up(self, transaction: Transaction) -> Outcome:
         """Deliver a message as it came, without reading it; what claims to be ours is cut out."""
@@ -133,16 +132,23 @@ class Inbound:
         content = cut_forged(transaction.content, self.sealer.authserv_ids)
         not_ours = self._not_ours(transaction)
         if not_ours is not None:
-            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, content),), finding=not_judged(not_ours))
+            finding = not_judged(not_ours, self._group(transaction))
+            return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, content),), finding=finding)
         opened = Opened(signature=_unjudged(reason))
         made = b"".join((*self._fields(transaction, opened), content))
-        return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, made),), finding=of_inbound(opened, None, None))
+        finding = of_inbound(opened, None, None, self._group(transaction))
+        return Outcome(Verdict.RELAY, deliveries=(Delivery(recipients, made),), finding=finding)
 
     def _fields(self, transaction: Transaction, opened: Opened, aside: str | None = None) -> tuple[bytes, ...]:
         """Return our fields; ``aside``: a protected Subject that is not put in the outer one's place."""
         signature, encryption = opened.signature, opened.encryption
         fields = result_fields(self.authserv_id, transaction.id, signature, encryption, transaction.retry_of)
         return fields if aside is None else (*fields, subject_field(PROTECTED_SUBJECT, aside))
+
+    def _group(self, transaction: Transaction) -> str | None:
+        """Return the name of the group that a message is for."""
+        group = self.opener.entitlement.rules.group_for(transaction.envelope.addresses)
+        return None if group is None else group.name
 
     def _not_ours(self, transaction: Transaction) -> Reason | None:
         if not self.rules.enabled:
@@ -168,20 +174,27 @@ class Inbound:
         opened = yield from self._open(arrived, came, _access(transaction))
         # Whatever the key produced: nothing that gets back to a sender may tell.
         head = renamed if renamed is not None and opened.key_used else header
-        finding = of_inbound(opened, author, named or message_id(head))
+        finding = of_inbound(opened, author, named or message_id(head), self._group(transaction))
         made = partial(self._tagged, transaction, header, head, stamp)
         refused = self._refusal(opened)
         if refused is not None:
             refusal = reply(550, EnhancedCode.NOT_AUTHORIZED, refused)
-            return _noting(Outcome(Verdict.REJECT, refusal, finding=finding), opened)
+            return Outcome(Verdict.REJECT, refusal, finding=finding, unknown=tuple(opened.unknown), bug=opened.bug)
         hold = Hold(Reason.NOT_ADDRESSED, frozenset(), unreadable=True) if opened.withheld else hold_of(opened)
         deliveries = yield from self._copies(transaction, opened, partial(self._open, arrived, came), made)
         if len(deliveries) > 1 and hold is not None and not hold.unreadable:
             # What could be read is not kept: held mail goes to all its recipients again but those it stays closed for.
             hold = None
-        outcome = Outcome(Verdict.RELAY, deliveries=deliveries, hold=hold, finding=finding)
-        remember = self._opened_mail(transaction, header, head, author, opened)
-        return _noting(replace(outcome, learn=lesson_of(opened, author), remember=remember), opened)
+        return Outcome(
+            Verdict.RELAY,
+            deliveries=deliveries,
+            hold=hold,
+            learn=lesson_of(opened, author),
+            remember=self._opened_mail(transaction, header, head, author, opened),
+            unknown=tuple(opened.unknown),
+            bug=opened.bug,
+            finding=finding,
+        )
 
     def _opened_mail(
         self, transaction: Transaction, header: Header, head: Header, author: str | None, opened: Opened
@@ -264,7 +277,8 @@ class Inbound:
         if opened.inner is None:
             block, text = left_in_place(head, forged, subject), memoryview(transaction.content)[header.body :]
         else:
-            block, text = put_in_place(head, forged, opened.inner, subject)
+            inner = read_header(opened.inner) if opened.standing is None else opened.standing.header
+            block, text = put_in_place(head, forged, inner, subject)
         fields = self._fields(transaction, opened, inside if shown is None else None)
         made = self._sealed(stamp, b"".join((*fields, block)), text)
         changed = opened.inner is not None
@@ -285,11 +299,6 @@ class Inbound:
             block = without_fields(header, header.named(SEAL.lower()))
             return self._sealed(stamp, block, memoryview(made)[header.body :])
         return made
-
-
-def _noting(outcome: Outcome, opened: Opened) -> Outcome:
-    """Return an outcome with what is to be noted of the way to it."""
-    return replace(outcome, unknown=tuple(opened.unknown), bug=opened.bug)
 
 
 def _access(transaction: Transaction) -> Access:

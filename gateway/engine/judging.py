@@ -206,17 +206,17 @@ def _address_faults(author: str | None, addresses: Sequence[str], layer: SignedL
         return [Reason.FROM_AMBIGUOUS]
     if not _among(author, addresses, fold):
         return [Reason.ADDRESS_MISMATCH]
-    return [] if _inner_author_agrees(layer.content, author, fold) else [Reason.ADDRESS_MISMATCH]
+    return [] if _inner_author_agrees(layer, author, fold) else [Reason.ADDRESS_MISMATCH]
 
 
 def _among(author: str, addresses: Sequence[str], fold: bool) -> bool:
     return any(same_mailbox(author, address, fold=fold) for address in addresses)
 
 
-def _inner_author_agrees(content: bytes | memoryview, author: str, fold: bool) -> bool:
+def _inner_author_agrees(layer: SignedLayer, author: str, fold: bool) -> bool:
     """Where the payload protects its header (RFC 9788, ``hp=``), its From must be the message's (row SIG-19)."""
     try:
-        header = read_header(content)
+        header = read_header(layer.content) if layer.part is None else layer.part.header
         types = header.named("content-type")
         kind = header.value(types[0]) if types else b""
         if b"hp" not in kind.lower() or "hp" not in content_type(kind).parameters:

@@ -13,13 +13,14 @@ The seal also holds a few bits of every part by themselves. They prove nothing; 
 
 import hmac
 import re
-from base64 import b64encode
-from collections.abc import Collection, Iterator, Mapping
+from binascii import b2a_base64
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
+from operator import itemgetter
 
-from gateway.engine.results import PREFIX, forged_fields
+from gateway.engine.results import PREFIX, folded_field, forged_fields
 from gateway.engine.wants import Withdrawals
 from gateway.mail.header import Field, Header
 from gateway.story import Story, ask
@@ -36,10 +37,11 @@ PARTS = (*COVERED, *CONTENT, OTHER_CONTENT, RESULTS, OURS, BODY)
 LINES = "line"
 EXPIRED = "expired"
 _VERSION = "v2"
+_SEAL_NAME = SEAL.lower()
+_NAME = itemgetter(0)
 _BY_NAME = {name.lower(): name for name in (*COVERED, *CONTENT)}
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _EMPTY_LINES = tuple(b"\r\n" * count for count in (32_768, 128, 1))
-_LINE = 78
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +96,12 @@ class Sealer:
     def seal(self, header: Header, text: memoryview, stamp: Stamp) -> bytes:
         """Return the seal field for a finished message that has none: its ``header`` and what stands below it."""
         parts = self._parts(header, text)
-        words = [*stamp.words().split(), *self._hints(parts), f"mac={self._mac(stamp, parts)}"]
-        lines = [f"{SEAL}:"]
-        for word in words:
-            if len(lines[-1]) + 1 + len(word) > _LINE:
-                lines.append("       ")
-            lines[-1] += f" {word}"
-        return "\r\n".join(lines).encode() + b"\r\n"
+        words = (stamp.words(), *self._hints(parts), f"mac={self._mac(stamp, parts)}")
+        return folded_field(SEAL, " ".join(words))
 
     def read(self, content: bytes | bytearray, header: Header, at: datetime, withdrawals: int) -> Mark | None:
         """Return what the seal of a message says that came at this time; None: it has none."""
-        seals, ids = header.named(SEAL.lower()), header.named(f"{PREFIX}id")
+        seals, ids = header.named(_SEAL_NAME), header.named(f"{PREFIX}id")
         if not seals:
             return None
         if len(seals) > 1:
@@ -138,32 +135,31 @@ class Sealer:
     def _parts(self, header: Header, text: memoryview) -> dict[str, bytes]:
         """Return what is covered of each part that is there."""
         ours = {found.start for found in forged_fields(header, self.authserv_ids)}
-        by_name: dict[str, list[Field]] = {}
-        for found in header.fields:
-            if found.name != SEAL.lower():
-                by_name.setdefault(found.name, []).append(found)
-        parts: dict[str, list[bytes]] = {}
-        for name in sorted(by_name):
-            for found in by_name[name]:
-                part = _part(name, found.start in ours)
-                if part is not None:
-                    value = _exact(header, found)
-                    parts.setdefault(part, []).append(b"%s:%d:%s\n" % (name.encode(), len(value), value))
-        joined = {part: b"".join(values) for part, values in parts.items()}
-        return {**joined, BODY: sha256(text[: _end(text)]).digest()}
+        parts: dict[str, bytearray] = {}
+        for found in sorted(header.fields, key=_NAME):
+            part = _part(found.name, found.start in ours)
+            if part is not None:
+                value = _exact(header, found)
+                covered = parts.setdefault(part, bytearray())
+                covered += b"%s:%d:%s\n" % (found.name.encode(), len(value), value)
+        return {part: bytes(values) for part, values in parts.items()} | {BODY: sha256(text[: _end(text)]).digest()}
 
-    def _hints(self, parts: Mapping[str, bytes]) -> Iterator[str]:
-        for part in PARTS:
-            if part in parts:
-                yield f"{part}={_text(hmac.digest(self.key, b'hint' + parts[part], 'sha256')[:6])}"
+    def _hints(self, parts: Mapping[str, bytes]) -> list[str]:
+        return [
+            f"{part}={_text(hmac.digest(self.key, b'hint' + parts[part], 'sha256')[:6])}"
+            for part in PARTS
+            if part in parts
+        ]
 
     def _mac(self, stamp: Stamp, parts: Mapping[str, bytes]) -> str:
-        covered = b"".join(b"%d:%s\n" % (len(parts[part]), parts[part]) for part in PARTS if part in parts)
+        covered = b"".join([b"%d:%s\n" % (len(parts[part]), parts[part]) for part in PARTS if part in parts])
         return _text(hmac.digest(self.key, b"%s\n%s" % (stamp.words().encode(), covered), "sha256"))
 
 
 def _part(name: str, ours: bool) -> str | None:
     """Return the part to which a field belongs; None: it may change."""
+    if name == _SEAL_NAME:
+        return None
     if ours:
         return OURS if name.startswith(PREFIX) else RESULTS
     if name in _BY_NAME:
@@ -173,12 +169,14 @@ def _part(name: str, ours: bool) -> str | None:
 
 def _exact(header: Header, found: Field) -> bytes:
     """Return a field's value with its lines joined (RFC 5322 §2.2.3), without the blanks right behind the colon."""
-    value = bytes(header.content[found.value_start : found.end])
-    return _FOLD.sub(b"", value.removesuffix(b"\n").removesuffix(b"\r")).lstrip(b" \t")
+    value = header.folded(found)
+    value = value[:-1] if value[-1:] == b"\n" else value
+    value = value[:-1] if value[-1:] == b"\r" else value
+    return (_FOLD.sub(b"", value) if b"\n" in value else value).lstrip(b" \t")
 
 
 def _text(octets: bytes) -> str:
-    return b64encode(octets).decode()
+    return b2a_base64(octets, newline=False).decode()
 
 
 def _end(text: memoryview) -> int:
@@ -192,6 +190,6 @@ def _end(text: memoryview) -> int:
 
 def read_mark(sealer: Sealer, content: bytes | bytearray, header: Header, at: datetime) -> Story[Mark | None]:
     """Return as ``Sealer.read``, inside a story; nobody is asked of a message without a seal."""
-    if not header.named(SEAL.lower()):
+    if not header.named(_SEAL_NAME):
         return None
     return sealer.read(content, header, at, (yield from ask(Withdrawals())))

@@ -263,7 +263,7 @@ def _earlier_use(opened: Opened, arrived: Arrived) -> Story[str | None]:
     if not opened.uses:
         return None
     proven = arrived.asked or opened.signature.status is Status.PASS
-    uses = [replace(use, authenticated=True) for use in opened.uses] if proven else opened.uses
+    uses = [Use(use.wrapped, use.content, True) for use in opened.uses] if proven else opened.uses
     return (yield from ask(EarlierUse(tuple(uses), arrived.record, arrived.at)))
 
 

@@ -19,7 +19,7 @@ from gateway.engine.submission import Submission, read_submission
 from gateway.engine.transaction import Delivery, Hold, Outcome, Transaction, Verdict
 from gateway.engine.wants import ChainOf, KeyOf
 from gateway.errors import Fault, Malformed
-from gateway.mail.envelope import Envelope, Recipient
+from gateway.mail.envelope import Envelope
 from gateway.pki.certificate import Certificate
 from gateway.pki.key import PrivateKey
 from gateway.policy.decide import Copy, Decision, decide
@@ -120,7 +120,7 @@ class _Material:
 
 def _material(decision: Decision, algorithms: Algorithms, at: datetime) -> Story[_Material]:
     own = None if decision.own is None else decision.own.certificate
-    read_back = None if own is None else (own, (yield from _key(own)))
+    read_back = (own, (yield from _key(own))) if own is not None and decision.encrypted else None
     if decision.signer is None:
         return _Material(at, own=read_back)
     certificate = decision.signer.certificate
@@ -153,21 +153,14 @@ def _deliveries(
     cipher = raised(algorithms.cipher, decision.capabilities)
     encrypt = partial(seal.encrypt, entity, cipher=cipher, rsa=algorithms.encrypt_rsa)
     sealed = [copy for copy in decision.copies if copy.certificates]
+    made = partial(_delivery, envelope, decision)
     if len(sealed) > 1:
-        made = {copy: Delivery((), seal=partial(_around, frame, encrypt, copy, material.own)) for copy in sealed}
-    else:
-        unchecked = {copy: encrypt(copy.certificates) for copy in sealed}
-        del entity, encrypt  # a large message is now in memory once less
-        made = {copy: Delivery((), frame.around(each.checked(material.own))) for copy, each in unchecked.items()}
-    return tuple(
-        replace(
-            made.get(copy) or Delivery((), plain),
-            recipients=_recipients(envelope, copy),
-            signed=decision.signed,
-            encrypted=copy in made,
-        )
-        for copy in decision.copies
-    )
+        later = {copy: made(copy, seal=partial(_around, frame, encrypt, copy, material.own)) for copy in sealed}
+        return tuple([later.get(copy) or made(copy, plain) for copy in decision.copies])
+    unchecked = {copy: encrypt(copy.certificates) for copy in sealed}
+    del entity, encrypt  # a large message is now in memory once less
+    now = {copy: made(copy, frame.around(each.checked(material.own))) for copy, each in unchecked.items()}
+    return tuple([now.get(copy) or made(copy, plain) for copy in decision.copies])
 
 
 def _withheld(transaction: Transaction, finding: Finding) -> Outcome:
@@ -187,5 +180,8 @@ def _around(
     return frame.around(encrypt(copy.certificates).checked(own))
 
 
-def _recipients(envelope: Envelope, copy: Copy) -> tuple[Recipient, ...]:
-    return tuple(recipient for recipient in envelope.recipients if recipient.address in copy.recipients)
+def _delivery(
+    envelope: Envelope, decision: Decision, copy: Copy, content: bytes = b"", seal: Callable[[], bytes] | None = None
+) -> Delivery:
+    recipients = tuple([recipient for recipient in envelope.recipients if recipient.address in copy.recipients])
+    return Delivery(recipients, content, decision.signed, bool(copy.certificates), seal=seal)

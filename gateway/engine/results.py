@@ -25,6 +25,7 @@ from gateway.smime.finding import (
 
 PREFIX = "x-smime-gateway-"
 """Every field of the gateway begins so, in any spelling."""
+_PREFIX_SIZE = len(PREFIX)
 
 PROTECTED_SUBJECT = "X-SMIME-Gateway-Protected-Subject"
 """Where a Subject stands that was protected inside and may not be believed."""
@@ -59,7 +60,7 @@ _SAYS_NOTHING = bytes(octet for octet in range(256) if not 0x20 < octet < 0x7F o
 def our_fields(header: Header) -> list[Field]:
     """Return the fields of our prefix, and the lines that are no field and look like one to some reader."""
     lines = set(header.taken_for(_OUR_LINE))
-    return [field for field in header.fields if field.name.startswith(PREFIX) or field in lines]
+    return [field for field in header.fields if field.name[:_PREFIX_SIZE] == PREFIX or field in lines]
 
 
 def forged_fields(header: Header, authserv_ids: Collection[str]) -> list[Field]:
@@ -106,7 +107,8 @@ def _is_ours(line: bytes, ids: Collection[str]) -> bool:
 
 def _results_of(header: Header, ids: Collection[str]) -> Iterator[Field]:
     """Yield the results under one of ``ids``, fields or not."""
-    doubtful = _mentions(b"".join([header.raw(field) for field in header.fields if not field.name]), ids)
+    others = [header.raw(field) for field in header.fields if not field.name]
+    doubtful = bool(others) and _mentions(b"".join(others), ids)
     if doubtful:
         yield from header.taken_for(_RESULT_LINE)
     for field, following in pairwise((*header.fields, None)):
@@ -183,12 +185,12 @@ def result_fields(
 
     ``retry_of``: the record of the arrival of a message that is delivered again.
     """
-    again = () if retry_of is None else (_field("X-SMIME-Gateway-Retry-Of", [retry_of]),)
+    again = () if retry_of is None else (folded_field("X-SMIME-Gateway-Retry-Of", retry_of),)
     return (
-        _field("Authentication-Results", [authserv_id, *_fitting(_results(signature))]),
-        _field("X-SMIME-Gateway-Signature", _signature_words(signature)),
-        _field("X-SMIME-Gateway-Encryption", _encryption_words(encryption)),
-        _field("X-SMIME-Gateway-Id", [record_id]),
+        folded_field("Authentication-Results", "; ".join((authserv_id, *_fitting(_results(signature))))),
+        folded_field("X-SMIME-Gateway-Signature", "; ".join(_signature_words(signature))),
+        folded_field("X-SMIME-Gateway-Encryption", "; ".join(_encryption_words(encryption))),
+        folded_field("X-SMIME-Gateway-Id", record_id),
         *again,
     )
 
@@ -251,14 +253,16 @@ def _encryption_words(finding: EncryptionFinding) -> list[str]:
     return words
 
 
-def _field(name: str, words: Iterable[str]) -> bytes:
-    """Return one field, its parts separated by semicolons, folded between words."""
-    lines = [f"{name}:"]
-    for word in "; ".join(words).split(" "):
-        if len(lines[-1]) + 1 + len(word) > LINE and lines[-1].strip():
-            lines.append("       ")
-        lines[-1] += f" {word}"
-    return "\r\n".join(lines).encode("ascii") + b"\r\n"
+def folded_field(name: str, value: str) -> bytes:
+    """Return one field, ASCII, folded at single blanks."""
+    text, width = f"{name}:", len(name) + 1
+    for word in value.split(" "):
+        size = 1 + len(word)
+        if width + size > LINE:
+            text, width = f"{text}\r\n       ", 7
+        text += f" {word}"
+        width += size
+    return text.encode("ascii") + b"\r\n"
 
 
 def _mailbox(address: str) -> str:

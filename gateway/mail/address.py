@@ -178,4 +178,4 @@ def is_route(address: str) -> bool:
 
 def same_mailbox(one: str, other: str, *, fold: bool = True) -> bool:
     """Return whether two whole addresses are the same; ``fold`` as in ``folded`` (RFC 5280 §7.5, RFC 9598 §5)."""
-    return one.find("@") > 0 and folded(one, fold=fold) == folded(other, fold=fold)
+    return one.find("@") > 0 and (one == other or folded(one, fold=fold) == folded(other, fold=fold))

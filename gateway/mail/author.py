@@ -10,6 +10,7 @@ that it is there is told.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 
 from gateway.errors import Malformed
@@ -18,6 +19,9 @@ from gateway.mail.encoded_word import Piece, decode_raw, pieces, raw_words, with
 from gateway.mail.header import Header, spelt, unfold
 from gateway.mail.lexical import QUOTED_STRING, comment_end
 from gateway.mail.mailbox import is_utf8, mailboxes
+
+USUAL = 200
+"""Octets of values that are remembered: a helpdesk writes under the same few names, and each is read more than once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,10 @@ def sole_mailbox(value: bytes, *, fold: bool = True) -> tuple[str, bool]:
     ``value``: as it stands, for its line ends are signs to some reader. Raises ``Malformed`` where there is none, or
     not one, and says why.
     """
+    return _usual(value, fold) if len(value) <= USUAL else _sole_mailbox(value, fold)
+
+
+def _sole_mailbox(value: bytes, fold: bool) -> tuple[str, bool]:
     found = mailboxes(value)
     if len(found) > 1:
         raise Malformed("more than one address")
@@ -69,6 +77,7 @@ def sole_mailbox(value: bytes, *, fold: bool = True) -> tuple[str, bool]:
     return reading.own, names_other
 
 
+_usual = lru_cache(1024)(_sole_mailbox)
 _FROM_LINE = re.compile(spelt("from:"))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ENDS = re.compile(r'[()\[\],;:"]')

@@ -102,7 +102,7 @@ class _Reading:
         self.headers += header.body - header.start
         if self.headers > HEADERS_LIMIT:
             raise LimitExceeded(f"MIME structure: more than {HEADERS_LIMIT} bytes of headers")
-        kind, encoding = _content_type(header, default), _encoding(header)
+        kind, encoding = type_of(header, default), _encoding(header)
         children: tuple[Entity, ...] = ()
         if kind.type.startswith("multipart/"):
             below = _MESSAGE if kind.type == "multipart/digest" else _PLAIN
@@ -144,7 +144,8 @@ class _Reading:
             position = max(line.end() - 1, found + len(mark))
 
 
-def _content_type(header: Header, default: ContentType) -> ContentType:
+def type_of(header: Header, default: ContentType = _PLAIN) -> ContentType:
+    """Return the content type of an entity; ``default`` where its header names none. Raises ``LimitExceeded``."""
     for field in header.named("content-type"):
         try:
             return content_type(header.value(field))

@@ -1,7 +1,7 @@
 """The SMTP envelope: who sends to whom, with the parameters of MAIL and RCPT (RFC 5321 §2.3.1, RFC 3461)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 FAILURE, SUCCESS = "FAILURE", "SUCCESS"
 _UNSAID = frozenset({FAILURE, "DELAY"})
@@ -28,7 +28,7 @@ class Recipient:
         """Return the recipient with the wish for those of ``reports`` that the sender wants; NEVER for none of them."""
         wanted = ",".join(sorted(self.reports.intersection(reports))) or "NEVER"
         others = [parameter for parameter in self.parameters if not parameter.upper().startswith("NOTIFY=")]
-        return replace(self, parameters=(f"NOTIFY={wanted}", *others))
+        return Recipient(self.address, (f"NOTIFY={wanted}", *others))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,4 +42,4 @@ class Envelope:
     @property
     def addresses(self) -> tuple[str, ...]:
         """The recipients' addresses in order."""
-        return tuple(recipient.address for recipient in self.recipients)
+        return tuple([recipient.address for recipient in self.recipients])

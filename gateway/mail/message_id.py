@@ -29,6 +29,8 @@ _ATEXT = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.:-]++"
 _PLAIN = re.compile(rb"<" + _ATEXT + rb"@(?:" + _ATEXT + rb"|\[[A-Za-z0-9.:-]++\])>")
 _MESSAGE_ID = re.compile(rb"<[^<>\s]++>")
 _BRACKETED = re.compile(rb"<([^<>]++)>")
+_SEVERAL = re.compile(rb"=\?|\(")
+"""In what is read in several ways: encoded words, comments."""
 _BRACKET = re.compile(r"[<>]")
 _UNSEEN = dict.fromkeys((*range(0x20), 0x7F, ord('"'), ord("\\")))
 _ODD = re.compile(rb"[^!-~]++|[<>]++")
@@ -58,10 +60,13 @@ def names(values: Iterable[bytes]) -> Iterator[str]:
                 # Prose around ids in brackets ("Your message of Monday <id>") names nothing.
                 words = [word for word in piece.split() if "@" in word or len(pieces) == 1]
                 for word in dict.fromkeys((piece, *words)):
-                    yield from _reduced(word)
+                    if word:
+                        yield from _reduced(word)
 
 
 def _readings(value: bytes) -> Iterable[str]:
+    if value.isascii() and not _SEVERAL.search(value):
+        return (value.decode("ascii"),)
     # Beside an id in Latin-1, one in UTF-8 is still to be known.
     texts = dict.fromkeys((decode_raw(value), value.decode("utf-8", "replace"), decode_words(value)))
     for text in tuple(texts):

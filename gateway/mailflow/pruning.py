@@ -16,3 +16,5 @@ def prune(store: Store, options: Options) -> None:
     store.held.prune(moment - options.inbound.hold.retention)
     store.learned.prune(moment)
     store.audit.prune(moment - retention.audit)
+    store.sessions.prune(moment)
+    store.failed_sign_ins.prune(moment)

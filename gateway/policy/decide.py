@@ -81,9 +81,11 @@ def decide(question: Question, rules: Rules, at: datetime) -> Story[Decision]:
     """Decide over one message; ``at`` is the time certificates must serve. Certificates are asked for once, if ever."""
     group = rules.group_of(question.author) if question.author is not None else None
     decision = yield from _decided(question, rules, group, at)
+    if decision.reply is None:
+        return decision
     secret = question.holds_opened or _on_answer(question, group) is ReplyRule.REQUIRE
     comes_back = question.sender != "" and not rules.is_ours(question.sender)
-    return replace(decision, withheld=decision.reply is not None and secret and comes_back)
+    return replace(decision, withheld=secret and comes_back)
 
 
 def _on_answer(question: Question, group: Group | None) -> ReplyRule | None:

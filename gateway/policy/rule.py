@@ -174,14 +174,11 @@ class Rules:
     def group_for(self, recipients: Iterable[str]) -> Group | None:
         """Return the first group to whose addresses or further mailboxes one of these recipients belongs."""
         readers = tuple(recipients)
-        return next(
-            (
-                group
-                for group, mailboxes in zip(self.groups, self._mailboxes, strict=True)
-                if any(mailboxes.owner(address) is not None for address in readers)
-            ),
-            None,
-        )
+        for group, mailboxes in zip(self.groups, self._mailboxes, strict=True):
+            for address in readers:
+                if mailboxes.owner(address) is not None:
+                    return group
+        return None
 
     def is_internal(self, address: str) -> bool:
         """Whether a recipient needs no encryption: a listed address or one of the groups' own."""

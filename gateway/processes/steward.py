@@ -1,16 +1,20 @@
 """The process that says that its gateway lives, and does what only one gateway of a store may, while that is this one.
 
 It beats (``store.gateways.presence``) from before the first process serves until after the last has ended: what they
-hold in the store counts no longer without. Elected, it removes what is past its retention. Beats and that work are
-threads of their own: the one that hears the supervisor never waits for the store.
+hold in the store counts no longer without. Elected, it removes what is past its retention. It tells the audit log which
+configuration runs. All of that is done in threads of their own: the one that hears the supervisor never waits for the
+store.
 """
 
 import select
 import signal
 import socket
 import time
-from threading import Event, Thread
+from queue import SimpleQueue
+from threading import Event, Lock, Thread
 
+from gateway.admin.changes import Verb
+from gateway.admin.configuration import note_running
 from gateway.clock import Watch
 from gateway.config import Options
 from gateway.errors import Fault, GatewayError
@@ -20,7 +24,7 @@ from gateway.processes.child import BEAT, Child
 from gateway.processes.gateway import Gateway
 from gateway.store import Store, open_store
 from gateway.store.gateways.presence import BEAT_EVERY, ELECTED_FOR
-from gateway.wiring import store_options
+from gateway.wiring import Wiring, store_options
 
 PRUNE_EVERY = 3600.0
 """Seconds between two removals of what is past its retention."""
@@ -38,16 +42,20 @@ class Steward:
         self._elected_until = float("-inf")
         self._silent = False
         self._store: Store | None = None
+        self._opening = Lock()
+        self._begun = SimpleQueue[Options]()
+        self._begun.put(options)
 
     def start(self) -> None:
         """Begin to beat."""
-        for work in (self._beat_on, self._keep_house):
+        for work in (self._beat_on, self._keep_house, self._tell_what_runs):
             Thread(target=work, name=work.__name__.strip("_"), daemon=True).start()
 
     def renew(self, options: Options) -> None:
         """Go on under other options; the next beat tells of them."""
         self._options = options
         start_logging(options.log.format == "json")
+        self._begun.put(options)
 
     def leave(self) -> None:
         """Say that the gateway has ended: nobody has to wait until it is taken for silent."""
@@ -102,10 +110,32 @@ class Steward:
         except Fault as error:
             logger.warning("retention: %s; tried again in an hour", error)
 
+    def _tell_what_runs(self) -> None:
+        """Have the audit log know of the start and of each reload."""
+        self._tell(self._begun.get(), Verb.START)
+        while not self._stopped.is_set():
+            self._tell(self._begun.get(), Verb.RELOAD)
+
+    def _tell(self, options: Options, verb: Verb) -> None:
+        """Do so until it is there: what runs, runs, whether that can be written or not."""
+        failed = False
+        while not self._stopped.is_set():
+            try:
+                wiring = Wiring(options=options)
+                wiring.store = self._opened()
+                note_running(wiring, verb)
+                return
+            except GatewayError as error:
+                if not failed:
+                    logger.error("audit: the %s is not in the log yet: %s", verb, error)
+                failed = True
+                self._stopped.wait(BEAT_EVERY)
+
     def _opened(self) -> Store:
-        if self._store is None:
-            self._store = open_store(store_options(self._options, self._gateway.id), durable=False)
-        return self._store
+        with self._opening:
+            if self._store is None:
+                self._store = open_store(store_options(self._options, self._gateway.id), durable=False)
+            return self._store
 
 
 def attend(gateway: Gateway, child: Child) -> None:

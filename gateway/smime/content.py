@@ -122,17 +122,17 @@ def _charset(octets: bytes) -> str:
 
 
 def put_in_place(
-    header: Header, drop: Collection[Field], inner: bytes, subject: bytes | None = None
+    header: Header, drop: Collection[Field], inner: Header, subject: bytes | None = None
 ) -> tuple[bytes, memoryview]:
-    """Return header block and body of a message with the entity ``inner``, of ``as_entity``, in the place of its own.
+    """Return header block and body of a message with an entity of ``as_entity`` in the place of its own.
 
-    All of the message's fields but Content-* and ``drop`` stay in order; a ``subject`` field takes the place of what
-    Subject there is. What SMTP cannot carry is re-coded.
+    ``inner``: the header of that entity, which is all of its content. All of the message's fields but Content-* and
+    ``drop`` stay in order; a ``subject`` field takes the place of what Subject there is. What SMTP cannot carry is
+    re-coded.
     """
     own = [field for field in header.fields if field.name.startswith("content-")]
-    inner_header = read_header(inner)
-    promoted = [_plain(inner_header.raw(field)) for field in inner_header.fields if field.name in PROMOTED]
-    made = fit(b"".join((*promoted, b"\r\n", memoryview(inner)[inner_header.body :])))
+    promoted = [_plain(inner.raw(field)) for field in inner.fields if field.name in PROMOTED]
+    made = fit(b"".join((*promoted, b"\r\n", memoryview(inner.content)[inner.body :])))
     version = b"" if header.named("mime-version") else b"MIME-Version: 1.0\r\n"
     end = made.index(b"\r\n\r\n") + 4
     return b"".join((_fields(header, {*drop, *own}, subject), version, made[:end])), memoryview(made)[end:]

@@ -15,7 +15,7 @@ from gateway.cms.enveloped import Enveloped
 from gateway.cms.probe import claims, read_cms
 from gateway.cms.signed import SignedData
 from gateway.errors import Malformed
-from gateway.mail.entity import IDENTITY, Entity, decoded_body, read_entity
+from gateway.mail.entity import IDENTITY, Entity, decoded_body, read_entity, type_of
 from gateway.mail.header import Field, Header, edit
 from gateway.smime.frame import check_frame
 from gateway.smime.layer import CMS_TYPES, Layer, may_be_cms
@@ -100,9 +100,9 @@ def root_layer(content: bytes, header: Header) -> Layer | None:
     Certificates that nobody signed anything with are no signature (row SIG-04), nor is one in a frame that does not
     keep its two parts together for every reader.
     """
-    if not _may_be_layer(content, header):
-        return None
     try:
+        if not _may_be_layer(content, header):
+            return None
         layer = read_layer(read_entity(content, header=header))
     except Malformed:
         return None
@@ -112,9 +112,11 @@ def root_layer(content: bytes, header: Header) -> Layer | None:
 
 
 def _may_be_layer(content: bytes, header: Header) -> bool:
-    """What is no multipart and does not begin like CMS need not be read to be told so."""
-    types = header.named("content-type")
-    return (bool(types) and b"multipart" in header.value(types[0]).lower()) or may_be_cms(content, header.body)
+    """What is no multipart/signed and does not begin like CMS need not be read to be told so."""
+    kind = type_of(header).type
+    if kind.startswith(("multipart/", "message/")):
+        return kind == "multipart/signed"
+    return may_be_cms(content, header.body)
 
 
 def _clear_signed(entity: Entity) -> SignedLayer | None:

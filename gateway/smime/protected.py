@@ -22,6 +22,8 @@ from gateway.smime.content import is_clean
 COMPARED = ("From", "Sender", "Reply-To", "To", "Cc", "Date", "Message-ID", "In-Reply-To", "References", "Subject")
 """A closed list: other names inside are somebody's content, and do not belong into a record."""
 
+_LOWER = {name: name.lower() for name in COMPARED}
+
 PLACEHOLDERS = frozenset({"", "...", "[...]"})
 SUBJECT_LIMIT = 4000
 """Octets of a Subject; a longer one is nobody's."""
@@ -61,7 +63,7 @@ def read_protected(payload: Entity, outer: Header) -> Protected:
     if not header.reads_one_way or not is_clean(header.content[header.start : header.end]):
         return Protected()
     inside = {field.name for field in header.fields}
-    found = [_difference(name, header, outer) for name in COMPARED if name.lower() in inside]
+    found = [_difference(name, header, outer) for name, lower in _LOWER.items() if lower in inside]
     differences = tuple(difference for difference in found if difference is not None)
     if Difference("Subject") in differences and (_protects(payload) or _is_placeholder(outer)):
         return Protected(_subject(header), differences, _is_by_another(header, outer))

@@ -19,7 +19,7 @@ from hashlib import sha256
 from gateway.cms.content import Buffer
 from gateway.cms.enveloped import digest_content, read_enveloped
 from gateway.cms.enveloped import encrypt as encrypt_content
-from gateway.cms.signed import Signer, read_signed, sign_detached, sign_opaque, verify
+from gateway.cms.signed import Signer, read_signed, sign_detached, sign_opaque, verify_made
 from gateway.errors import Fault, GatewayError
 from gateway.mail.canonical import canonical
 from gateway.mail.header import Header
@@ -70,17 +70,21 @@ class Frame:
 
 def take_apart(content: bytes, header: Header) -> tuple[Frame, Entity]:
     """Return what stays outside of a message and the entity to protect. MIME-Version is there exactly once."""
-    inner = [field for field in header.fields if field.name.startswith("content-")]
-    place = inner[0].start if inner else header.end
-    kept = [field for field in header.fields if not field.name.startswith("content-") and field.name not in DROPPED]
-    versions = [field for field in kept if field.name == "mime-version"]
-    kept = [field for field in kept if field not in versions[1:]]
-    before = b"".join(content[field.start : field.end] for field in kept if field.start < place)
-    after = b"".join(content[field.start : field.end] for field in kept if field.start >= place)
-    if not versions:
-        before += b"MIME-Version: 1.0\r\n"
-    fields = b"".join(content[field.start : field.end] for field in inner) or b"Content-Type: text/plain\r\n"
-    return Frame(before, after), Entity(fields, (memoryview(content)[header.body :],))
+    inner: list[bytes] = []
+    before: list[bytes] = []
+    after: list[bytes] = []
+    names = set(DROPPED)
+    for field in header.fields:
+        if field.name.startswith("content-"):
+            inner.append(content[field.start : field.end])
+        elif field.name not in names:
+            (after if inner else before).append(content[field.start : field.end])
+            if field.name == "mime-version":
+                names.add(field.name)
+    if "mime-version" not in names:
+        before.append(b"MIME-Version: 1.0\r\n")
+    fields = b"".join(inner) or b"Content-Type: text/plain\r\n"
+    return Frame(b"".join(before), b"".join(after)), Entity(fields, (memoryview(content)[header.body :],))
 
 
 def sign(entity: Entity, signer: Signer, chain: Sequence[bytes], at: datetime, *, opaque: bool = False) -> Entity:
@@ -91,10 +95,10 @@ def sign(entity: Entity, signer: Signer, chain: Sequence[bytes], at: datetime, *
     form = canonical(b"".join(entity.pieces))
     if form.clear and not opaque:
         result = _clear(form.content, signer, chain, at)
-        _check_clear(result, signer, chain)
+        _check_clear(result, signer, chain, at)
     else:
         result = _opaque(form.content, signer, chain, at)
-        _verify(result.body[0], form.content, signer, chain)
+        _verify(result.body[0], form.content, signer, chain, at)
     return result
 
 
@@ -187,7 +191,7 @@ def _digest(signer: Signer, pieces: Iterable[Buffer]) -> bytes:
     return hasher.digest()
 
 
-def _check_clear(entity: Entity, signer: Signer, chain: Sequence[bytes]) -> None:
+def _check_clear(entity: Entity, signer: Signer, chain: Sequence[bytes], at: datetime) -> None:
     """Read the finished multipart/signed back and verify its signature over its first part (RFC 8551 §3.5.3)."""
     head, content, tail = entity.body
     boundary = _BOUNDARY.search(entity.fields)
@@ -201,16 +205,16 @@ def _check_clear(entity: Entity, signer: Signer, chain: Sequence[bytes]) -> None
     body, found, _ = bytes(tail).partition(b"\r\n\r\n")[2].partition(delimiter + b"--\r\n")
     if not found:
         raise SealFault("the produced multipart/signed does not read back: close delimiter")
-    _verify(body, content, signer, chain)
+    _verify(body, content, signer, chain, at)
 
 
-def _verify(text: Buffer, content: Buffer, signer: Signer, chain: Sequence[bytes]) -> None:
+def _verify(text: Buffer, content: Buffer, signer: Signer, chain: Sequence[bytes], at: datetime) -> None:
     """Verify the CMS in this base64 over ``content``, which it carries or stands beside."""
     try:
         data = read_signed(binascii.a2b_base64(text))
         (info,) = data.signers
         digest = _digest(signer, (content,))
-        verify(info, digest, signer.certificate.public_key)
+        verify_made(info, digest, signer, at)
     except (GatewayError, ValueError) as error:
         raise SealFault(f"the produced signature does not verify: {error}") from error
     if sorted(map(bytes, data.certificates)) != sorted((signer.certificate.der, *chain)):

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import local
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy import (
     URL,
     Connection,
     Engine,
+    Select,
     Table,
     Transaction,
     create_engine,
@@ -35,6 +37,9 @@ SQLITE_NAME = "store.db"
 _DRIVER = "postgresql+psycopg"
 
 
+Query = Callable[..., list[tuple[Any, ...]]]
+
+
 class Damaged(Fault):
     """The database file does not hold what a database holds; waiting will not help."""
 
@@ -42,9 +47,11 @@ class Damaged(Fault):
 class Database:
     """A pool of connections. Safe to use from several threads, not across a fork."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, durable: bool = True) -> None:
+        """``durable``: also of SQLite, every transaction survives a power failure at once."""
         self.engine = engine
-        self._threads = local()
+        self._durable = durable
+        self._threads = _Threads()
 
     @property
     def is_sqlite(self) -> bool:
@@ -54,18 +61,19 @@ class Database:
     @property
     def is_apart(self) -> bool:
         """Whether this thread sees what no other does yet: inside ``together``, after its first write."""
-        joint = self._joint
+        joint = self._threads.joint
         return joint is not None and joint.connection is not None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that sees one state of the store. Raises ``Fault``."""
         _may_ask()
-        joint = self._joint
+        joint = self._threads.joint
         if joint is not None and joint.connection is not None:
             yield joint.connection
             return
         with _faults(), self.engine.connect() as connection:
+            self._begin(connection, "BEGIN")
             yield connection
 
     @contextmanager
@@ -84,7 +92,7 @@ class Database:
         Inside ``together`` it is a part of that one, which is committed later.
         """
         _may_ask()
-        joint = self._joint
+        joint = self._threads.joint
         if joint is None:
             with self._transaction(lasting) as (connection, transaction):
                 yield connection
@@ -112,14 +120,11 @@ class Database:
 
     @contextmanager
     def _transaction(self, lasting: bool) -> Iterator[tuple[Connection, Transaction]]:
-        with _faults(), self.engine.connect() as connection:
-            writing = connection.execution_options(writes=True, lasting=lasting)
-            with writing.begin() as transaction:
-                yield writing, transaction
-
-    @property
-    def _joint(self) -> "_Joint | None":
-        return getattr(self._threads, "joint", None)
+        with _faults(), self.engine.connect() as connection, connection.begin() as transaction:
+            # What will write takes the lock at once: upgrading a read lock later could fail without waiting.
+            synchronous = "FULL" if self._durable or lasting else "NORMAL"
+            self._begin(connection, f"PRAGMA synchronous = {synchronous}", "BEGIN IMMEDIATE")
+            yield connection, transaction
 
     @contextmanager
     def change(self, *, keep: bool = True) -> Iterator[Connection]:
@@ -131,6 +136,39 @@ class Database:
         with self.write(keep=keep) as connection:
             connection.execute(update(condition).values(generation=condition.c.generation + 1))
             yield connection
+
+    def _begin(self, connection: Connection, *statements: str) -> None:
+        """Begin on SQLite, whose driver leaves that to us."""
+        if self.is_sqlite:
+            cursor = connection.connection.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+
+    def query(self, statement: Select[Any]) -> Query:
+        """Return what asks this one thing, given the values of its parameters by name. It raises ``Fault``.
+
+        For what every message asks: the statement is phrased once, which takes ten times as long as to answer it.
+        Values go to the driver and come from it as they are (``columns.microseconds`` of a moment).
+        """
+        dialect = sqlite.dialect(paramstyle="named") if self.is_sqlite else self.engine.dialect
+        return partial(self._ask, str(statement.compile(dialect=dialect)))
+
+    def _ask(self, text: str, **values: Any) -> list[tuple[Any, ...]]:
+        _may_ask()
+        joint = self._threads.joint
+        if joint is not None and joint.connection is not None:
+            return [tuple(row) for row in joint.connection.exec_driver_sql(text, values)]
+        with _faults():
+            connection = self.engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                cursor.execute(text, values)
+                return list(cursor.fetchall())
+            except self.engine.dialect.loaded_dbapi.Error as error:
+                connection.invalidate()
+                raise DBAPIError(None, None, error) from error
+            finally:
+                connection.close()
 
     def close(self) -> None:
         """Give up all connections."""
@@ -149,6 +187,12 @@ class _Joint:
         if self.connection is None:
             self.connection = self._begin()
         return self.connection
+
+
+class _Threads(local):
+    """What each thread writes ``together``."""
+
+    joint: _Joint | None = None
 
 
 _THREAD = local()
@@ -182,7 +226,7 @@ def open_database(database: str, state: Path, *, durable: bool, wait: float) -> 
     Raises ``Misconfigured`` where it is neither ``sqlite`` nor a ``postgresql+psycopg`` URL.
     """
     if database == "sqlite":
-        return Database(_sqlite(state / SQLITE_NAME, durable=durable, wait=wait))
+        return Database(_sqlite(state / SQLITE_NAME, wait=wait), durable=durable)
     try:
         url = make_url(database)
         if url.drivername != _DRIVER:
@@ -194,7 +238,7 @@ def open_database(database: str, state: Path, *, durable: bool, wait: float) -> 
         raise Misconfigured("database: PostgreSQL needs the extra smime-gateway[postgresql]") from error
 
 
-def _sqlite(path: Path, *, durable: bool, wait: float) -> Engine:
+def _sqlite(path: Path, *, wait: float) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": wait, "isolation_level": None},
@@ -206,16 +250,6 @@ def _sqlite(path: Path, *, durable: bool, wait: float) -> Engine:
     def tune(connection: sqlite3.Connection, _record: object) -> None:
         _use_wal(connection, wait)
         connection.execute("PRAGMA foreign_keys = ON")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        if not options.get("writes"):
-            connection.exec_driver_sql("BEGIN")
-            return
-        connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if durable or options['lasting'] else 'NORMAL'}")
-        # What will write takes the lock at once: upgrading a read lock later could fail without waiting.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 

@@ -3,6 +3,8 @@
 ``SMIME_GATEWAY_SOAK=1`` reloads a thousand times (``make soak``).
 """
 
+import hashlib
+import json
 import os
 import random
 import signal
@@ -119,6 +121,27 @@ def test_rel_07_a_bad_file_keeps_the_old(kind: str, reloading: Reloading) -> Non
     assert problem in logged
     assert problem.split(":")[0] in checked(reloading.daemon)
     assert submit(reloading.daemon.doors["outbound"], letter(sender=PLAIN).content, sender=PLAIN).code == 250
+
+
+def test_the_audit_log_knows_what_runs(reloading: Reloading) -> None:
+    """KEY-08: the start and each reload, with the digest of the configuration; a file that is bad has no row."""
+
+    def loaded() -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads(reloading.daemon.run("audit", "list", "--json"))
+        return [row for row in rows if row["effects"][0]["kind"] == "configuration"]
+
+    before = poll(loaded)
+    assert before[0]["verb"] == "start"
+    reloading.reload(reloading.text(groups=strict()), DONE)
+    digest = hashlib.sha256(reloading.daemon.run("config", "show", "--json").encode()).hexdigest()
+    poll(lambda: loaded()[-1]["effects"][0]["name"] == digest)
+    assert (loaded()[-1]["verb"], loaded()[-1]["actor"]["kind"]) == ("reload", "system")
+    count = len(loaded())
+    reloading.reload(reloading.text(grops=[]), KEPT)
+    reloading.reload(reloading.text(), DONE)
+    poll(lambda: loaded()[-1]["effects"] == before[0]["effects"])
+    assert len(loaded()) == count + 1
+    assert "hold" in reloading.daemon.run("audit", "verify")
 
 
 def checked(daemon: Daemon) -> str:

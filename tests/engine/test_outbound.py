@@ -77,7 +77,7 @@ STEPS = [
     (seal, "sign_detached"),
     (seal, "base64_lines"),
     (seal, "read_signed"),
-    (seal, "verify"),
+    (seal, "verify_made"),
     (seal, "encrypt_content"),
     (seal, "read_enveloped"),
     (seal, "digest_content"),

@@ -22,7 +22,7 @@ BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 
 def delivered(content: bytes, *, narrow: bool = False) -> email.message.Message:
     """What Python's reader sees of a message with ``content`` in it."""
-    head, text = put_in_place(read_header(OUTER), (), as_entity(content))
+    head, text = put_in_place(read_header(OUTER), (), read_header(as_entity(content)))
     made = seven_bit(head + text) if narrow else head + text
     assert BARE.search(made) is None
     assert made.isascii() or not narrow
@@ -132,7 +132,7 @@ def test_seven_fields_are_promoted_and_no_other() -> None:
 
 
 def test_a_message_without_mime_version_gets_one() -> None:
-    head, text = put_in_place(read_header(b"Subject: x\r\n\r\n"), (), as_entity(b"Text"))
+    head, text = put_in_place(read_header(b"Subject: x\r\n\r\n"), (), read_header(as_entity(b"Text")))
     assert head.startswith(b"Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain")
     assert text == b"Text"
 
@@ -187,7 +187,7 @@ def test_every_octet_behind_a_usable_header_is_delivered(
         ends = (b"\r\n", b"\n") if kind.startswith("text/") else (b"", b"")
         assert payload(read).replace(*ends) == body.replace(*ends)
         return
-    head, text = put_in_place(read_header(OUTER), (), as_entity(content))
+    head, text = put_in_place(read_header(OUTER), (), read_header(as_entity(content)))
     assert BARE.search(text) is None
     stands = unix(bytes(text)) == unix(body)
     told = list(map(unix, leaf_bodies(head + text)))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import event, insert, text, update
+from sqlalchemy import insert, text, update
 
 from gateway.engine.record import as_json
 from gateway.errors import Fault
@@ -22,6 +22,7 @@ from gateway.store import Misconfigured, NotPermitted, Store, StoreOptions, open
 from gateway.store.journal.records import Query
 from tests.store.journal.records import AT, record
 from tests.store.older import older_store
+from tests.stores import carried_out
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make files of another user")
 
@@ -288,8 +289,7 @@ def test_only_a_journal_that_need_not_be_durable_is_written_lazily(
     sqlite_options: StoreOptions, durable: bool, journal: str
 ) -> None:
     store = open_store(sqlite_options, durable=durable)
-    sent: list[str] = []
-    event.listen(store.database.engine, "before_cursor_execute", lambda *arguments: sent.append(arguments[2]))
+    sent = carried_out(store)
 
     def last_mode() -> str:
         return [statement for statement in sent if "synchronous" in statement][-1].split()[-1]

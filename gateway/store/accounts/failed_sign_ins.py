@@ -8,7 +8,7 @@ import hashlib
 import ipaddress
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, case, delete, select, update
 
 from gateway import backoff
 from gateway.store import schema
@@ -41,14 +41,19 @@ class StoredFailedSignIns:
             if wait := _wait(connection, this, at):
                 return wait  # without a write: whoever tries without a pause must not keep others from writing
         with self._database.write(lasting=False) as connection:
-            connection.execute(delete(_TABLE).where(_TABLE.c.at < at - KEPT))
             insert_new(connection, _TABLE, [{"id": _id(name, client), "failures": 0, "at": at}])
             # Writing the row takes its lock: of several attempts at once each sees those before it.
             connection.execute(update(_TABLE).where(this).values(id=_TABLE.c.id))
             if wait := _wait(connection, this, at):
                 return wait
-            connection.execute(update(_TABLE).where(this).values(failures=_TABLE.c.failures + 1, at=at))
+            failures = case((_TABLE.c.at < at - KEPT, 1), else_=_TABLE.c.failures + 1)
+            connection.execute(update(_TABLE).where(this).values(failures=failures, at=at))
         return NOTHING
+
+    def prune(self, at: datetime) -> None:
+        """Forget what was long ago."""
+        with self._database.write(lasting=False) as connection:
+            connection.execute(delete(_TABLE).where(_TABLE.c.at < at - KEPT))
 
     def succeeded(self, name: str, client: str) -> None:
         """Take the failures back: the attempt was no failure."""
@@ -58,7 +63,7 @@ class StoredFailedSignIns:
 
 def _wait(connection: Connection, this: ColumnElement[bool], at: datetime) -> timedelta:
     row = connection.execute(select(_TABLE.c.failures, _TABLE.c.at).where(this)).first()
-    if row is None or row.failures < FREE:
+    if row is None or row.failures < FREE or row.at < at - KEPT:
         return NOTHING
     pause: timedelta = backoff.pause(row.failures - FREE + 1, FIRST, LONGEST)
     # A clock that was set back must not make anybody wait for longer than that.

@@ -11,6 +11,8 @@ from gateway.store import schema
 from gateway.store.accounts.secret import new_secret, secret_id
 from gateway.store.database import Database
 
+IDLE, ABSOLUTE, OWING = timedelta(minutes=30), timedelta(hours=12), timedelta(minutes=5)
+"""How long a session lasts without use, at most, and while a one-time code is owed."""
 AGENT_SIZE = 200
 """Characters of what a browser says of itself."""
 _TABLE = schema.sessions
@@ -29,15 +31,6 @@ class Session:
     agent: str
 
 
-@dataclass(frozen=True, slots=True)
-class Lifetimes:
-    """How long a session lasts: ``idle`` without use, ``absolute`` at most, ``owing`` while a code is owed."""
-
-    idle: timedelta
-    absolute: timedelta
-    owing: timedelta
-
-
 class StoredSessions:
     """All methods raise ``Fault``."""
 
@@ -53,16 +46,16 @@ class StoredSessions:
             connection.execute(insert(_TABLE).values(**row))
         return secret, session
 
-    def find(self, secret: str, at: datetime, lifetimes: Lifetimes) -> Session | None:
+    def find(self, secret: str, at: datetime) -> Session | None:
         """Return the session with that secret, unless it is over."""
-        alive = _TABLE.c.id == secret_id(secret), ~_over(at, lifetimes)
+        alive = _TABLE.c.id == secret_id(secret), ~_over(at)
         with self._database.read() as connection:
             row = connection.execute(select(_TABLE).where(*alive)).first()
         return None if row is None else _session(row)
 
-    def list(self, account: str | None, at: datetime, lifetimes: Lifetimes) -> list[Session]:
+    def list(self, account: str | None, at: datetime) -> list[Session]:
         """Return the sessions that are not over, of one account or of all, last used first."""
-        wanted = select(_TABLE).where(~_over(at, lifetimes)).order_by(_TABLE.c.used_at.desc(), _TABLE.c.id)
+        wanted = select(_TABLE).where(~_over(at)).order_by(_TABLE.c.used_at.desc(), _TABLE.c.id)
         if account is not None:
             wanted = wanted.where(_TABLE.c.account == account)
         with self._database.read() as connection:
@@ -92,18 +85,18 @@ class StoredSessions:
         with self._database.write() as connection:
             connection.execute(delete(_TABLE).where(_TABLE.c.account == account, _TABLE.c.id != keep))
 
-    def prune(self, at: datetime, lifetimes: Lifetimes) -> None:
+    def prune(self, at: datetime) -> None:
         """Delete those that are over."""
         with self._database.write(lasting=False) as connection:
-            connection.execute(delete(_TABLE).where(_over(at, lifetimes)))
+            connection.execute(delete(_TABLE).where(_over(at)))
 
 
-def _over(at: datetime, lifetimes: Lifetimes) -> ColumnElement[bool]:
+def _over(at: datetime) -> ColumnElement[bool]:
     table = _TABLE.c
     return or_(
-        table.used_at <= at - lifetimes.idle,
-        table.created_at <= at - lifetimes.absolute,
-        ~table.complete & (table.created_at <= at - lifetimes.owing),
+        table.used_at <= at - IDLE,
+        table.created_at <= at - ABSOLUTE,
+        ~table.complete & (table.created_at <= at - OWING),
     )
 
 

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, func, insert, select
 
 from gateway.store import schema
+from gateway.store.columns import microseconds
 from gateway.store.database import Database
 from gateway.store.pruning import prune
 
 PRUNE_AT_ONCE = 10_000
 WINDOW = timedelta(hours=1)
 _TABLE = schema.failed_decryptions
-# Made once: to build it with its values takes several times as long as to carry it out.
 _NEAR = (
     select(func.count())
     .select_from(_TABLE)
@@ -24,14 +24,16 @@ class StoredFailures:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._near = database.query(_NEAR)
 
     def count(self, key: str, at: datetime) -> int:
         """Return how often the key failed within the hour.
 
         One that lies farther ahead was noted before the clock was set back, and would count for ever.
         """
-        with self._database.read() as connection:
-            return connection.scalar(_NEAR, {"of": key, "after": at - WINDOW, "until": at + WINDOW}) or 0
+        after, until = microseconds(at - WINDOW), microseconds(at + WINDOW)
+        ((count,),) = self._near(of=key, after=after, until=until)
+        return int(count)
 
     def note(self, key: str, at: datetime) -> None:
         """Count a failure. As durable as what a success leaves, so that both take the same time."""

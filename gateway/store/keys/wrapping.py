@@ -97,6 +97,7 @@ class Wrapping:
         self._state = state
         self._key: KeyEncryptionKey | None = None
         self._secret: bytes | None = None
+        self._mac_keys: dict[str, bytes] = {}
 
     def verify(self) -> None:
         """See at opening that a key that was named or used is there and right. Raises ``Misconfigured``, ``Fault``."""
@@ -136,7 +137,9 @@ class Wrapping:
         """
         if self._secret is None:
             self._secret = self.key().unwrap(self._stored_secret(), _STORE_SECRET, "")
-        return _derived(self._secret, purpose)
+        if purpose not in self._mac_keys:
+            self._mac_keys[purpose] = _derived(self._secret, purpose)
+        return self._mac_keys[purpose]
 
     def _stored_secret(self) -> bytes:
         """Return the wrapped secret, made now if the store never had one."""

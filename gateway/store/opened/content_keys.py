@@ -13,19 +13,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from operator import itemgetter
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import bindparam, select
 
 from gateway.engine.wants import Use
 from gateway.store import schema
-from gateway.store.database import Database, insert_new
+from gateway.store.database import Database, Query, insert_new
 from gateway.store.keys.wrapping import Wrapping
 from gateway.store.pruning import prune
 
 PRUNE_AT_ONCE = 10_000
-_ASK_AT_ONCE = 500
+_ASK_AT_ONCE = 8
 _PURPOSE = "content keys"
 _TABLE = schema.content_keys
-_REMEMBERED = select(_TABLE).where(_TABLE.c.wrapped.in_(bindparam("wrapped", expanding=True)))
+_PLACES = [f"wrapped_{number}" for number in range(_ASK_AT_ONCE)]
+_REMEMBERED = select(_TABLE.c.wrapped, _TABLE.c.content, _TABLE.c.record).where(
+    _TABLE.c.wrapped.in_([bindparam(place) for place in _PLACES])
+)
 _Named = Sequence[tuple[bytes, Use]]
 
 
@@ -35,11 +38,11 @@ class StoredContentKeys:
     def __init__(self, database: Database, wrapping: Wrapping) -> None:
         self._database = database
         self._wrapping = wrapping
+        self._remembered = database.query(_REMEMBERED)
 
     def other(self, uses: Sequence[Use]) -> str | None:
         """Return the record under which another content was opened with one of these keys; None: under none."""
-        with self._database.read() as connection:
-            return self._other(connection, self._named(uses))
+        return _other(self._remembered, self._named(uses))
 
     def remember(self, uses: Sequence[Use], record: str, at: datetime) -> str | None:
         """Remember what was opened, durable when this returns; return as ``other``, and then nothing is remembered."""
@@ -48,7 +51,7 @@ class StoredContentKeys:
         with self._database.write() as connection:
             if insert_new(connection, _TABLE, rows) == len(rows):
                 return None
-            earlier = self._other(connection, named)
+            earlier = _other(lambda **places: list(map(tuple, connection.execute(_REMEMBERED, places))), named)
             if earlier is not None:
                 connection.rollback()
         return earlier
@@ -62,14 +65,16 @@ class StoredContentKeys:
         # In one order, so that no two processes can wait for one another.
         return sorted(((hmac.digest(key, use.wrapped, "sha256"), use) for use in uses), key=itemgetter(0))
 
-    @staticmethod
-    def _other(connection: Connection, named: _Named) -> str | None:
-        names = list(dict(named))
-        found = {}
-        for start in range(0, len(names), _ASK_AT_ONCE):
-            rows = connection.execute(_REMEMBERED, {"wrapped": names[start : start + _ASK_AT_ONCE]})
-            found.update({row.wrapped: row for row in rows})
-        for name, use in named:
-            if name in found and found[name].content != use.content and not use.authenticated:
-                return str(found[name].record)
-        return None
+
+def _other(ask: Query, named: _Named) -> str | None:
+    names = list(dict(named))
+    found: dict[bytes, tuple[bytes, str]] = {}
+    for start in range(0, len(names), _ASK_AT_ONCE):
+        some = names[start : start + _ASK_AT_ONCE]
+        rows = ask(**dict.fromkeys(_PLACES, some[0]) | dict(zip(_PLACES, some, strict=False)))
+        found |= {name: (content, record) for name, content, record in rows}
+    for name, use in named:
+        content, record = found.get(name, (use.content, ""))
+        if content != use.content and not use.authenticated:
+            return record
+    return None

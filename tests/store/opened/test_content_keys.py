@@ -11,6 +11,7 @@ from sqlalchemy import event, func, select
 from gateway.engine.wants import Use
 from gateway.store import Store, StoreOptions, open_store, schema
 from gateway.store.opened.content_keys import StoredContentKeys
+from tests.stores import carried_out
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ONE, OTHER = sha256(b"one").digest(), sha256(b"other").digest()
@@ -88,8 +89,7 @@ def test_of_two_processes_that_open_two_contents_at_once_one_wins(options: Store
 
 def test_what_is_remembered_is_durable_and_tells_nothing(sqlite_options: StoreOptions) -> None:
     store = open_store(sqlite_options, durable=False)
-    sent: list[str] = []
-    event.listen(store.database.engine, "before_cursor_execute", lambda *arguments: sent.append(arguments[2]))
+    sent = carried_out(store)
     store.content_keys.remember([use(b"wrapped octets", ONE)], "first", AT)
     assert [one.split()[-1] for one in sent if "synchronous" in one][-1] == "FULL"
     with store.database.read() as connection:

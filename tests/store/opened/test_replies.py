@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 
 from gateway.policy.rule import ReplyRule
 from gateway.store import Store, StoreOptions, open_store, schema
@@ -12,6 +12,7 @@ from gateway.store.database import at_hand_only
 from gateway.store.generation import LOOK_EVERY
 from gateway.store.opened.replies import Sighting, StoredReplies
 from gateway.story import NotAtHand
+from tests.stores import carried_out
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ALICE = "alice@example.com"
@@ -127,8 +128,7 @@ def test_nothing_is_asked_while_nothing_is_remembered(options: StoreOptions) -> 
 def test_opened_mail_is_durable_and_plain_sightings_need_not_be(sqlite_options: StoreOptions) -> None:
     store = open_store(sqlite_options, durable=False)
     store.wrapping.mac_key("made before")
-    sent: list[str] = []
-    event.listen(store.database.engine, "before_cursor_execute", lambda *arguments: sent.append(arguments[2]))
+    sent = carried_out(store)
     store.replies.write([Sighting(["a@x"], AT)])
     store.replies.remember(["b@x"], ALICE, ReplyRule.WARN, AT)
     assert [one.split()[-1] for one in sent if "synchronous" in one] == ["NORMAL", "FULL"]
