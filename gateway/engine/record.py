@@ -14,8 +14,7 @@ from gateway.engine import finding
 from gateway.engine.finding import EncryptionFound, ProtectedField, Signature
 from gateway.engine.transaction import Direction, FrontEnd, Verdict
 from gateway.reason import Reason
-from gateway.smime.finding import Coverage, Encryption, Status
-from gateway.smime.layer import Layer
+from gateway.smime.finding import Coverage, Encryption, Layer, Status
 
 Json = dict[str, Any]
 """A JSON object, as the json module reads and writes it."""
