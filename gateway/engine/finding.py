@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.reason import Reason
-from gateway.smime.finding import Coverage, Encryption, Status
-from gateway.smime.layer import Layer
+from gateway.smime.finding import Coverage, Encryption, Layer, Status
 
 
 class Signing(StrEnum):
