@@ -29,6 +29,7 @@ pages. What a change would cost is a view of its own, asked before it is made (`
 ``replay`` ``past``      a record's question asked again; what a record knows of its message
 ``gateways``             those that share the store
 ``configuration``        the configuration, checked and shown
+``stores``               the store as a whole: backup, restore, copy
 =======================  ============================================================================
 
 Not here: how things are printed, and that somebody is asked for who he is.

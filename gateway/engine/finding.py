@@ -9,8 +9,7 @@ from enum import StrEnum
 
 from gateway.policy.wants import Lookup
 from gateway.reason import Reason
-from gateway.smime.finding import Coverage, Encryption, Status
-from gateway.smime.layer import Layer
+from gateway.smime.finding import Coverage, Encryption, Layer, Status
 
 
 class Signing(StrEnum):

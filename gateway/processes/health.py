@@ -134,6 +134,10 @@ class Health:
             "next_hops": all(look.hops.values()),
         }
 
+    async def hops(self) -> Mapping[str, bool]:
+        """Return by door whether its next hop takes mail."""
+        return (await self._fresh()).hops
+
     async def _fresh(self) -> Look:
         async with self._asking:
             loop = asyncio.get_running_loop()

@@ -25,6 +25,7 @@ from gateway.store.generation import Clock, Generation
 from gateway.store.held.entries import StoredHeld
 from gateway.store.journal.records import Journal
 from gateway.store.keys.failed_decryptions import StoredFailures
+from gateway.store.keys.place import KeyPlace
 from gateway.store.keys.private_keys import StoredKeys
 from gateway.store.keys.wrapping import Wrapping
 from gateway.store.ledger.copies import StoredLedger
@@ -120,7 +121,8 @@ def open_store(
         _secure_database(options.state)
     try:
         bring_up_to_date(database, under_others=migrate_under_others)
-        store = Store(database, Wrapping(database, options.key_encryption_key, options.state), clock, options.gateway)
+        wrapping = Wrapping(database, KeyPlace(options.key_encryption_key, options.state))
+        store = Store(database, wrapping, clock, options.gateway)
         store.wrapping.verify()
     except Damaged as error:
         database.close()
