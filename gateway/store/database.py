@@ -51,7 +51,7 @@ class Database:
         """``durable``: also of SQLite, every transaction survives a power failure at once."""
         self.engine = engine
         self._durable = durable
-        self._threads = local()
+        self._threads = _Threads()
 
     @property
     def is_sqlite(self) -> bool:
@@ -61,14 +61,14 @@ class Database:
     @property
     def is_apart(self) -> bool:
         """Whether this thread sees what no other does yet: inside ``together``, after its first write."""
-        joint = self._joint
+        joint = self._threads.joint
         return joint is not None and joint.connection is not None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that sees one state of the store. Raises ``Fault``."""
         _may_ask()
-        joint = self._joint
+        joint = self._threads.joint
         if joint is not None and joint.connection is not None:
             yield joint.connection
             return
@@ -92,7 +92,7 @@ class Database:
         Inside ``together`` it is a part of that one, which is committed later.
         """
         _may_ask()
-        joint = self._joint
+        joint = self._threads.joint
         if joint is None:
             with self._transaction(lasting) as (connection, transaction):
                 yield connection
@@ -126,10 +126,6 @@ class Database:
             self._begin(connection, f"PRAGMA synchronous = {synchronous}", "BEGIN IMMEDIATE")
             yield connection, transaction
 
-    @property
-    def _joint(self) -> "_Joint | None":
-        return getattr(self._threads, "joint", None)
-
     @contextmanager
     def change(self, *, keep: bool = True) -> Iterator[Connection]:
         """A transaction that changes certificates or keys: every process sees it within a second. Raises ``Fault``.
@@ -159,7 +155,7 @@ class Database:
 
     def _ask(self, text: str, **values: Any) -> list[tuple[Any, ...]]:
         _may_ask()
-        joint = self._joint
+        joint = self._threads.joint
         if joint is not None and joint.connection is not None:
             return [tuple(row) for row in joint.connection.exec_driver_sql(text, values)]
         with _faults():
@@ -191,6 +187,12 @@ class _Joint:
         if self.connection is None:
             self.connection = self._begin()
         return self.connection
+
+
+class _Threads(local):
+    """What each thread writes ``together``."""
+
+    joint: _Joint | None = None
 
 
 _THREAD = local()

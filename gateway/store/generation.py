@@ -74,7 +74,9 @@ class Generation:
     def look(self) -> Seen:
         """Return what is known of the changes, at most half a second old. Raises ``Fault``."""
         before, expiries, now = self._seen, self._expiries, self._clock()
-        if self._database.is_apart or (now < self._look_at and expiries == self._expiries_seen):
+        if now < self._look_at and expiries == self._expiries_seen:
+            return before
+        if self._database.is_apart:
             return before  # a change that is not committed yet may never be
         columns = schema.condition.c
         with self._database.read() as connection:
@@ -146,6 +148,8 @@ class Cache(Generic[V]):
 
     def one(self, wanted: str, load: Callable[[str], V]) -> V:
         """Return one value, kept or loaded. Raises ``Fault``."""
+        if self._generation.is_apart:
+            return load(wanted)
         seen = self._generation.look()
         with self._lock:
             self._follow(seen)

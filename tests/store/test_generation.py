@@ -76,3 +76,16 @@ def test_other_processes_see_it_within_half_a_second(options: StoreOptions, auth
     assert other.generation.withdrawals() == 0
     now[0] += LOOK_EVERY
     assert other.generation.withdrawals() == 1
+
+
+def test_what_is_not_committed_comes_into_nobodys_memory(filled: Store, authority: Authority) -> None:
+    root, leaf = authority.root.certificate, naming(authority, 0, 1).certificate
+    with pytest.raises(ZeroDivisionError), filled.database.together():
+        filled.certificates.set_trust(root.fingerprint, Trust.DISTRUSTED)
+        assert not filled.evidence.trust(leaf).is_anchor(root)
+        raise ZeroDivisionError
+    assert filled.evidence.trust(leaf).is_anchor(root)
+    with filled.database.together():
+        filled.evidence.trust(leaf)
+        filled.certificates.set_trust(root.fingerprint, Trust.DISTRUSTED)
+        assert not filled.evidence.trust(leaf).is_anchor(root), "what was kept before is not taken for it either"
