@@ -72,7 +72,7 @@ def store_options(options: Options, gateway: str = "") -> StoreOptions:
     """Return what the store needs to know; ``gateway``: the id of the one whose process asks."""
     source = options.key_encryption_key
     key = None if source is None else str(source)
-    return StoreOptions(options.state, options.database, key, gateway=gateway)
+    return StoreOptions(options.state, options.database, key, pool=options.database_pool, gateway=gateway)
 
 
 def build_engine(options: Options, store: Store) -> Engine:

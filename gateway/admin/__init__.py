@@ -26,7 +26,9 @@ pages. What a change would cost is a view of its own, asked before it is made (`
 ``explain``              the same rule by rule: ``steps`` of mail that leaves, ``findings`` of mail that arrives,
                          ``shape`` of what would go on
 ``replay`` ``past``      a record's question asked again; what a record knows of its message
+``gateways``             those that share the store
 ``configuration``        the configuration, checked and shown
+``stores``               the store as a whole: backup, restore, copy
 =======================  ============================================================================
 
 Not here: how things are printed, and that somebody is asked for who he is.

@@ -34,17 +34,21 @@ _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
 
 COMMANDS = {
     "audit": "audit.audit",
+    "backup": "store.backup",
     "cert": "cert.cert",
     "check": "check.check",
     "config": "config.config_group",
     "crl": "crl.crl",
     "demo": "demo.demo",
+    "gateway": "gateway.gateway",
     "held": "held.held",
     "import": "import_.import_command",
     "key": "key.key",
     "log": "log.log",
     "message": "message.message",
+    "restore": "store.restore",
     "serve": "serve.serve",
+    "store": "store.store",
     "token": "token.token",
     "user": "user.user",
 }

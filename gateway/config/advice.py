@@ -33,6 +33,7 @@ def warnings(options: Options) -> list[str]:
         _open_milters,
         _no_folder,
         _names,
+        _one_id,
         _bounds,
     )
     return [str(problem) for rule in rules for problem in rule(options)]
@@ -154,6 +155,12 @@ def _absent(folder: Path) -> bool:
 def _names(options: Options) -> Iterator[Problem]:
     if "." not in options.hostname:
         yield Problem(("hostname",), f'"{options.hostname}" is no full name; set one such as gw.example.org')
+
+
+def _one_id(options: Options) -> Iterator[Problem]:
+    if options.database != "sqlite" and "authserv_id" not in options.model_fields_set:
+        text = f"{options.authserv_id}, from the hostname: all gateways of one store need the same; write it down"
+        yield Problem(("authserv_id",), text)
 
 
 def _bounds(options: Options) -> Iterator[Problem]:

@@ -9,7 +9,6 @@ from gateway.config.section import Section
 PLANNED: tuple[tuple[str, ...], ...] = (
     ("discovery",),
     ("partners",),
-    ("database_pool",),
     ("retention", "personal"),
 )
 PLANNED_OF_A_GROUP = ("domain_key", "minimum", "invitation")

@@ -1,11 +1,14 @@
 """What is known only by asking: the store's numbers, the next hops, whether mail can be taken.
 
-One look serves everybody who asks within ``FRESH`` seconds, so that no number of questions costs more. A next hop is
+One look serves everybody who asks within ``FRESH`` seconds, so that no number of questions costs more. The store's
+numbers are told by one of the gateways that share it, the elected; by all where none is. A next hop is
 asked as a session would: connection, EHLO, TLS and login as configured, QUIT; its log shows that. The store is opened
 when it is first needed and asked in a thread: where it fails, its numbers are missing and everything else is told.
 """
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +17,8 @@ from datetime import datetime, timedelta
 from prometheus_client.core import GaugeMetricFamily
 
 from gateway import __version__
+from gateway.admin.gateways import State as GatewayState
+from gateway.admin.gateways import states_of
 from gateway.admin.groups import own_leaves, signing_ends
 from gateway.clock import now
 from gateway.config import Options
@@ -31,6 +36,8 @@ from gateway.wiring import build_doors, build_rules, store_options
 
 FRESH = 10.0
 """Seconds for which a look is believed."""
+COUNT_EVERY = 60.0
+"""Seconds between two counts of all certificates."""
 STORE_WAIT = 2.0
 PROBE = Timeouts(connect=3, reply=3)
 HORIZONS = {"7d": timedelta(days=7), "30d": timedelta(days=30)}
@@ -53,6 +60,9 @@ class Look:
     expiring: Counts | None = None
     groups: Mapping[str, float] | None = None
     """Until when each group can sign, in seconds since 1970; 0: it cannot now."""
+    gateways: Counts | None = None
+    elsewhere: bool = False
+    """Whether another gateway tells the numbers of the store."""
 
     @property
     def signs(self) -> bool:
@@ -67,8 +77,11 @@ class Health:
     """Asks, and remembers for a moment. For one event loop."""
 
     def __init__(self, options: Options, instance: str) -> None:
-        """``instance``: our own greeting, which no next hop may have. Raises ``OSError`` for files of the doors."""
+        """``instance``: this gateway's id; no next hop may greet with it. Raises ``OSError`` for files of the doors."""
         self._options = options
+        self._instance = instance
+        self._shares: list[Share] = []
+        self._count_at = float("-inf")
         self._rules = build_rules(options)
         self._store: Store | None = None
         self._pools = {
@@ -90,8 +103,10 @@ class Health:
             _gauge("build_info", "The version that runs; always 1.", ["version"], {(__version__,): 1}),
             _gauge("next_hop_up", "Whether a door's next hop takes mail.", ["door"], up),
         ]
-        if None not in (look.held, look.certificates, look.expiring, look.groups):
-            assert look.held is not None and look.certificates and look.expiring and look.groups is not None
+        if look.gateways is not None:
+            told.append(_gauge("gateways", "Gateways that share the store.", ["state"], look.gateways))
+        if look.held is not None and not look.elsewhere:
+            assert look.certificates and look.expiring and look.groups is not None
             soon = "Certificates in use that expire within that time, and own ones that have, without a successor."
             now_or_not: Counts = {(group,): until > 0 for group, until in look.groups.items()}
             ends: Counts = {(group,): until for group, until in look.groups.items()}
@@ -133,13 +148,26 @@ class Health:
         look = Look({}, keys=False)
         try:
             store = self._opened()
-            look = _seen(store, self._rules)
+            look = _seen(store, self._rules, self._counted(store))
+            gateways = store.gateways.list()
+            states = Counter(states_of(gateways))
+            others = any(each.elected and each.presence.id != self._instance for each in gateways)
+            look = replace(look, gateways={(state,): states[state] for state in GatewayState}, elsewhere=others)
             store.wrapping.verify()
         except GatewayError as error:
             logger.warning("metrics: %s", error)
             ERRORS[Kind.STORE].inc()
             return look
         return replace(look, keys=True)
+
+    def _counted(self, store: Store) -> list[Share]:
+        """Return how many certificates there are of each kind, of the last minute: they are many to count."""
+        if (asked := time.monotonic()) >= self._count_at:
+            moment = now()
+            bands = [moment, *(moment + ahead for ahead in HORIZONS.values())]
+            self._shares = count_certificates(store.database, bands)
+            self._count_at = asked + COUNT_EVERY
+        return self._shares
 
     def _opened(self) -> Store:
         if self._store is None:
@@ -161,9 +189,8 @@ def _gauge(name: str, text: str, labels: Sequence[str], values: Counts) -> Gauge
     return family
 
 
-def _seen(store: Store, rules: Rules) -> Look:
+def _seen(store: Store, rules: Rules, shares: list[Share]) -> Look:
     moment = now()
-    shares = count_certificates(store.database, [moment, *(moment + ahead for ahead in HORIZONS.values())])
     mine = own_leaves(store, moment)
     held, _ = store.held.totals()
     return Look(

@@ -19,6 +19,7 @@ FIXED = (
     "milters",
     "workers",
     "database",
+    "database_pool",
     "state",
     "key_encryption_key",
     "admin",

@@ -17,6 +17,7 @@ from sqlalchemy import (
     URL,
     Connection,
     Engine,
+    NullPool,
     Select,
     Table,
     Transaction,
@@ -35,6 +36,10 @@ from gateway.story import NotAtHand
 
 SQLITE_NAME = "store.db"
 _DRIVER = "postgresql+psycopg"
+WAIT = 5.0
+"""Seconds."""
+POOL = 5
+"""Connections of one process to PostgreSQL at most, where nothing else is said."""
 
 
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -47,9 +52,13 @@ class Damaged(Fault):
 class Database:
     """A pool of connections. Safe to use from several threads, not across a fork."""
 
-    def __init__(self, engine: Engine, *, durable: bool = True) -> None:
-        """``durable``: also of SQLite, every transaction survives a power failure at once."""
+    def __init__(self, engine: Engine, *, durable: bool = True, wait: float = WAIT) -> None:
+        """``durable``: also of SQLite, every transaction survives a power failure at once.
+
+        ``wait``: seconds for a lock of PostgreSQL's, told in each transaction: the session may be a pool's.
+        """
         self.engine = engine
+        self._patience = f"SET LOCAL lock_timeout = {int(wait * 1000)}"
         self._durable = durable
         self._threads = _Threads()
 
@@ -124,6 +133,8 @@ class Database:
             # What will write takes the lock at once: upgrading a read lock later could fail without waiting.
             synchronous = "FULL" if self._durable or lasting else "NORMAL"
             self._begin(connection, f"PRAGMA synchronous = {synchronous}", "BEGIN IMMEDIATE")
+            if not self.is_sqlite:
+                connection.exec_driver_sql(self._patience)
             yield connection, transaction
 
     @contextmanager
@@ -220,8 +231,9 @@ def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]])
     return len(connection.execute(statement, rows).all()) if rows else 0
 
 
-def open_database(database: str, state: Path, *, durable: bool, wait: float) -> Database:
-    """Prepare the connections to ``database`` (the option of that name); nothing is opened yet.
+def open_database(database: str, state: Path, *, durable: bool, wait: float, pool: int = POOL) -> Database:
+    """Prepare the connections to ``database`` (the option of that name), at most ``pool`` of them where that is
+    PostgreSQL; nothing is opened yet.
 
     Raises ``Misconfigured`` where it is neither ``sqlite`` nor a ``postgresql+psycopg`` URL.
     """
@@ -231,11 +243,28 @@ def open_database(database: str, state: Path, *, durable: bool, wait: float) -> 
         url = make_url(database)
         if url.drivername != _DRIVER:
             raise ArgumentError
-        return Database(_postgresql(url, wait=wait))
+        return Database(_postgresql(url, wait=wait, pool=pool), wait=wait)
     except (ArgumentError, NoSuchModuleError) as error:
         raise Misconfigured("database: write sqlite, or postgresql+psycopg://user@host/name") from error
     except ImportError as error:
         raise Misconfigured("database: PostgreSQL needs the extra smime-gateway[postgresql]") from error
+
+
+def scratch_database(path: Path) -> Database:
+    """Prepare a SQLite file that is of no worth before it is full: nothing of it can be undone."""
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"isolation_level": None},
+        poolclass=NullPool,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def tune(connection: sqlite3.Connection, _record: object) -> None:
+        for pragma in ("journal_mode = OFF", "foreign_keys = ON", "cache_size = -64000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return Database(engine)
 
 
 def _sqlite(path: Path, *, wait: float) -> Engine:
@@ -266,11 +295,23 @@ def _use_wal(connection: sqlite3.Connection, wait: float) -> None:
             time.sleep(0.02)
 
 
-def _postgresql(url: URL, *, wait: float) -> Engine:
-    milliseconds = int(wait * 1000)
+def _postgresql(url: URL, *, wait: float, pool: int) -> Engine:
+    """Connect so that it also works behind pgbouncer, which may give each transaction another session.
+
+    Nothing is set for a session or prepared in it. A server that is gone without a word is noticed by the kernel.
+    """
+    seconds = max(2, int(wait))
+    alive = {"keepalives_idle": seconds, "keepalives_interval": 2, "keepalives_count": 3}
     return create_engine(
         url,
-        connect_args={"connect_timeout": max(2, int(wait)), "options": f"-c lock_timeout={milliseconds}"},
+        connect_args={
+            "connect_timeout": seconds,
+            "tcp_user_timeout": seconds * 1000,
+            "prepare_threshold": None,
+            **alive,
+        },
+        pool_size=pool,
+        max_overflow=0,
         pool_timeout=wait,
         pool_pre_ping=True,
         hide_parameters=True,
@@ -296,7 +337,7 @@ _KNOWN = _DAMAGE | {
     "readonly": "the database cannot be written; check owner, mode and mount of the state directory",
     "disk is full": "the disk is full",
     "unable to open": "the database file cannot be opened; check owner, mode and mount of the state directory",
-    "QueuePool": "all connections were busy for too long",
+    "QueuePool": "all connections were busy for too long; database_pool allows more",
 }
 
 

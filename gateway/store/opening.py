@@ -16,13 +16,14 @@ from gateway.store.certificates.learned import StoredLearned
 from gateway.store.certificates.listing import Listing
 from gateway.store.certificates.standing import Standings
 from gateway.store.certificates.stored import StoredCertificates
-from gateway.store.database import SQLITE_NAME, Damaged, Database, open_database
+from gateway.store.database import POOL, SQLITE_NAME, WAIT, Damaged, Database, open_database
 from gateway.store.gateways.identity import StoredIdentity
 from gateway.store.gateways.presence import StoredGateways
 from gateway.store.generation import Clock, Generation
 from gateway.store.held.entries import StoredHeld
 from gateway.store.journal.records import Journal
 from gateway.store.keys.failed_decryptions import StoredFailures
+from gateway.store.keys.place import KeyPlace
 from gateway.store.keys.private_keys import StoredKeys
 from gateway.store.keys.wrapping import Wrapping
 from gateway.store.ledger.copies import StoredLedger
@@ -39,13 +40,14 @@ from gateway.store.revocation.sources import StoredSources
 class StoreOptions:
     """Where the store is: the options of the same names, and the seconds to wait for a database that is locked.
 
-    ``gateway``: the id of the one that opens it; empty: a command.
+    ``pool``: connections at most, of this process; ``gateway``: the id of the one that opens it, empty for a command.
     """
 
     state: Path
     database: str = "sqlite"
     key_encryption_key: str | None = None
-    wait: float = 5.0
+    wait: float = WAIT
+    pool: int = POOL
     gateway: str = ""
 
 
@@ -96,21 +98,25 @@ class Store:
         self.database.close()
 
 
-def open_store(options: StoreOptions, *, durable: bool, clock: Clock = time.monotonic) -> Store:
+def open_store(
+    options: StoreOptions, *, durable: bool, clock: Clock = time.monotonic, migrate_under_others: bool = False
+) -> Store:
     """Open the store, created and migrated where that is to do. Run as root, the process becomes the owner of STATE.
 
     ``durable``: the journal, too, survives a power failure at once, not after some seconds (SQLite); the ledger,
-    certificates and keys always do. ``clock`` paces the look for others' changes.
+    certificates and keys always do. ``clock`` paces the look for others' changes. ``migrate_under_others``: also while
+    gateways of the release before use the store (``migrate``).
     Raises ``Fault``, ``Misconfigured``, ``NotPermitted``.
     """
     files.become_owner(options.state)
     files.secure_folder(options.state)
-    database = open_database(options.database, options.state, durable=durable, wait=options.wait)
+    database = open_database(options.database, options.state, durable=durable, wait=options.wait, pool=options.pool)
     if database.is_sqlite:
         _secure_database(options.state)
     try:
-        bring_up_to_date(database)
-        store = Store(database, Wrapping(database, options.key_encryption_key, options.state), clock, options.gateway)
+        bring_up_to_date(database, under_others=migrate_under_others)
+        wrapping = Wrapping(database, KeyPlace(options.key_encryption_key, options.state))
+        store = Store(database, wrapping, clock, options.gateway)
         store.wrapping.verify()
     except Damaged as error:
         database.close()

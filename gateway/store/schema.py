@@ -30,6 +30,9 @@ from gateway.store.people import tokens as tokens
 
 REVISION = "0011"
 """The newest migration: what ``alembic_version`` says in a store that is up to date."""
+RELEASE = 1
+"""Counts the releases whose schemas differ: what ``condition.release`` says in a store that is up to date. A release
+runs on its own schema and on the next one's, so what one adds its predecessor ignores (``migrate``)."""
 
 version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 """Alembic's own table; read here to know without alembic whether the store is up to date."""

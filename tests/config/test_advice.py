@@ -62,6 +62,7 @@ def test_nothing_to_say() -> None:
         ({"limits": {"message_size": "1kB"}}, "limits.message_size:"),
         ({"limits": {"connections": 10}}, "limits.connections_per_client:"),
         ({"retention": {"ledger": "1h"}}, "retention.ledger:"),
+        ({"database": "postgresql+psycopg://gw@db/mail"}, "authserv_id: smime."),
     ],
 )
 def test_one_doubt(values: dict[str, Any], begin: str) -> None:

@@ -20,6 +20,7 @@ CHANGES = {
     "milters": '[{name: m, direction: outbound, listen: "unix:/run/x.sock"}]',
     "workers": "7",
     "database": "postgresql+psycopg://gw@db/mail",
+    "database_pool": "7",
     "state": "/elsewhere",
     "key_encryption_key": "credential:kek",
     "admin": '{listen: "127.0.0.1:1234"}',

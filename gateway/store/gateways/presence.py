@@ -90,11 +90,6 @@ class StoredGateways:
             connection.execute(delete(_TABLE).where(_TABLE.c.id == gateway))
             connection.execute(delete(_ELECTED).where(_ELECTED.c.gateway == gateway))
 
-    def is_elected(self, gateway: str) -> bool:
-        """Whether a gateway is elected now."""
-        with self._database.read() as connection:
-            return _holder(connection, database_time(connection)) == gateway
-
     def list(self) -> list[Beating]:
         """Return who runs, and who was lately silent, by host and start."""
         with self._database.read() as connection:

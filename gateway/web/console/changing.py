@@ -99,10 +99,14 @@ def possible(item: CertificateView) -> list[str]:
 @router.get("/certificates/change")
 def ask(visit: Reading, do: str, id: Annotated[list[str], Query(max_length=MOST)]) -> HTMLResponse:
     """Ask whether it is to be done, and say what goes along."""
-    deed, items = _meant(visit, do, id)
+    return _asked(visit, do, *_meant(visit, do, id))
+
+
+def _asked(visit: Visit, do: str, deed: Deed, items: Sequence[CertificateView], status: int = 200) -> HTMLResponse:
     names = [item.fingerprint for item in items]
     return visit.page(
         "change.html",
+        status,
         do=do,
         deed=deed,
         items=items,
@@ -116,9 +120,12 @@ def change(visit: Reading, form: Posted) -> Response:
     """Do it."""
     do = str(form.get("do", ""))
     deed, items = _meant(visit, do, [str(name) for name in form.getlist("id")][:MOST])
-    deed.act(visit.wiring, visit.actor, [item.fingerprint for item in items])
+    names = [item.fingerprint for item in items]
+    if do == "delete" and str(len(deletion.doomed(visit.wiring, names).keys)) != form.get("losing"):
+        return _asked(visit, do, deed, items, 409)  # a key would go that nobody was told of
+    deed.act(visit.wiring, visit.actor, names)
     one_left = len(items) == 1 and do not in ("delete", "approve")
-    path = f"/certificates/{items[0].fingerprint}" if one_left else "/pending" if do == "approve" else "/certificates"
+    path = f"/certificates/{names[0]}" if one_left else "/pending" if do == "approve" else "/certificates"
     return visit.to(path, done=deed.done)
 
 

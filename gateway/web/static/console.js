@@ -2,11 +2,13 @@
 // lists that follow what is typed, several rows at once, copying.
 "use strict";
 
-const SHOWN = { dateStyle: "medium", timeStyle: "short" };
+// The page's language as the reader's region writes it, where the browser names one: en-GB for a page in en.
+const SPOKEN = document.documentElement.lang;
+const WRITTEN = navigator.languages.find((language) => language.split("-")[0] === SPOKEN) ?? SPOKEN;
 
 function localTimes(root) {
-  const clock = new Intl.DateTimeFormat(document.documentElement.lang, SHOWN);
-  const calendar = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium" });
+  const clock = new Intl.DateTimeFormat(WRITTEN, { dateStyle: "medium", timeStyle: "short" });
+  const calendar = new Intl.DateTimeFormat(WRITTEN, { dateStyle: "medium" });
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
