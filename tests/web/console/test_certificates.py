@@ -97,7 +97,7 @@ def test_key_03_a_download_is_the_certificate_and_nothing_else(viewer: Reader, p
     assert viewer.get(f"{path}?form=../key").status_code == 422
 
 
-@pytest.mark.parametrize("name", ["..", "%2e%2e%2fkey", "a%00b", "a%0d%0aX-A: b", "<script>"])
+@pytest.mark.parametrize("name", ["%2e%2e%2fkey", "a%00b", "a%0d%0aX-A: b", "<script>"])
 def test_web_04_names_are_never_paths(viewer: Reader, name: str) -> None:
     """WEB-04."""
     for answer in (viewer.get(f"/certificates/{name}"), viewer.get(f"/static/{name}/console.css")):
