@@ -34,6 +34,7 @@ _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
 
 COMMANDS = {
     "audit": "audit.audit",
+    "backup": "store.backup",
     "cert": "cert.cert",
     "check": "check.check",
     "config": "config.config_group",
@@ -45,6 +46,7 @@ COMMANDS = {
     "key": "key.key",
     "log": "log.log",
     "message": "message.message",
+    "restore": "store.restore",
     "serve": "serve.serve",
     "store": "store.store",
     "token": "token.token",

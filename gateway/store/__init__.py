@@ -10,8 +10,10 @@ doors' ports.
 ``changes``                   what each change concerns, so that the rest stays in memory
 ``schema`` ``people``         the tables; ``columns``: how values are kept in them
 ``migrate``                   bringing an older store up to date
+``portable``                  all of it as a stream of rows: backup, restore, the move to another database
 ``prefix`` ``pruning``        things named by the beginning of an id; what is old goes in slices
 ``due``                       when something that was put off is due, whatever the clock did
+``lookups``                   what sources of certificates said of addresses
 ``certificates``              leaves, authorities, trust; what mail teaches
 ``keys``                      private keys, and the key-encryption key that keeps them unreadable
 ``imports``                   files that administrators bring

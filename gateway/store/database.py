@@ -17,6 +17,7 @@ from sqlalchemy import (
     URL,
     Connection,
     Engine,
+    NullPool,
     Select,
     Table,
     Transaction,
@@ -247,6 +248,23 @@ def open_database(database: str, state: Path, *, durable: bool, wait: float, poo
         raise Misconfigured("database: write sqlite, or postgresql+psycopg://user@host/name") from error
     except ImportError as error:
         raise Misconfigured("database: PostgreSQL needs the extra smime-gateway[postgresql]") from error
+
+
+def scratch_database(path: Path) -> Database:
+    """Prepare a SQLite file that is of no worth before it is full: nothing of it can be undone."""
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"isolation_level": None},
+        poolclass=NullPool,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def tune(connection: sqlite3.Connection, _record: object) -> None:
+        for pragma in ("journal_mode = OFF", "foreign_keys = ON", "cache_size = -64000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return Database(engine)
 
 
 def _sqlite(path: Path, *, wait: float) -> Engine:

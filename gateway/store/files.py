@@ -7,8 +7,10 @@ special is refused with the command that mends it. It protects against other use
 import os
 import pwd
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from gateway.store.installation import user_name
 from gateway.store.refusal import Misconfigured, NotPermitted
@@ -82,9 +84,50 @@ def create_file(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(descriptor)
         new.rename(path)
-        _sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise NotPermitted(f"{path} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """Give a new file of mode 0600 to write, which has its name only when it is whole and on disk.
+
+    It is made, and named, as whoever called the command, who may be root. Raises ``OSError``, ``NotPermitted``.
+    """
+    user, group = os.geteuid(), os.getegid()
+    if path.exists() and not path.is_file():
+        raise NotPermitted(f"{path} is no regular file: name another, or - for standard output")
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, FILE_MODE)
+    whole = False
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, FILE_MODE)
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        whole = True
+    finally:
+        with _as_user(user, group):  # opening the store may have made us its owner
+            if whole:
+                new.rename(path)
+                sync(path.absolute().parent)
+            else:
+                new.unlink()
+
+
+@contextmanager
+def _as_user(user: int, group: int) -> Iterator[None]:
+    """Be an effective user for a moment, who this process was before (seteuid(2))."""
+    now_user, now_group = os.geteuid(), os.getegid()
+    os.seteuid(user)
+    os.setegid(group)
+    try:
+        yield
+    finally:
+        os.setegid(now_group)
+        os.seteuid(now_user)
 
 
 def touch_file(path: Path) -> None:
@@ -99,8 +142,9 @@ def touch_file(path: Path) -> None:
     os.close(descriptor)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """Return when a file, or the names in a folder, are on disk (fsync(2)). Raises ``OSError``."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

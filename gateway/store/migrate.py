@@ -21,6 +21,7 @@ from gateway.store.refusal import Misconfigured
 
 _LOCK = 0x736D696D65  # any number, the same in all our processes
 _PATIENCE = "60s"
+_ALEMBIC = ("alembic.command", "alembic.config", "alembic.script")
 BEATS = "0011"
 """The revision from which on gateways beat."""
 
@@ -33,10 +34,10 @@ def bring_up_to_date(database: Database, *, under_others: bool = False) -> None:
     """
     if _is_current(database):
         return
-    # Imported before the lock is taken: it takes most of the time.
-    command, config = import_module("alembic.command"), import_module("alembic.config")
+    for module in _ALEMBIC:  # before the lock is taken: it takes most of the time
+        import_module(module)
     with database.write() as connection:
-        _lock(connection)
+        lock(connection)
         found = _revision(connection)
         if found == schema.REVISION:
             return
@@ -45,9 +46,21 @@ def bring_up_to_date(database: Database, *, under_others: bool = False) -> None:
             return
         if found is not None and found >= BEATS:
             _check_older(connection, found, under_others)
-        settings = config.Config(attributes={"connection": connection})
-        settings.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-        command.upgrade(settings, "head")
+        upgrade(connection)
+
+
+def upgrade(connection: Connection, revision: str = schema.REVISION) -> None:
+    """Bring the schema up to ``revision``, in the transaction of ``connection``.
+
+    Raises ``Misconfigured`` where that is of a version that is not known.
+    """
+    command, config, script = map(import_module, _ALEMBIC)
+    settings = config.Config(attributes={"connection": connection})
+    settings.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    if revision not in {found.revision for found in script.ScriptDirectory.from_config(settings).walk_revisions()}:
+        raise Misconfigured(f"the store was made by a newer version (schema {revision}): install that version")
+    command.upgrade(settings, revision)
+    if revision == schema.REVISION:
         connection.execute(update(schema.condition).values(release=schema.RELEASE))
 
 
@@ -59,7 +72,8 @@ def _is_current(database: Database) -> bool:
             return False
 
 
-def _lock(connection: Connection) -> None:
+def lock(connection: Connection) -> None:
+    """Stand in line with all who make or change the schema, until the transaction ends."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE}'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})

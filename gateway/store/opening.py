@@ -12,8 +12,10 @@ from gateway.store.accounts.sessions import StoredSessions
 from gateway.store.accounts.tokens import StoredTokens
 from gateway.store.audit.trail import StoredAudit
 from gateway.store.certificates.evidence import StoredEvidence
+from gateway.store.certificates.found import StoredFound
 from gateway.store.certificates.learned import StoredLearned
 from gateway.store.certificates.listing import Listing
+from gateway.store.certificates.places import StoredPlaces
 from gateway.store.certificates.standing import Standings
 from gateway.store.certificates.stored import StoredCertificates
 from gateway.store.database import POOL, SQLITE_NAME, WAIT, Damaged, Database, open_database
@@ -23,10 +25,12 @@ from gateway.store.generation import Clock, Generation
 from gateway.store.held.entries import StoredHeld
 from gateway.store.journal.records import Journal
 from gateway.store.keys.failed_decryptions import StoredFailures
+from gateway.store.keys.place import KeyPlace
 from gateway.store.keys.private_keys import StoredKeys
 from gateway.store.keys.wrapping import Wrapping
 from gateway.store.ledger.copies import StoredLedger
 from gateway.store.ledger.owner import this_owner
+from gateway.store.lookups import StoredLookups
 from gateway.store.migrate import bring_up_to_date
 from gateway.store.opened.content_keys import StoredContentKeys
 from gateway.store.opened.replies import StoredReplies
@@ -63,6 +67,9 @@ class Store:
         self.certificates = StoredCertificates(database, generation, standings)
         self.listing = Listing(database, self.evidence, standings)
         self.learned = StoredLearned(database, generation)
+        self.found = StoredFound(database, generation)
+        self.places = StoredPlaces(database, generation)
+        self.lookups = StoredLookups(database)
         self.keys = StoredKeys(database, generation, wrapping)
         self.journal = Journal(database)
         self.gateways = StoredGateways(database)
@@ -114,7 +121,8 @@ def open_store(
         _secure_database(options.state)
     try:
         bring_up_to_date(database, under_others=migrate_under_others)
-        store = Store(database, Wrapping(database, options.key_encryption_key, options.state), clock, options.gateway)
+        wrapping = Wrapping(database, KeyPlace(options.key_encryption_key, options.state))
+        store = Store(database, wrapping, clock, options.gateway)
         store.wrapping.verify()
     except Damaged as error:
         database.close()

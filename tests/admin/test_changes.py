@@ -7,6 +7,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import select
 
-from gateway.admin import audit
+from gateway.admin import audit, stores
 from gateway.admin.certificates import CertificateFilter, listed
 from gateway.admin.changes import Change, Kind, Verb, changing
 from gateway.admin.crls import delete_crls
@@ -23,12 +24,14 @@ from gateway.admin.explain import Question, explained
 from gateway.admin.held import delete_held, retry_held
 from gateway.admin.imports import Bundle, Wishes, import_bundle
 from gateway.admin.keys import delete_keys, export_key
+from gateway.admin.places import pin
 from gateway.admin.trust import distrust, trust, untrust
 from gateway.clock import now
 from gateway.errors import Fault, Refused
 from gateway.pki.revocation import read_revocation_list
 from gateway.store import schema
 from gateway.store.imports.importing import ImportOptions, import_file
+from gateway.store.portable import moving
 from gateway.wiring import Wiring
 from tests.admin.conftest import ADA
 from tests.authority import Authority, Issued
@@ -51,6 +54,7 @@ class Stock:
     key: str
     crl: str
     held: str
+    store: str = stores.PLACE
     message: str = sha256(MAIL).hexdigest()
 
 
@@ -64,11 +68,24 @@ def stock(stocked: Wiring, support: Issued, authority: Authority) -> Stock:
     return Stock(certificate.fingerprint, certificate.public_key_id, crl, held(stocked.store))
 
 
+def _restore(wiring: Wiring) -> None:
+    """Not told itself: where the backup comes from."""
+    file = BytesIO()
+    moving.back_up(wiring.store.database, file, now())
+    wiring.store.close()
+    stores.restore(wiring, ADA, file, replace=True)
+
+
+def _aside(wiring: Wiring) -> str:
+    return f"sqlite:{wiring.options.state}/copy.db"
+
+
 Act = Callable[[Wiring, Stock], object]
 ACTS: dict[Verb, tuple[Act, Sequence[tuple[str, str]]]] = {
     Verb.TRUST: (lambda wiring, has: trust(wiring, ADA, [has.certificate]), [("certificate", "trusted")]),
     Verb.DISTRUST: (lambda wiring, has: distrust(wiring, ADA, [has.certificate]), [("certificate", "distrusted")]),
     Verb.UNTRUST: (lambda wiring, has: untrust(wiring, ADA, [has.certificate[:16]]), [("certificate", "none")]),
+    Verb.PIN: (lambda wiring, has: pin(wiring, ADA, [has.certificate]), [("certificate", "pinned")]),
     Verb.DELETE_CERTIFICATES: (
         lambda wiring, has: delete_certificates(wiring, ADA, [has.certificate]),
         [("certificate", "deleted"), ("key", "deleted")],
@@ -78,6 +95,9 @@ ACTS: dict[Verb, tuple[Act, Sequence[tuple[str, str]]]] = {
     Verb.DELETE_CRLS: (lambda wiring, has: delete_crls(wiring, ADA, [has.crl[:8], has.crl]), [("crl", "deleted")]),
     Verb.RETRY_HELD: (lambda wiring, has: retry_held(wiring, ADA, []), [("held", "ready")]),
     Verb.DELETE_HELD: (lambda wiring, has: delete_held(wiring, ADA, [has.held]), [("held", "deleted")]),
+    Verb.BACK_UP: (lambda wiring, has: stores.back_up(wiring, ADA, BytesIO()), [("store", "backed up")]),
+    Verb.RESTORE: (lambda wiring, has: _restore(wiring), [("store", "restored")]),
+    Verb.COPY_STORE: (lambda wiring, has: stores.copy(wiring, ADA, _aside(wiring)), [("store", "copied")]),
     Verb.OPEN: (lambda wiring, has: explained(wiring, Question(content=MAIL), ADA), [("message", "opened")]),
 }
 

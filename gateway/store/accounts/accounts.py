@@ -9,7 +9,8 @@ from sqlalchemy import Row, delete, select, update
 from gateway.errors import Absent, Conflict
 from gateway.store import schema
 from gateway.store.database import Database, insert_new
-from gateway.store.keys.wrapping import KeyEncryptionKey, Wrapping
+from gateway.store.keys.key_encryption_key import KeyEncryptionKey
+from gateway.store.keys.wrapping import Wrapping
 
 _TABLE = schema.accounts
 _PURPOSE = "one-time code secret"

@@ -40,7 +40,8 @@ from gateway.store.gateways.presence import doors_elsewhere
 from gateway.store.generation import Generation
 from gateway.store.held import needs, pieces
 from gateway.store.held.message import HeldMessage, State, messages, new_row, one_message, words
-from gateway.store.keys.wrapping import KeyEncryptionKey, Wrapping
+from gateway.store.keys.key_encryption_key import KeyEncryptionKey
+from gateway.store.keys.wrapping import Wrapping
 from gateway.store.ledger.owner import gateway_of
 from gateway.store.pruning import prune
 from gateway.store.refusal import Misconfigured, NotPermitted

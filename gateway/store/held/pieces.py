@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert, select
 
 from gateway.errors import Fault, Malformed
 from gateway.store import schema
-from gateway.store.keys.wrapping import KeyEncryptionKey
+from gateway.store.keys.key_encryption_key import KeyEncryptionKey
 
 PIECE = 1 << 20
 PURPOSE = "held mail"

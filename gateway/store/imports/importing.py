@@ -33,7 +33,7 @@ from gateway.store.certificates import identities, stored
 from gateway.store.certificates.said import Origin, Said, Trust
 from gateway.store.imports.appraising import Appraised, Imported, ImportOptions, NewKey, appraised, certificate_line
 from gateway.store.keys import private_keys
-from gateway.store.keys.wrapping import KeyEncryptionKey
+from gateway.store.keys.key_encryption_key import KeyEncryptionKey
 from gateway.store.opening import Store
 from gateway.store.revocation import lists
 from gateway.store.revocation.lists import Filed

@@ -31,7 +31,8 @@ from gateway.store.certificates.stored import with_key
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import Cache, Generation, withdraw
 from gateway.store.held import needs
-from gateway.store.keys.wrapping import KeyEncryptionKey, Wrapping
+from gateway.store.keys.key_encryption_key import KeyEncryptionKey
+from gateway.store.keys.wrapping import KEK_CHECK, Wrapping
 from gateway.store.prefix import Naming, begins, fingerprint
 from gateway.store.refusal import Misconfigured, NotPermitted
 
@@ -73,13 +74,12 @@ class StoredKeys:
         return self._loaded.one(public_key_id, self._load)
 
     def _load(self, public_key_id: str) -> PrivateKey | None:
-        table = schema.keys.c
         with self._database.read() as connection:
-            wrapped = connection.scalar(select(table.wrapped).where(table.public_key_id == public_key_id))
-        if wrapped is None:
+            row = connection.execute(_secrets(public_key_id)).first()
+        if row is None:
             return None
         try:
-            plain = self._wrapping.key().unwrap(wrapped, _INSIDE, public_key_id)
+            plain = self._wrapping.fitting(row.kek_check).unwrap(row.wrapped, _INSIDE, public_key_id)
         except (Misconfigured, NotPermitted) as error:  # it was right when the store was opened
             raise Fault(str(error)) from error
         return SoftwareKey(_read(plain))
@@ -105,7 +105,7 @@ class StoredKeys:
         with self._database.read() as connection:
             found = _one(connection, name)
             row = connection.execute(_secrets(found.public_key_id)).one()
-        kek, label = self._wrapping.key(), found.public_key_id
+        kek, label = self._wrapping.fitting(row.kek_check), found.public_key_id
         if row.protected is not None:
             pem = kek.unwrap(row.protected, _LEAVING, label)
             _check_passphrase(pem, passphrase)
@@ -202,4 +202,5 @@ def _one(connection: Connection, name: str) -> StoredKey:
 
 def _secrets(public_key_id: str) -> Select[Any]:
     table = schema.keys.c
-    return select(table.wrapped, table.protected).where(table.public_key_id == public_key_id)
+    columns = (table.wrapped, table.protected, KEK_CHECK)
+    return select(*columns).where(table.public_key_id == public_key_id)

@@ -14,8 +14,8 @@ from gateway.pki.self_issued import Whose
 from gateway.reason import Reason
 from gateway.store import Store
 from gateway.store.imports.importing import Imported, ImportOptions, import_file
-from gateway.store.keys import private_keys, wrapping
-from gateway.store.keys.wrapping import KeyEncryptionKey
+from gateway.store.keys import place, private_keys
+from gateway.store.keys.key_encryption_key import KeyEncryptionKey
 from tests.authority import SERVER_AUTH, Authority, Issued
 from tests.inbound import made
 from tests.pki import odd
@@ -244,7 +244,7 @@ def test_a_dry_run_says_all_and_does_nothing(store: Store, take: Take, alice: Is
 def test_a_dry_run_makes_no_key_encryption_key(
     store: Store, take: Take, alice: Issued, options: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    monkeypatch.setattr(wrapping, "UNIT_CREDENTIALS", tmp_path)
+    monkeypatch.setattr(place, "UNIT_CREDENTIALS", tmp_path)
     take(alice.key_pem(), dry_run=True)
     assert not (options.state / "kek").exists()
     take(alice.key_pem())

@@ -11,14 +11,14 @@ from sqlalchemy import update
 
 from gateway.errors import Fault
 from gateway.store import Misconfigured, NotPermitted, Store, StoreOptions, open_store, schema
-from gateway.store.keys import wrapping
-from gateway.store.keys.wrapping import KeyEncryptionKey
+from gateway.store.keys import place
+from gateway.store.keys.key_encryption_key import KeyEncryptionKey
 
 
 @pytest.fixture(autouse=True)
 def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
-    monkeypatch.setattr(wrapping, "UNIT_CREDENTIALS", tmp_path / "unit")
+    monkeypatch.setattr(place, "UNIT_CREDENTIALS", tmp_path / "unit")
 
 
 def with_key(options: StoreOptions, setting: str | None) -> StoreOptions:
@@ -146,10 +146,10 @@ def test_what_is_wrapped_opens_only_as_what_it_is() -> None:
 def test_every_flipped_or_missing_byte_is_noticed() -> None:
     key = KeyEncryptionKey.fresh()
     wrapped = key.wrap(b"plain", "private key", "a")
-    for place in range(len(wrapped)):
+    for octet in range(len(wrapped)):
         flipped = bytearray(wrapped)
-        flipped[place] ^= 1
-        for bad in (bytes(flipped), wrapped[:place]):
+        flipped[octet] ^= 1
+        for bad in (bytes(flipped), wrapped[:octet]):
             with pytest.raises(Fault, match="damaged"):
                 key.unwrap(bad, "private key", "a")
 
@@ -197,12 +197,12 @@ def test_what_systemd_hides_holds_no_credential(tmp_path: Path, monkeypatch: pyt
     """The folder above all units' credentials cannot be entered from a unit without (systemd.exec(5))."""
     hidden = tmp_path / "hidden"
     hidden.mkdir(mode=0)
-    monkeypatch.setattr(wrapping, "UNIT_CREDENTIALS", hidden / "smime-gateway.service")
+    monkeypatch.setattr(place, "UNIT_CREDENTIALS", hidden / "smime-gateway.service")
     before = os.geteuid()
     os.seteuid(before or 65534)
     try:
-        assert list(wrapping.credential_folders()) == []
+        assert list(place.credential_folders()) == []
     finally:
         os.seteuid(before)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert next(iter(wrapping.credential_folders())) == tmp_path
+    assert next(iter(place.credential_folders())) == tmp_path
