@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import Query
 from starlette.responses import HTMLResponse, Response
 
-from gateway.admin import certificates, deletion, trust
+from gateway.admin import certificates, deletion, places, trust
 from gateway.admin.actor import Actor
 from gateway.admin.certificate_view import CertificateKind, CertificateView, TrustWord
 from gateway.admin.permission import Permission
@@ -53,7 +53,10 @@ DEEDS = {
         phrase("Approve this certificate?"),
         phrase("Approve these certificates?"),
         "approved",
-        trust.trust,
+        places.approve,
+    ),
+    "pin": Deed(
+        phrase("Pin"), phrase("Pin this certificate?"), phrase("Pin these certificates?"), "pinned", places.pin
     ),
     "trust": Deed(
         phrase("Trust"), phrase("Trust this certificate?"), phrase("Trust these certificates?"), "trusted", trust.trust
@@ -89,7 +92,8 @@ def possible(item: CertificateView) -> list[str]:
     """Return the deeds that change something of a certificate as it stands."""
     said = {
         "approve": item.state is State.PENDING,
-        "trust": item.trust in (TrustWord.NONE, TrustWord.DISTRUSTED),
+        "pin": item.kind is CertificateKind.LEAF and not item.pinned and item.trust is not TrustWord.DISTRUSTED,
+        "trust": item.trust not in (TrustWord.ANCHOR, TrustWord.TRUSTED),
         "untrust": item.trust in (TrustWord.ANCHOR, TrustWord.TRUSTED, TrustWord.DISTRUSTED),
         "distrust": item.trust is not TrustWord.DISTRUSTED,
         "delete": True,
