@@ -42,6 +42,7 @@ def of_outbound(submission: Submission, decision: Decision, algorithms: Algorith
         rule=decision.rule,
         layers=tuple(layers),
         notes=decision.notes,
+        lookups=decision.lookups,
         signature=signature,
         encryption=encryption,
     )

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 from gateway.engine import finding
 from gateway.engine.finding import EncryptionFound, ProtectedField, Signature
 from gateway.engine.transaction import Direction, FrontEnd, Verdict
+from gateway.policy.wants import Lookup
 from gateway.reason import Reason
 from gateway.smime.finding import Coverage, Encryption, Layer, Status
 
@@ -33,16 +34,6 @@ class DeliveryRecord:
     signed: bool
     encrypted: bool
     size: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lookup:
-    """What a source was asked: ``ms`` is how long it took."""
-
-    address: str
-    source: str
-    result: str
-    ms: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
