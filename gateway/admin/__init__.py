@@ -8,6 +8,7 @@ pages. What a change would cost is a view of its own, asked before it is made (`
 ``actor`` ``changes``    who does it; the one place that every change goes through, and is audited in
 ``audit``                the audit log, read and verified
 ``permission``           what roles and scopes allow, and for which groups
+``reach``                which certificates and keys one sees who is limited to groups
 ``view`` ``sentence``    views as JSON, pages; sentences that other languages can say, too
 ``imports``              what a file holds, taken into the store or only looked at
 ``certificates``         listed, shown, exported; ``certificate_view`` is how one is told
