@@ -161,8 +161,8 @@ class Machine:
             self._folder_inside, self._umask = state.read_text().splitlines()
         return done
 
-    def dialogue(self, line: str, prompt: str, answer: str) -> str:
-        """Run a line on a terminal that asks once; what stands on the terminal at the end."""
+    def dialogue(self, line: str, prompt: str, answer: str, *, code: int = 0) -> str:
+        """Run a line on a terminal that asks once, and return what stands there at the end; it must return ``code``."""
         pipe = subprocess.PIPE
         with subprocess.Popen(
             self.shell(f"script -qec {shlex.quote(line)} /dev/null"), stdin=pipe, stdout=pipe
@@ -177,7 +177,7 @@ class Machine:
             asking.stdin.write(f"{answer}\n".encode())
             asking.stdin.flush()
             shown += asking.stdout.read()
-        assert asking.returncode == 0, shown
+        assert asking.returncode == code, shown
         return shown.decode()
 
     def _journal(self) -> str:
