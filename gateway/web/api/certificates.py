@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -10,15 +11,17 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, StringConstraints
 from starlette.responses import Response
 
-from gateway.admin import certificates, deletion, reach, trust
+from gateway.admin import certificates, deletion, find, places, reach, trust
 from gateway.admin.certificate_view import CertificateDetail, CertificateKind, CertificateView
 from gateway.admin.deletion import CertificateDeleted
+from gateway.admin.find import FindView
 from gateway.admin.permission import Grant, Permission
 from gateway.admin.reach import Reach
 from gateway.config.values import duration
 from gateway.errors import Refused
 from gateway.policy.state import State
 from gateway.web.api.answer import PEM, USUAL, After, Items, Limit, attached, given, told, whole
+from gateway.web.api.check import Address
 from gateway.web.api.route import Guarded, Who, needs, permit
 from gateway.web.site import InForce
 from gateway.wiring import Wiring
@@ -50,12 +53,18 @@ class Trust(BaseModel):
 class Batch(BaseModel):
     """One thing to be done to several certificates, to all of them or to none."""
 
-    action: Literal["trust", "distrust", "untrust", "delete"]
+    action: Literal["approve", "pin", "trust", "distrust", "untrust", "delete"]
     fingerprints: list[Fingerprint] = Field(min_length=1, max_length=500, examples=[[EXAMPLE]])
     with_key: bool = Field(False, description="Delete: also where a private key goes along.")
 
 
-ACTIONS = {"trust": Said.TRUSTED, "distrust": Said.DISTRUSTED, "untrust": Said.NONE}
+ACTIONS = {
+    "approve": places.approve,
+    "pin": places.pin,
+    "trust": trust.trust,
+    "distrust": trust.distrust,
+    "untrust": trust.untrust,
+}
 
 
 def seen(wiring: Wiring, who: Grant, path: Mapping[str, str]) -> object:
@@ -99,14 +108,16 @@ def change_certificates(request: Request, wiring: InForce, who: Who, batch: Batc
     if batch.action == "delete":
         gone = deletion.delete_certificates(wiring, who.actor, _once(batch.fingerprints), with_keys=batch.with_key)
         return told(request, whole(gone))
-    return told(request, whole(SAY[ACTIONS[batch.action]](wiring, who.actor, batch.fingerprints)))
+    return told(request, whole(ACTIONS[batch.action](wiring, who.actor, batch.fingerprints)))
 
 
 @router.get("/certificates/{fingerprint}", response_model=CertificateDetail)
 @needs(Permission.READ, seen)
-def show_certificate(request: Request, wiring: InForce, fingerprint: str) -> Response:
+def show_certificate(request: Request, wiring: InForce, who: Who, fingerprint: str) -> Response:
     """Tell all that is known of a certificate: path, anchor, origin, uses."""
-    return told(request, certificates.shown(wiring, fingerprint))
+    view = certificates.shown(wiring, fingerprint)
+    # Which mail used it last may be another group's.
+    return told(request, view if who.is_whole else replace(view, seen=None, last_use=None))
 
 
 @router.get(
@@ -129,6 +140,31 @@ def trust_certificate(request: Request, wiring: InForce, who: Who, fingerprint: 
     """Say of a certificate that it is trusted, distrusted or neither; of an authority's with `admin` only."""
     (view,) = SAY[body.trust](wiring, who.actor, [fingerprint])
     return told(request, view)
+
+
+@router.post("/certificates/{fingerprint}/approve", response_model=CertificateView)
+@needs(Permission.IMPORT, changeable)
+def approve_certificate(request: Request, wiring: InForce, who: Who, fingerprint: str) -> Response:
+    """Have a certificate that waits used to encrypt to."""
+    (view,) = places.approve(wiring, who.actor, [fingerprint])
+    return told(request, view)
+
+
+@router.post("/certificates/{fingerprint}/pin", response_model=CertificateView)
+@needs(Permission.IMPORT, changeable)
+def pin_certificate(request: Request, wiring: InForce, who: Who, fingerprint: str) -> Response:
+    """Have no other certificate come in the place of this one."""
+    (view,) = places.pin(wiring, who.actor, [fingerprint])
+    return told(request, view)
+
+
+@router.get("/find", response_model=FindView)
+@needs(Permission.READ)
+def find_address(request: Request, wiring: InForce, who: Who, address: Address) -> Response:
+    """Say what each source said of an address, and when; nobody is asked now."""
+    found, seen_of = find.said_of(wiring.store, address), Reach.of(wiring, who)
+    mine = [view for view in found.certificates if seen_of.sees(view.addresses, has_key=view.has_key)]
+    return told(request, replace(found, certificates=tuple(mine)))
 
 
 @router.delete("/certificates/{fingerprint}", response_model=CertificateDeleted)
