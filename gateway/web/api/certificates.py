@@ -11,7 +11,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, StringConstraints
 from starlette.responses import Response
 
+<<<<<<< HEAD
 from gateway.admin import certificates, deletion, find, places, reach, trust
+=======
+from gateway.admin import certificates, deletion, places, reach, trust
+>>>>>>> main
 from gateway.admin.certificate_view import CertificateDetail, CertificateKind, CertificateView
 from gateway.admin.deletion import CertificateDeleted
 from gateway.admin.find import FindView
@@ -145,7 +149,11 @@ def trust_certificate(request: Request, wiring: InForce, who: Who, fingerprint: 
 @router.post("/certificates/{fingerprint}/approve", response_model=CertificateView)
 @needs(Permission.IMPORT, changeable)
 def approve_certificate(request: Request, wiring: InForce, who: Who, fingerprint: str) -> Response:
+<<<<<<< HEAD
     """Have a certificate that waits used to encrypt to."""
+=======
+    """Have a certificate that waits used to encrypt to; where another key is pinned, it takes its place."""
+>>>>>>> main
     (view,) = places.approve(wiring, who.actor, [fingerprint])
     return told(request, view)
 
@@ -153,11 +161,16 @@ def approve_certificate(request: Request, wiring: InForce, who: Who, fingerprint
 @router.post("/certificates/{fingerprint}/pin", response_model=CertificateView)
 @needs(Permission.IMPORT, changeable)
 def pin_certificate(request: Request, wiring: InForce, who: Who, fingerprint: str) -> Response:
+<<<<<<< HEAD
     """Have no other certificate come in the place of this one."""
+=======
+    """Have no other certificate come in the place of one, not even when it has expired."""
+>>>>>>> main
     (view,) = places.pin(wiring, who.actor, [fingerprint])
     return told(request, view)
 
 
+<<<<<<< HEAD
 @router.get("/find", response_model=FindView)
 @needs(Permission.READ)
 def find_address(request: Request, wiring: InForce, who: Who, address: Address) -> Response:
@@ -167,6 +180,8 @@ def find_address(request: Request, wiring: InForce, who: Who, address: Address) 
     return told(request, replace(found, certificates=tuple(mine)))
 
 
+=======
+>>>>>>> main
 @router.delete("/certificates/{fingerprint}", response_model=CertificateDeleted)
 @needs(Permission.ADMIN, changeable)
 def delete_certificate(
