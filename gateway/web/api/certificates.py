@@ -11,21 +11,15 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, StringConstraints
 from starlette.responses import Response
 
-<<<<<<< HEAD
-from gateway.admin import certificates, deletion, find, places, reach, trust
-=======
 from gateway.admin import certificates, deletion, places, reach, trust
->>>>>>> main
 from gateway.admin.certificate_view import CertificateDetail, CertificateKind, CertificateView
 from gateway.admin.deletion import CertificateDeleted
-from gateway.admin.find import FindView
 from gateway.admin.permission import Grant, Permission
 from gateway.admin.reach import Reach
 from gateway.config.values import duration
 from gateway.errors import Refused
 from gateway.policy.state import State
 from gateway.web.api.answer import PEM, USUAL, After, Items, Limit, attached, given, told, whole
-from gateway.web.api.check import Address
 from gateway.web.api.route import Guarded, Who, needs, permit
 from gateway.web.site import InForce
 from gateway.wiring import Wiring
@@ -149,11 +143,7 @@ def trust_certificate(request: Request, wiring: InForce, who: Who, fingerprint: 
 @router.post("/certificates/{fingerprint}/approve", response_model=CertificateView)
 @needs(Permission.IMPORT, changeable)
 def approve_certificate(request: Request, wiring: InForce, who: Who, fingerprint: str) -> Response:
-<<<<<<< HEAD
-    """Have a certificate that waits used to encrypt to."""
-=======
     """Have a certificate that waits used to encrypt to; where another key is pinned, it takes its place."""
->>>>>>> main
     (view,) = places.approve(wiring, who.actor, [fingerprint])
     return told(request, view)
 
@@ -161,27 +151,11 @@ def approve_certificate(request: Request, wiring: InForce, who: Who, fingerprint
 @router.post("/certificates/{fingerprint}/pin", response_model=CertificateView)
 @needs(Permission.IMPORT, changeable)
 def pin_certificate(request: Request, wiring: InForce, who: Who, fingerprint: str) -> Response:
-<<<<<<< HEAD
-    """Have no other certificate come in the place of this one."""
-=======
     """Have no other certificate come in the place of one, not even when it has expired."""
->>>>>>> main
     (view,) = places.pin(wiring, who.actor, [fingerprint])
     return told(request, view)
 
 
-<<<<<<< HEAD
-@router.get("/find", response_model=FindView)
-@needs(Permission.READ)
-def find_address(request: Request, wiring: InForce, who: Who, address: Address) -> Response:
-    """Say what each source said of an address, and when; nobody is asked now."""
-    found, seen_of = find.said_of(wiring.store, address), Reach.of(wiring, who)
-    mine = [view for view in found.certificates if seen_of.sees(view.addresses, has_key=view.has_key)]
-    return told(request, replace(found, certificates=tuple(mine)))
-
-
-=======
->>>>>>> main
 @router.delete("/certificates/{fingerprint}", response_model=CertificateDeleted)
 @needs(Permission.ADMIN, changeable)
 def delete_certificate(

@@ -1,4 +1,4 @@
-"""``/health``, ``/overview``, ``/groups``, ``/gateways``: how the gateway stands, and what holds in it."""
+"""``/health``, ``/overview``, ``/groups``: how the gateway stands, and what holds in it."""
 
 from typing import Literal
 
@@ -6,12 +6,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from gateway.admin import gateways, groups
-from gateway.admin.gateways import GatewayView
+from gateway.admin import groups
 from gateway.admin.groups import GroupView
 from gateway.admin.overview import OverviewView, overview
 from gateway.admin.permission import Permission
-from gateway.web.api.answer import USUAL, After, Items, Limit, given, told, whole
+from gateway.web.api.answer import Items, told, whole
 from gateway.web.api.route import Guarded, Who, needs
 from gateway.web.flow import Flow
 from gateway.web.health import readiness
@@ -46,11 +45,3 @@ def show_overview(request: Request, wiring: InForce, who: Who, flow: Flow) -> Re
 def list_groups(request: Request, wiring: InForce, who: Who) -> Response:
     """List the groups in the order in which they match, with the policy that is effective for each."""
     return told(request, whole(groups.listed(wiring, who.groups)))
-
-
-@router.get("/gateways", response_model=Items[GatewayView])
-@needs(Permission.READ)
-def list_gateways(request: Request, wiring: InForce, limit: Limit = USUAL, after: After = None) -> Response:
-    """List the gateways that share this store."""
-    with given("after"):
-        return told(request, gateways.listed(wiring, after, limit))
