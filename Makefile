@@ -55,7 +55,7 @@ fuzz: setup
 soak: setup
 	@sh .ci/packages openssl postfix
 	SMIME_GATEWAY_SOAK=1 $(BIN)/python -m pytest tests/e2e/test_crash.py tests/e2e/test_milter_crash.py \
-		tests/e2e/test_transparency.py tests/e2e/test_reload.py tests/faults
+		tests/e2e/test_transparency.py tests/e2e/test_reload.py tests/e2e/test_fail_over.py tests/faults
 	$(BIN)/python -m benchmarks.soak
 
 bench: setup

@@ -6,7 +6,7 @@ A *finding* about a message is a value, not an exception. Exceptions are for wha
 - ``Malformed``: bytes that do not parse; raised by ``mail``, ``pki`` and ``cms``, caught where a finding is made of it.
 - ``LimitExceeded``: bytes that would cost more than a fixed limit to parse; a kind of ``Malformed``.
 - ``Refused``: an administrator's request that cannot be granted; the text says why and what to do. ``Absent``: what it
-  names is not there; ``Conflict``: it does not go with what is there.
+  names is not there; ``Conflict``: it does not go with what is there; ``Forbidden``: it is not for whoever asks.
 
 Messages never contain key material, passphrases, content or subjects.
 """
@@ -42,3 +42,7 @@ class Absent(Refused):
 
 class Conflict(Refused):
     """What is asked for does not go with what is there already."""
+
+
+class Forbidden(Refused):
+    """What is asked for may not be done by whoever asks."""

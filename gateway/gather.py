@@ -11,10 +11,12 @@ from enum import Enum, auto
 from functools import partial
 from typing import Any, TypeVar
 
+from gateway.discovery.search import Search as Discovery
 from gateway.engine import wants
 from gateway.engine.engine import Engine
 from gateway.engine.transaction import Outcome, Transaction
-from gateway.policy.wants import CertificatesOf, Found
+from gateway.mail.address import index_key
+from gateway.policy.wants import CertificatesOf, Found, Search
 from gateway.store import Store
 from gateway.store.database import at_hand_only
 from gateway.story import NotAtHand, Want, Wanted, tell
@@ -48,7 +50,8 @@ class Memory(Enum):
 class Gather:
     """Answers every want of the engine's. Safe for threads. Raises ``Fault``."""
 
-    def __init__(self, store: Store, memory: Memory) -> None:
+    def __init__(self, store: Store, memory: Memory, discovery: Discovery | None = None) -> None:
+        """``discovery``: who asks the sources of certificates; None: what they said last has to do."""
         self._store = store
         earlier = {
             Memory.KEPT: store.content_keys.remember,
@@ -58,6 +61,7 @@ class Gather:
         failed = _nothing if memory is Memory.ASKED else store.failures.note
         self._answers: dict[type[Wanted], Callable[[Any], Any]] = {
             CertificatesOf: lambda want: Found(store.certificates.find(want.addresses, want.at)),
+            Search: partial(_asked, store, discovery) if discovery else partial(_said, store),
             wants.KeyOf: lambda want: store.keys.key(want.public_key_id),
             wants.ChainOf: lambda want: store.certificates.chain(want.certificate),
             wants.NamedBy: lambda want: store.evidence.named(want.identities),
@@ -81,7 +85,7 @@ class Gather:
 
     def at_hand(self, want: Want[T]) -> T:
         """Return the answer if it takes asking nobody. Raises ``NotAtHand``."""
-        if isinstance(want, Done):
+        if isinstance(want, Done | Search):
             raise NotAtHand
         with at_hand_only():
             return self(want)
@@ -101,6 +105,18 @@ def try_out(engine: Engine, store: Store, transaction: Transaction, at: datetime
 
 def _told(want: wants.Later, gather: Gather) -> Any:
     return tell(want.story(), gather)
+
+
+def _asked(store: Store, discovery: Discovery, want: Search) -> Found:
+    searched = discovery.search(want.addresses, want.at)
+    return Found(store.certificates.find(want.addresses, want.at), searched.unasked, searched.lookups)
+
+
+def _said(store: Store, want: Search) -> Found:
+    """Nobody is asked: one whose last look-up failed is not known, of all others what is stored holds."""
+    failed = {said.address for said in store.lookups.of(want.addresses) if said.failed}
+    unasked = frozenset(address for address in want.addresses if index_key(address) in failed)
+    return Found(store.certificates.find(want.addresses, want.at), unasked)
 
 
 def _nothing(*_told: object) -> None:

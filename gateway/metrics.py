@@ -26,6 +26,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from gateway.engine.finding import EncryptionFound, EncryptionOpened, Signature
 from gateway.engine.record import Record
 from gateway.engine.transaction import Direction, FrontEnd, Verdict
+from gateway.policy.wants import Lookup
 from gateway.reason import Reason
 from gateway.smime.finding import Encryption, Status
 
@@ -130,6 +131,16 @@ IN_CLEAR = Counter(
     registry=None,
 )
 STAGES = _series(Durations, "stage_duration_seconds", "Duration of parts of the way.", stage=Stage)
+LOOKUPS = Counter(
+    f"{PREFIX}lookups_total",
+    "Questions to sources of certificates, by how they ended.",
+    ("source", "result"),
+    registry=None,
+)
+"""``source``: its name in the configuration; ``result``: of ``lookup.answer.Result``."""
+LOOKUP_DURATION = Durations(
+    f"{PREFIX}lookup_duration_seconds", "How long sources of certificates took.", ("source",), registry=None
+)
 ERRORS = _series(Counter, "errors_total", "What went wrong on our side.", kind=Kind)
 SESSIONS = _series(LiveGauge, "sessions", "Clients connected now.", front_end=FrontEnd)
 PROCESSES = _series(LiveGauge, "processes", "Processes that take mail now.", role=Role)
@@ -191,6 +202,12 @@ def _count_policy(record: Record) -> None:
         REFUSED[reason].inc()
     if record.verdict == Verdict.RELAY and record.deliveries and reason == Reason.REPLY_TO_ENCRYPTED:
         IN_CLEAR.inc()
+
+
+def count_lookup(lookup: Lookup) -> None:
+    """Count a question to a source of certificates."""
+    LOOKUPS.labels(source=lookup.source, result=lookup.result).inc()
+    LOOKUP_DURATION.labels(source=lookup.source).observe(lookup.ms / 1000)
 
 
 def take_over(pid: int | None) -> None:

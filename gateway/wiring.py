@@ -153,6 +153,7 @@ def build_rules(options: Options) -> Rules:
                 recipients=group.recipients,
                 replies=ReplyRule(group.replies_to_encrypted),
                 submitters=Submitters(group.submitters.clients, frozenset(group.submitters.users)),
+                needs_anchor=group.minimum == "chain",
             )
             for group in options.groups
         ),
@@ -166,6 +167,7 @@ def build_rules(options: Options) -> Rules:
         exempt=frozenset(options.overrides.exempt),
         fold=options.addresses.local_part_case == "fold",
         delimiter=options.addresses.recipient_delimiter,
+        searched=frozenset(domain for source in options.discovery.sources for domain in source.domains),
     )
 
 

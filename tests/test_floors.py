@@ -13,7 +13,7 @@ FLOORS: dict[str, float] = {
     "asn1": 0.9, "mail": 1, "pki": 1, "cms": 1.1, "smime": 1.2,
     "policy": 2, "engine": 2.1,
     "smtp": 3, "store": 3, "milter": 3, "lookup": 3,
-    "config": 4, "log": 4, "clock": 4, "metrics": 4, "wiring": 4.1, "gather": 4.1,
+    "config": 4, "log": 4, "clock": 4, "metrics": 4, "wiring": 4.1, "discovery": 4.1, "gather": 4.15,
     "admin": 4.2, "mailflow": 4.3, "web": 4.35, "processes": 4.4, "cli": 4.5,
     "__main__": 5, "__init__": -1,
 }  # fmt: skip

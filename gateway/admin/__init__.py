@@ -8,12 +8,14 @@ pages. What a change would cost is a view of its own, asked before it is made (`
 ``actor`` ``changes``    who does it; the one place that every change goes through, and is audited in
 ``audit``                the audit log, read and verified
 ``permission``           what roles and scopes allow, and for which groups
+``reach``                which certificates and keys one sees who is limited to groups
 ``view`` ``sentence``    views as JSON, pages; sentences that other languages can say, too
 ``imports``              what a file holds, taken into the store or only looked at
 ``certificates``         listed, shown, exported; ``certificate_view`` is how one is told
 ``background``           of one certificate: who says whether it is revoked, and which mail used it last
 ``pending``              certificates that wait to be approved
 ``trust`` ``deletion``   what is said of certificates, and taken away, with what goes along
+``places`` ``find``      one that waits is approved, one is pinned; what sources say of an address
 ``keys`` ``crls``        private keys (``key_view``) and revocation lists
 ``held``                 mail that waits: shown, tried again, deleted
 ``activity`` ``export``  the records of messages; as a file for others

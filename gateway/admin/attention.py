@@ -114,18 +114,23 @@ def _ending(store: Store, mine: Sequence[Listed], at: datetime) -> Iterator[Matt
         if not item.entry.has_key and item.status.ends
     ]
     yield from _in_bands(
-        own, at, "Own certificates that have expired: {count}", "Own certificates that end within {days} days: {count}"
+        own,
+        at,
+        Sentence("Own certificates that have expired: {count}"),
+        Sentence("Own certificates that end within {days} days: {count}"),
     )
     yield from _in_bands(
         others[:LOOKED_AT],
         at,
-        "Certificates of others that have expired: {count}",
-        "Certificates of others that end within {days} days: {count}",
+        Sentence("Certificates of others that have expired: {count}"),
+        Sentence("Certificates of others that end within {days} days: {count}"),
         more=len(others) > LOOKED_AT,
     )
 
 
-def _in_bands(items: Sequence[Listed], at: datetime, over: str, ending: str, *, more: bool = False) -> Iterator[Matter]:
+def _in_bands(
+    items: Sequence[Listed], at: datetime, over: Sentence, ending: Sentence, *, more: bool = False
+) -> Iterator[Matter]:
     left = list(items)
     for band in BANDS:
         ends = [item for item in left if item.entry.certificate.not_after < at + band]
@@ -136,7 +141,7 @@ def _in_bands(items: Sequence[Listed], at: datetime, over: str, ending: str, *, 
         urgency = Urgency.SOMETIME
         if own:
             urgency = Urgency.NOW if band <= BANDS[1] else Urgency.SOON
-        text = Sentence(ending if band else over, count=len(ends), days=band.days)
+        text = (ending if band else over).filled(count=len(ends), days=band.days)
         names = tuple(item.entry.certificate.fingerprint for item in ends[:NAMED])
         cure = Sentence("Import the new ones")
         yield Matter(Topic.CERTIFICATE, urgency, text, cure, len(ends), more, names, days=band.days)

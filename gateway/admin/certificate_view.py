@@ -16,6 +16,7 @@ from gateway.policy.state import State
 from gateway.store import Store
 from gateway.store.certificates.entry import Entry, Listed
 from gateway.store.certificates.said import Origin as Origin
+from gateway.store.certificates.said import Waits
 from gateway.store.keys.private_keys import StoredKey
 
 
@@ -35,12 +36,14 @@ class Use(StrEnum):
 
 
 class TrustWord(StrEnum):
-    """What was said of a certificate; of one that mail brought, whether it is used meanwhile."""
+    """What was said of a certificate; of one that mail or a source brought, whether it is used meanwhile."""
 
     NONE = "none"
     ANCHOR = "anchor"
     TRUSTED = "trusted"
     DISTRUSTED = "distrusted"
+    APPROVED = "approved"
+    FOUND = "found"
     LEARNED = "learned"
     QUARANTINED = "quarantined"
 
@@ -73,6 +76,8 @@ class CertificateView:
     key_size: int
     curve: str | None
     sha1: str
+    source: str | None
+    """The name of the source that found it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +138,20 @@ def named(certificate: Certificate) -> NamedCertificate:
 def trust_word(holding: Held) -> TrustWord:
     """Return in one word what was said of a certificate."""
     if holding.learned:
-        return TrustWord.LEARNED if holding.trusted else TrustWord.QUARANTINED
+        return _unspoken_word(holding)
     if holding.distrusted:
         return TrustWord.DISTRUSTED
     if not holding.trusted:
         return TrustWord.NONE
     return TrustWord.ANCHOR if holding.certificate.is_ca else TrustWord.TRUSTED
+
+
+def _unspoken_word(holding: Held) -> TrustWord:
+    if holding.approved:
+        return TrustWord.APPROVED
+    if not holding.trusted:
+        return TrustWord.QUARANTINED
+    return TrustWord.LEARNED if holding.origin is Origin.LEARNED else TrustWord.FOUND
 
 
 def certificate_view(store: Store, listed: Listed) -> CertificateView:
@@ -158,7 +171,7 @@ def certificate_view(store: Store, listed: Listed) -> CertificateView:
         kind=CertificateKind.CA if certificate.is_ca else CertificateKind.LEAF,
         has_key=entry.has_key,
         uses=tuple(_uses(certificate)),
-        pinned=not entry.learned,
+        pinned=entry.pinned or not entry.learned,
         seen=None,
         added=entry.added_at,
         notes=tuple(_notes(store, entry)),
@@ -166,6 +179,7 @@ def certificate_view(store: Store, listed: Listed) -> CertificateView:
         key_size=certificate.key_size,
         curve=certificate.curve,
         sha1=certificate.sha1,
+        source=entry.said.source,
     )
 
 
@@ -178,5 +192,9 @@ def _notes(store: Store, entry: Entry) -> Iterator[str]:
     seals_nothing = sealing_fault(entry.certificate)
     if seals_nothing:
         yield seals_nothing
+    if entry.learned and entry.said.waits is Waits.CHANGE:
+        yield "another key is pinned"
+    if entry.said.pinned:
+        yield "pinned"
     if entry.has_key and not entry.certificate.is_ca and store.certificates.is_cut(entry.certificate.fingerprint):
         yield "incomplete chain"

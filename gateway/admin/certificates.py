@@ -1,6 +1,6 @@
 """The stored certificates: listed in pages, shown in full, exported."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -14,9 +14,12 @@ from gateway.admin.certificate_view import (
     waiting_view,
 )
 from gateway.admin.key_view import key_view
+from gateway.admin.reach import Reach
 from gateway.admin.view import Page, page
 from gateway.clock import now
 from gateway.policy.state import State
+from gateway.store import Store
+from gateway.store.certificates.entry import Listed
 from gateway.store.certificates.listing import Filter
 from gateway.wiring import Wiring
 
@@ -36,17 +39,32 @@ class CertificateFilter:
 
 
 def listed(
-    wiring: Wiring, wanted: CertificateFilter, after: str | None = None, limit: int | None = None
+    wiring: Wiring,
+    wanted: CertificateFilter,
+    after: str | None = None,
+    limit: int | None = None,
+    reach: Reach | None = None,
 ) -> Page[CertificateView]:
     """Return at most ``limit`` certificates that follow ``after``, those that expire first at the top.
 
-    Raises ``Fault``, and ``Refused`` where ``after`` is no stored one.
+    ``reach``: of those that may be seen so far. Raises ``Fault``, and ``Refused`` where ``after`` is no stored one.
     """
     store, at = wiring.store, now()
     last = None if after is None else store.certificates.get(after).certificate.fingerprint
-    more = None if limit is None else limit + 1
-    found = store.listing.page(_filter(wanted, at), at, last, more)
+    found = _found(store, _filter(wanted, at), at, last, None if limit is None else limit + 1)
+    if reach is not None:
+        found = (each for each in found if reach.sees(each.entry.certificate.addresses, has_key=each.entry.has_key))
     return page((certificate_view(store, item) for item in found), lambda view: view.fingerprint, limit)
+
+
+def _found(store: Store, wanted: Filter, at: datetime, last: str | None, at_once: int | None) -> Iterator[Listed]:
+    """Yield what follows ``last``, read so many at once, as far as it is wanted."""
+    while True:
+        items = store.listing.page(wanted, at, last, at_once)
+        yield from items
+        if at_once is None or len(items) < at_once:
+            return
+        last = items[-1].entry.certificate.fingerprint
 
 
 def waiting(wiring: Wiring, after: str | None = None, limit: int | None = None) -> Page[WaitingView]:

@@ -27,6 +27,8 @@ class Verb(StrEnum):
     TRUST = "trust"
     DISTRUST = "distrust"
     UNTRUST = "untrust"
+    APPROVE = "approve"
+    PIN = "pin"
     DELETE_CERTIFICATES = "delete-certificates"
     EXPORT_KEY = "export-key"
     DELETE_KEYS = "delete-keys"

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.admin.find import SaidView, lookups_of
 from gateway.clock import now
 from gateway.gather import Gather, Memory
 from gateway.policy.answer import Answer, answer
 from gateway.policy.assess import RecipientAnswer
 from gateway.policy.rule import Level
 from gateway.reason import Reason
+from gateway.reply import Reply
 from gateway.store import Store
 from gateway.story import tell
 from gateway.wiring import Wiring, build_rules
@@ -30,12 +32,13 @@ class SigningView:
 
 @dataclass(frozen=True, slots=True)
 class RecipientView:
-    """Whether it can be encrypted to one recipient, and with which certificate."""
+    """Whether it can be encrypted to one recipient, and with which certificate; ``lookup``: what sources said last."""
 
     address: str
     possible: bool
     reason: Reason | None
     fingerprint: str | None
+    lookup: tuple[SaidView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,12 @@ class Fate(StrEnum):
 
     RELAY = "relay"
     REFUSE = "refuse"
+    DEFER = "defer"
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerView:
-    """What could be done, and what would become of the mail: ``refusal`` is the reply, where it would be refused.
+    """What could be done, and what would become of the mail: ``refusal`` is the reply, where it would not be relayed.
 
     ``chain_gap``: what is missing above the certificate that signs.
     """
@@ -89,20 +93,27 @@ def checked(wiring: Wiring, sender: str, recipients: tuple[str, ...]) -> AnswerV
             found.encrypt_reason is None,
             found.encrypt_reason,
             found.encrypt_level,
-            tuple(map(_recipient, found.recipients)),
+            tuple(_recipient(wiring.store, each) for each in found.recipients),
         ),
-        outcome=Fate.RELAY if found.refusal is None else Fate.REFUSE,
+        outcome=_fate(found.refusal),
         signed=found.signed,
         encrypted=found.encrypted,
-        refusal=found.refusal,
+        refusal=None if found.refusal is None else str(found.refusal),
         chain_gap=gap,
     )
 
 
-def _recipient(found: RecipientAnswer) -> RecipientView:
+def _fate(reply: Reply | None) -> Fate:
+    if reply is None:
+        return Fate.RELAY
+    return Fate.DEFER if reply.temporary else Fate.REFUSE
+
+
+def _recipient(store: Store, found: RecipientAnswer) -> RecipientView:
     holding = found.holding
     fingerprint = None if holding is None else holding.certificate.fingerprint
-    return RecipientView(found.address, holding is not None, found.reason, fingerprint)
+    said = tuple(lookups_of(store, [found.address]))
+    return RecipientView(found.address, holding is not None, found.reason, fingerprint, said)
 
 
 def _gap(store: Store, found: Answer) -> str | None:

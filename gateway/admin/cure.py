@@ -91,7 +91,7 @@ def _cure(
         action=action,
         reason=trouble.reason,
         meaning=meaning,
-        text=Sentence(CURES[action], name=name),
+        text=CURES[action].filled(name=name),
         name=name,
         address=trouble.address,
         fingerprint=fingerprint,

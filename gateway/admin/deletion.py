@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway.admin.actor import Actor
 from gateway.admin.certificate_view import NamedCertificate, named
 from gateway.admin.changes import Effect, Kind, Verb, changing
+from gateway.errors import Conflict
 from gateway.store.certificates.consequences import loss
 from gateway.wiring import Wiring
 
@@ -47,16 +48,20 @@ def doomed(wiring: Wiring, names: Sequence[str]) -> Doomed:
     )
 
 
-def delete_certificates(wiring: Wiring, actor: Actor, fingerprints: Sequence[str]) -> list[CertificateDeleted]:
+def delete_certificates(
+    wiring: Wiring, actor: Actor, fingerprints: Sequence[str], *, with_keys: bool = True
+) -> list[CertificateDeleted]:
     """Delete certificates, and private keys that no other certificate has; mail does not bring them back.
 
-    Raises ``Fault``, ``Refused``.
+    Raises ``Fault``, ``Refused``, and ``Conflict`` where a key would go along that is to stay; then none is deleted.
     """
     gone = []
     with changing(wiring, actor, Verb.DELETE_CERTIFICATES) as note:
         for fingerprint in fingerprints:
             item = wiring.store.certificates.delete(fingerprint)
             note(Effect(Kind.CERTIFICATE, item.certificate.fingerprint, "deleted"))
+            if item.with_key and not with_keys:
+                raise Conflict(f"{item.certificate.fingerprint} is the last certificate of its private key")
             if item.with_key:
                 note(Effect(Kind.KEY, item.certificate.public_key_id, "deleted"))
             gone.append(CertificateDeleted(item.certificate.fingerprint, True, item.with_key))

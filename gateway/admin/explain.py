@@ -6,7 +6,7 @@ key that fails counts as for mail. Nothing of a content is ever told, only its s
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -34,7 +34,7 @@ from gateway.mail.arrival import refusal
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.mail.header import Header, read_header
 from gateway.mail.mailbox import mailboxes
-from gateway.policy.wants import CertificatesOf, Found
+from gateway.policy.wants import CertificatesOf, Found, Search
 from gateway.story import Want, tell
 from gateway.wiring import Wiring
 
@@ -177,8 +177,8 @@ class Noting:
 
     def __call__(self, want: Want[Any]) -> Any:
         answer = self._gather(want)
-        if isinstance(want, CertificatesOf):
-            self.found = answer
+        if isinstance(want, CertificatesOf | Search):
+            self.found = replace(answer, holdings={**self.found.holdings, **answer.holdings})
         return answer
 
 

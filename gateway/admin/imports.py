@@ -8,6 +8,7 @@ from gateway.admin.actor import Actor
 from gateway.admin.changes import Effect, Kind, Verb, changing
 from gateway.clock import now
 from gateway.config import Options
+from gateway.errors import Forbidden
 from gateway.pki.self_issued import Whose
 from gateway.policy.state import State
 from gateway.reason import Reason
@@ -36,12 +37,13 @@ class Result(StrEnum):
 class Wishes:
     """How to import. ``whose``: what a self-issued CA certificate with a mail address is; None: that is judged.
 
-    ``dry_run``: nothing is stored.
+    ``dry_run``: nothing is stored. ``anchors``: whether authorities may become trust anchors by it.
     """
 
     trust: TrustWish = TrustWish.DEFAULT
     whose: Whose | None = None
     dry_run: bool = False
+    anchors: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,15 @@ class ImportedView:
 def import_bundle(wiring: Wiring, actor: Actor, bundle: Bundle, wishes: Wishes) -> list[ImportedView]:
     """Import what a file holds; one view per object, in the file's order, or only the faults of the file.
 
-    Raises ``Fault``, ``Misconfigured``; then nothing is stored.
+    Raises ``Fault``, ``Misconfigured``, and ``Forbidden`` where an authority would become an anchor that may not; then
+    nothing is stored.
     """
     options = _options(wiring.options, wishes, actor)
     with changing(wiring, actor, Verb.IMPORT) as note:
         lines = import_file(wiring.store, bundle.data, bundle.passphrases, options)
+        anchors = [line.subject or "" for line in lines if line.anchor]
+        if anchors and not (wishes.anchors or wishes.dry_run):
+            raise Forbidden(f"a trust anchor would come of it, which only an administrator makes: {'; '.join(anchors)}")
         for line in lines:
             if _is_stored(line) and not wishes.dry_run:
                 note(Effect(Kind(line.object), line.fingerprint or "", line.result, line.text))

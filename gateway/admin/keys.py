@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway.admin.actor import Actor
 from gateway.admin.changes import Effect, Kind, Verb, changing
 from gateway.admin.key_view import KeyView, key_view
+from gateway.admin.reach import Reach, has_key
 from gateway.admin.view import Page, page
 from gateway.wiring import Wiring
 
@@ -19,11 +20,18 @@ class KeyDeleted:
     certificates: tuple[str, ...]
 
 
-def listed(wiring: Wiring, after: str | None = None, limit: int | None = None) -> Page[KeyView]:
-    """Return at most ``limit`` keys that follow ``after``, by id. Raises ``Fault``, ``Refused``."""
+def listed(
+    wiring: Wiring, after: str | None = None, limit: int | None = None, reach: Reach | None = None
+) -> Page[KeyView]:
+    """Return at most ``limit`` keys that follow ``after``, by id; ``reach``: of those that may be seen so far.
+
+    Raises ``Fault``, ``Refused``.
+    """
     stored = wiring.store.keys
     last = "" if after is None else stored.get(after).public_key_id
     found = (key_view(key) for key in stored.list() if key.public_key_id > last)
+    if reach is not None:
+        found = (view for view in found if has_key(wiring, reach, view.certificates))
     return page(found, lambda view: view.public_key_id, limit)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
-from threading import BoundedSemaphore
+from threading import Semaphore
 
 import pyotp
 from argon2 import PasswordHasher
@@ -17,12 +17,12 @@ LEAST, MOST = 12, 1024
 """Characters of a password, and octets of one."""
 AT_ONCE = 2
 """Hashes that a process computes at once: each takes 64 MiB and a processor."""
-PATIENCE = 10.0
-"""Seconds that one waits for its turn."""
+WAITING = 8
+"""How many wait for their turn, and no more: each keeps a thread that others need."""
 STEP = 30
 """Seconds for which a one-time code is shown; the one before and the one after it are taken, too."""
 _hasher = PasswordHasher()
-_turns = BoundedSemaphore(AT_ONCE)
+_turns, _line = Semaphore(AT_ONCE), Semaphore(AT_ONCE + WAITING)
 
 
 def hashed(password: str, name: str) -> str:
@@ -79,9 +79,10 @@ def _nobody() -> str:
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    if not _turns.acquire(timeout=PATIENCE):
+    if not _line.acquire(blocking=False):
         raise Fault("too many sign in at once: try again")
     try:
-        yield
+        with _turns:
+            yield
     finally:
-        _turns.release()
+        _line.release()

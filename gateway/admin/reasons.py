@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.admin.sentence import Sentence
 from gateway.reason import Reason
 
 
@@ -149,18 +150,18 @@ PLAIN: Mapping[Part, Mapping[Reason, Plain]] = {
     Part.ARRIVED: _ARRIVED,
 }
 
-CURES: Mapping[Action, str] = {
-    Action.IMPORT_CERTIFICATE: "Import a certificate of {name}",
-    Action.IMPORT_KEY: "Import the private key of {name}",
-    Action.IMPORT_AUTHORITY: "Import the authority {name}",
-    Action.IMPORT_CRL: "Import a revocation list of {name}",
-    Action.TRUST: "Trust {name}",
-    Action.RETRY: "Try the held message again",
-    Action.CONFIGURE: "Change {name} in the configuration",
-    Action.MEND: "What sends the mail, or lies on its way, has to be changed",
-    Action.SENDER: "Only the sender can do something about it",
-    Action.WAIT: "Wait, and have it sent again",
-    Action.REPORT: "Report it, with the lines of the service's log",
+CURES: Mapping[Action, Sentence] = {
+    Action.IMPORT_CERTIFICATE: Sentence("Import a certificate of {name}"),
+    Action.IMPORT_KEY: Sentence("Import the private key of {name}"),
+    Action.IMPORT_AUTHORITY: Sentence("Import the authority {name}"),
+    Action.IMPORT_CRL: Sentence("Import a revocation list of {name}"),
+    Action.TRUST: Sentence("Trust {name}"),
+    Action.RETRY: Sentence("Try the held message again"),
+    Action.CONFIGURE: Sentence("Change {name} in the configuration"),
+    Action.MEND: Sentence("What sends the mail, or lies on its way, has to be changed"),
+    Action.SENDER: Sentence("Only the sender can do something about it"),
+    Action.WAIT: Sentence("Wait, and have it sent again"),
+    Action.REPORT: Sentence("Report it, with the lines of the service's log"),
 }
 
 

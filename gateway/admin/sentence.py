@@ -4,7 +4,10 @@ from typing import Self
 
 
 class Sentence(str):
-    """A sentence in English. ``template``: what it is made of, with the ``values`` that stand between its braces."""
+    """A sentence in English. ``template``: what it is made of, with the ``values`` that stand between its braces.
+
+    Without values it is one yet to be filled. A value that is an enum's is a word that is translated, too.
+    """
 
     template: str
     values: dict[str, object]
@@ -14,3 +17,7 @@ class Sentence(str):
         made = super().__new__(cls, template.format(**values) if values else template)
         made.template, made.values = template, values
         return made
+
+    def filled(self, **values: object) -> Self:
+        """Return the sentence with these values."""
+        return type(self)(self.template, **values)

@@ -11,7 +11,7 @@ from gateway.errors import Malformed
 from gateway.mail.entity import Entity, read_entity
 from gateway.mail.header import Header
 from gateway.policy.decide import Copy
-from gateway.smime.layer import Layer
+from gateway.smime.finding import Layer
 
 PARTS = 100
 """Parts that are told of one message."""

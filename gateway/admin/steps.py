@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from gateway.admin.certificate_view import Use
 from gateway.admin.reasons import Part, plain
 from gateway.admin.sentence import Sentence
 from gateway.pki.holding import Holding
@@ -15,6 +16,14 @@ from gateway.policy.rule import Group, Level, Rules, strictest_on_answers
 from gateway.policy.wants import Found
 from gateway.reason import Reason
 
+_OF_GROUP = Sentence("{what}: {level}, as the group says")
+_ORIGINS = {
+    "message": Sentence("{what}: {level}, as the message asks"),
+    "automatic report": Sentence("{what}: {level}, for it is an automatic report"),
+    "overrides.exempt": Sentence("{what}: {level}, for its content type is exempt"),
+    "reply to encrypted mail": Sentence("{what}: {level}, for it answers mail that came encrypted"),
+}
+"""By who set the level (``policy.decide.Demand``)."""
 SHORT = 16
 """Digits of a fingerprint in a sentence."""
 
@@ -101,8 +110,8 @@ def _of_group(
     if decision.sign_reason is Reason.NOT_AUTHORISED:
         return
     sign, encrypt = demands(question, group)
-    for name, demand in (("sign", sign), ("encrypt", encrypt)):
-        text = Sentence("{what}: {level}, set by {origin}", what=name, level=demand.level, origin=demand.origin)
+    for name, demand in ((Use.SIGN, sign), (Use.ENCRYPT, encrypt)):
+        text = _ORIGINS.get(demand.origin, _OF_GROUP).filled(what=name, level=demand.level)
         yield step(f"groups[].{name}", Weight.HOLDS, text, demand.reason, Part.UNPROTECTED)
     if question.answers is not None:
         setting = strictest_on_answers((question.answers, group.replies))
@@ -142,18 +151,20 @@ def _signer(question: Question, author: str, assessment: Assessment) -> Step:
     if isinstance(signing, Reason):
         text = Sentence("{address} cannot sign", address=author)
         return step("signer", Weight.LACKS, text, signing, Part.UNPROTECTED)
-    return step("signer", Weight.HOLDS, _by(signing, "{address} signs with certificate {fingerprint}", author))
+    return step(
+        "signer", Weight.HOLDS, _by(signing, Sentence("{address} signs with certificate {fingerprint}"), author)
+    )
 
 
-def _by(holding: Holding, template: str, address: str) -> Sentence:
-    return Sentence(template, address=address, fingerprint=holding.certificate.fingerprint[:SHORT])
+def _by(holding: Holding, template: Sentence, address: str) -> Sentence:
+    return template.filled(address=address, fingerprint=holding.certificate.fingerprint[:SHORT])
 
 
 def _recipient(answer: RecipientAnswer) -> Step:
     if answer.holding is not None:
-        template = "To {address} it is encrypted with certificate {fingerprint}"
+        template = Sentence("To {address} it is encrypted with certificate {fingerprint}")
         if answer.hidden:
-            template = "To {address}, who is hidden, a copy is encrypted with certificate {fingerprint}"
+            template = Sentence("To {address}, who is hidden, a copy is encrypted with certificate {fingerprint}")
         return step("recipient", Weight.HOLDS, _by(answer.holding, template, answer.address))
     if answer.reason is Reason.INTERNAL_RECIPIENT:
         text = Sentence("{address} is a colleague: a copy of their own, not encrypted", address=answer.address)

@@ -7,6 +7,7 @@ holds the bytes before and after a payload of known size, with all definite leng
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, lru_cache
 
 BOOLEAN = 0x01
 INTEGER = 0x02
@@ -29,16 +30,19 @@ SET = 0x31
 CONSTRUCTED = 0x20
 
 
+@cache
 def context(number: int) -> int:
     """Return the context tag ``[number]`` of an element that holds others: explicit, or an implicit SEQUENCE or SET."""
     return 0xA0 | number
 
 
+@cache
 def primitive(number: int) -> int:
     """Return the context tag ``[number]`` of an element that holds a value."""
     return 0x80 | number
 
 
+@lru_cache(1024)
 def header(tag: int, size: int) -> bytes:
     """Return identifier and length octets of an element with ``size`` octets of content."""
     if size < 0x80:

@@ -1,4 +1,4 @@
-"""``cert``: the stored certificates, seen, exported, trusted, distrusted, deleted."""
+"""``cert``: the stored certificates, found, seen, exported, approved, pinned, trusted, distrusted, deleted."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from gateway.admin import certificates, deletion
+from gateway.admin import certificates, deletion, places
+from gateway.admin import find as finding
 from gateway.admin import trust as trusting
 from gateway.admin.certificate_view import CertificateKind, CertificateView, NamedCertificate
 from gateway.admin.certificates import CertificateFilter
@@ -15,6 +16,7 @@ from gateway.admin.deletion import Doomed
 from gateway.admin.trust import Fall
 from gateway.cli import certificate as telling
 from gateway.cli.actor import this_user
+from gateway.cli.address import typed_address
 from gateway.cli.deletion import agree, doomed_argument, print_results, yes_option
 from gateway.cli.printing import SHORT, counted, json_option, print_json, print_table, visible
 from gateway.config.values import duration
@@ -40,7 +42,7 @@ class Duration(click.ParamType[timedelta]):
 
 @click.group()
 def cert() -> None:
-    """List, show, export, trust, distrust and delete certificates. ID: fingerprint or a beginning of it."""
+    """Find, list, show, approve, pin, trust and delete certificates. ID: fingerprint or a beginning of it."""
 
 
 @cert.command("list")
@@ -153,6 +155,43 @@ def _named(certificate: NamedCertificate) -> str:
 
 
 @cert.command()
+@click.argument("address")
+@json_option
+@click.pass_obj
+def find(wiring: Wiring, address: str, as_json: bool) -> None:
+    """Ask every source that may know ADDRESS for certificates now, and say what each answers.
+
+    What they have is stored and believed as discovery.sources says, as if a mail had asked.
+    """
+    found = finding.find(wiring, typed_address(address))
+    if as_json:
+        print_json(found)
+        return
+    rows = [(said.source, said.result, f"{said.at:%Y-%m-%d %H:%M:%S}") for said in found.sources]
+    print_table(("source", "result", "at (UTC)"), rows)
+    if found.certificates:
+        print_table(telling.COLUMNS, map(telling.row, found.certificates))
+
+
+@cert.command()
+@names_argument
+@json_option
+@click.pass_obj
+def approve(wiring: Wiring, names: tuple[str, ...], as_json: bool) -> None:
+    """Have certificates that wait used to encrypt to; where another key is pinned, they take its place."""
+    _print_marked(places.approve(wiring, this_user(), names), as_json)
+
+
+@cert.command()
+@names_argument
+@json_option
+@click.pass_obj
+def pin(wiring: Wiring, names: tuple[str, ...], as_json: bool) -> None:
+    """Have no other certificate come in the place of these, not even when they have expired."""
+    _print_marked(places.pin(wiring, this_user(), names), as_json)
+
+
+@cert.command()
 @click.option("--none", "take_back", is_flag=True, help="Take trust or distrust back.")
 @names_argument
 @json_option
@@ -179,7 +218,7 @@ def _print_marked(marked: Sequence[CertificateView], as_json: bool) -> None:
         print_results(marked)
         return
     for view in marked:
-        click.echo(f"certificate {view.fingerprint}: {view.trust}")
+        click.echo(f"certificate {view.fingerprint}: {view.trust}{', pinned' if 'pinned' in view.notes else ''}")
 
 
 def _fall(fall: Fall) -> str:

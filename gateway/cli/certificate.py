@@ -6,6 +6,12 @@ from gateway.admin.certificate_view import CertificateDetail, CertificateView, O
 from gateway.cli.printing import SHORT, day
 
 COLUMNS = ("id", "for", "key", "use", "trust", "state", "expires", "note")
+_HOW = {
+    Origin.IMPORTED: "imported",
+    Origin.DIRECTORY: "found by",
+    Origin.DNS: "found in the DNS by",
+    Origin.LEARNED: "learned from mail",
+}
 _GROUP = 4
 """Digits that are read out on the telephone at once."""
 
@@ -55,7 +61,7 @@ def lines(detail: CertificateDetail) -> Iterator[str]:
 
 
 def _came(view: CertificateView) -> str:
-    how = "learned from mail" if view.origin is Origin.LEARNED else "imported"
+    how = _HOW[view.origin] + (f" {view.source}" if view.origin in (Origin.DIRECTORY, Origin.DNS) else "")
     return how if view.added is None else f"{how}, first stored {day(view.added)}"
 
 

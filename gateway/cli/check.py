@@ -2,7 +2,8 @@
 
 import click
 
-from gateway.admin.check import AnswerView, checked
+from gateway.admin.check import AnswerView, Fate, checked
+from gateway.admin.find import SaidView
 from gateway.cli.address import typed_address
 from gateway.cli.printing import SHORT, json_option, print_json, print_table, visible
 from gateway.wiring import Wiring
@@ -34,14 +35,21 @@ def _show(result: AnswerView) -> None:
         click.echo(visible(f"warning: certificate {sign.fingerprint[:SHORT]}: {result.chain_gap}"))
     click.echo(f"encrypt: {_word(encrypt.reason)}")
     click.echo(visible(_outcome(result)))
-    rows = [(each.address, _word(each.reason), (each.fingerprint or "")[:SHORT]) for each in encrypt.recipients]
-    print_table(("recipient", "encrypt", "certificate"), rows)
+    rows = [
+        (each.address, _word(each.reason), (each.fingerprint or "")[:SHORT], ", ".join(map(_said, each.lookup)))
+        for each in encrypt.recipients
+    ]
+    print_table(("recipient", "encrypt", "certificate", "sources"), rows)
+
+
+def _said(said: SaidView) -> str:
+    return f"{said.source}: {said.result} ({said.at:%Y-%m-%d %H:%M})"
 
 
 def _outcome(result: AnswerView) -> str:
     """What would become of such a mail, in a sentence."""
     if result.refusal is not None:
-        return f"would be refused: {result.refusal}"
+        return f"would be {'deferred' if result.outcome is Fate.DEFER else 'refused'}: {result.refusal}"
     signed, encrypted = ("" if result.signed else "not "), ("" if result.encrypted else "not ")
     recipients = result.encrypt.recipients
     everybody = "" if len(recipients) == 1 else f", for all {len(recipients)}"

@@ -7,6 +7,7 @@
 ``values``    how sizes, durations, networks, addresses … are written
 ``document``  YAML to plain values, with line numbers
 ``checks``    what must hold between keys
+``sources``   what must hold for sources of certificates
 ``files``     what must hold for the files that are named
 ``planned``   keys that this version accepts only at their default
 ``advice``    warnings

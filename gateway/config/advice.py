@@ -35,6 +35,7 @@ def warnings(options: Options) -> list[str]:
         _names,
         _one_id,
         _bounds,
+        _sources,
     )
     return [str(problem) for rule in rules for problem in rule(options)]
 
@@ -171,3 +172,15 @@ def _bounds(options: Options) -> Iterator[Problem]:
         yield Problem(("limits", "connections_per_client"), "is never reached: limits.connections is smaller")
     if options.retention.ledger < timedelta(days=1):
         yield Problem(("retention", "ledger"), "is short: a client that tries again later may deliver a copy twice")
+
+
+def _sources(options: Options) -> Iterator[Problem]:
+    for index, source in enumerate(options.discovery.sources):
+        path: KeyPath = ("discovery", "sources", index)
+        if "*" in source.domains and source.kind != "smimea":
+            yield Problem((*path, "domains"), f"every address that mail is exchanged with is told to {source.name}")
+        if source.url is not None and source.ca is None:
+            text = (
+                "without TLS anybody on the way learns whose mail is expected; what is answered is judged all the same"
+            )
+            yield Problem((*path, "url"), text)

@@ -27,6 +27,8 @@ from gateway.config.values import (
     path,
     pattern,
     printable,
+    resolver,
+    searched_domain,
     size,
     size_text,
     workers,
@@ -76,6 +78,8 @@ Workers = Annotated[
     PlainValidator(workers),
     WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": 1024}]}),
 ]
+Resolver = Annotated[Endpoint, PlainValidator(resolver), PlainSerializer(str), _written("127.0.0.1:53")]
+SearchedDomain = Annotated[str, AfterValidator(searched_domain), _written("customer.example")]
 HostName = Annotated[str, AfterValidator(host_name)]
 OwnName = Annotated[HostName, WithJsonSchema({"type": ["string", "null"]})]
 OwnId = Annotated[

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from gateway.config.algorithms import GroupAlgorithms
-from gateway.config.kinds import Duration, FilePath, Fingerprint, HostName, Name, Words
+from gateway.config.kinds import Duration, FilePath, Fingerprint, HostName, Name, Resolver, SearchedDomain, Words
 from gateway.config.section import Section, default, required
 from gateway.policy.rule import Level
 
@@ -13,7 +13,9 @@ class Source(Section):
 
     name: Name = required("name of the source in records and metrics")
     kind: Literal["ldap", "smimea", "http"] = required("ldap, smimea or http")
-    domains: tuple[Words, ...] = required('domains whose addresses it is asked for; "*": every domain', min_length=1)
+    domains: tuple[SearchedDomain, ...] = required(
+        'domains whose addresses it is asked for; "*": every domain', min_length=1
+    )
     url: Words | None = default(None, "where it is; http: a template")
     ca: FilePath | None = default(None, "PEM file: the authorities for its TLS")
     minimum: Literal["chain", "dnssec", "pending"] = default("chain", "what a certificate needs to be used by itself")
@@ -23,7 +25,9 @@ class Source(Section):
     bind_dn: Words | None = default(None, "ldap: who we are; null: nobody")
     password_file: FilePath | None = default(None, "ldap: file with the password in its first line")
     starttls: bool = default(False, "ldap: start TLS on a plain connection")
-    resolver: Words | None = default(None, "smimea: a validating resolver on loopback")
+    resolver: Resolver | None = default(
+        None, "smimea: who is asked; null: the system's, whose word on DNSSEC is nothing"
+    )
 
 
 class Discovery(Section):

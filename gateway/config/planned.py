@@ -7,11 +7,10 @@ from gateway.config.problem import KeyPath, Problem
 from gateway.config.section import Section
 
 PLANNED: tuple[tuple[str, ...], ...] = (
-    ("discovery",),
     ("partners",),
     ("retention", "personal"),
 )
-PLANNED_OF_A_GROUP = ("domain_key", "minimum", "invitation")
+PLANNED_OF_A_GROUP = ("domain_key", "invitation")
 
 
 def not_in_this_version(options: Options) -> Iterator[Problem]:

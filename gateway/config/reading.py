@@ -19,6 +19,7 @@ from gateway.config.files import unusable_files
 from gateway.config.options import Options
 from gateway.config.planned import not_in_this_version
 from gateway.config.problem import ConfigError, KeyPath, Problem
+from gateway.config.sources import source_faults
 
 DEFAULT_PATH = Path("/etc/smime-gateway/gateway.yaml")
 VARIABLE = "SMIME_GATEWAY_CONFIG"
@@ -89,7 +90,12 @@ def _options(values: object) -> tuple[Options | None, list[Problem]]:
 
 
 def _judged(options: Options, faults: set[KeyPath]) -> list[Problem]:
-    found = [*not_in_this_version(options), *contradictions(options), *unusable_files(options)]
+    found = [
+        *not_in_this_version(options),
+        *contradictions(options),
+        *source_faults(options),
+        *unusable_files(options),
+    ]
     moved = [Problem(_original(problem.path, faults), problem.text) for problem in found]
     return [p for p in moved if not any(p.path[: len(fault)] == fault for fault in faults)]
 

@@ -13,7 +13,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from gateway.errors import Malformed
-from gateway.mail.address import parse_path
+from gateway.mail.address import folded, parse_path
 
 _HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,62})\.)*+(?=[a-z0-9_-]*[a-z_])[a-z0-9_][a-z0-9_-]{0,62}")
 _ENDPOINT = re.compile(r"(?:\[(?P<boxed>[^\[\]]+)\]|(?P<bare>[^\[\]:]+)):(?P<port>[0-9]{1,5})")
@@ -76,6 +76,21 @@ def _host(text: str, how: str) -> str:
         if ":" in text or not _HOST.fullmatch(text.lower()):
             raise ValueError(f"no IP address or host name before the port; {how}") from None
         return text.lower()
+
+
+def resolver(value: object) -> Endpoint:
+    """Read the IP address of a DNS server, with or without a port."""
+    how = 'write an IP address such as "127.0.0.1", or "127.0.0.1:5353"'
+    text = _text(value, how)
+    try:
+        return Endpoint(str(ip_address(text)), 53)
+    except ValueError:
+        pass
+    try:
+        found = endpoint(text)
+        return Endpoint(str(ip_address(found.host)), found.port)
+    except ValueError:
+        raise ValueError(f"no IP address of a DNS server; {how}") from None
 
 
 Network = IPv4Network | IPv6Network
@@ -245,6 +260,11 @@ def host_name(text: str) -> str:
     if not _HOST.fullmatch(text.lower()):
         raise ValueError("no host name; write letters, digits, hyphens and dots, such as gw.example.org")
     return text.lower()
+
+
+def searched_domain(text: str) -> str:
+    """Check a domain, or ``*`` for all; returned in lower case, as A-label."""
+    return text if text == "*" else host_name(folded(f"x@{text}").partition("@")[2])
 
 
 def printable(text: str) -> str:

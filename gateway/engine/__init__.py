@@ -15,8 +15,8 @@ a story (``gateway.story``) says what it wants to know, and goes on when it is t
 ``finding`` ``description``  what was found and decided, as the record tells it; told of a message
 ``algorithms``               how new protection is made
 ``uncovered``                what a signature does not cover, and a reader may believe
-``learning``                 the certificate that a good signature teaches
-``finish`` ``pace``          from a message's end at a door to its reply, and when
-``wanting`` ``redelivery``   what would help a message; another attempt at it
+``following``                what a judged message teaches, and what it is held for
+``finish``                   from a message's end at a door to its reply, and when
+``redelivery``               another attempt at a held message
 ===========================  ================================================================
 """

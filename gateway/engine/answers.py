@@ -16,7 +16,7 @@ from gateway.mail.entity import decoded_body, read_entity
 from gateway.mail.header import Header, read_header
 from gateway.mail.message_id import names, own_fields
 from gateway.policy.rule import ReplyRule, Rules, strictest_on_answers
-from gateway.smime.layer import Layer
+from gateway.smime.finding import Layer
 from gateway.smime.open import root_layer
 from gateway.story import Story, ask
 

@@ -23,8 +23,7 @@ from gateway.mail.header import Header
 from gateway.pki.certificate import Certificate
 from gateway.pki.names import rfc4514
 from gateway.policy.decide import Decision
-from gateway.smime.finding import EncryptionFinding, RecipientFinding, SignatureFinding, SignerFinding, Uncovered
-from gateway.smime.layer import Layer
+from gateway.smime.finding import EncryptionFinding, Layer, RecipientFinding, SignatureFinding, SignerFinding, Uncovered
 
 NOTES = {Uncovered.REPLY_TO: "reply-to", Uncovered.DATE: "signing-time"}
 """The record's notes on what a signature does not cover."""
@@ -43,6 +42,7 @@ def of_outbound(submission: Submission, decision: Decision, algorithms: Algorith
         rule=decision.rule,
         layers=tuple(layers),
         notes=decision.notes,
+        lookups=decision.lookups,
         signature=signature,
         encryption=encryption,
     )

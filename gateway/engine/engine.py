@@ -68,6 +68,7 @@ def make_record(
         signature=finding.signature,
         encryption=finding.encryption,
         protected=finding.protected,
+        lookups=finding.lookups,
         notes=finding.notes,
         pass_of=finding.pass_of,
         held=outcome.held,

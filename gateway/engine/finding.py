@@ -7,9 +7,9 @@ addresses, names and serial numbers of certificates; no certificate, no content,
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.policy.wants import Lookup
 from gateway.reason import Reason
-from gateway.smime.finding import Coverage, Encryption, Status
-from gateway.smime.layer import Layer
+from gateway.smime.finding import Coverage, Encryption, Layer, Status
 
 
 class Signing(StrEnum):
@@ -172,6 +172,7 @@ class Finding:
     """Outermost first."""
     notes: tuple[str, ...] = ()
     protected: tuple[ProtectedField, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
     pass_of: str | None = None
     """The record of its first pass, where it was judged here before."""
 

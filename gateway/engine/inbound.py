@@ -14,7 +14,7 @@ from functools import partial
 from gateway.engine.answers import names_of
 from gateway.engine.description import message_id, of_inbound
 from gateway.engine.finding import Finding, not_judged
-from gateway.engine.learning import lesson_of
+from gateway.engine.following import hold_of, lesson_of
 from gateway.engine.mark import SEAL, Mark, Sealer, Stamp, read_mark
 from gateway.engine.opened import Access, Arrived, Opened
 from gateway.engine.opening import Opener
@@ -22,7 +22,6 @@ from gateway.engine.results import PROTECTED_SUBJECT, cut_forged, forged_fields,
 from gateway.engine.submission import author_of
 from gateway.engine.transaction import Delivery, Hold, Octets, OpenedMail, Outcome, Transaction, Verdict
 from gateway.engine.uncovered import with_uncovered
-from gateway.engine.wanting import hold_of
 from gateway.engine.wants import Later, Withdrawals
 from gateway.errors import Fault, LimitExceeded, Malformed
 from gateway.mail.address import folded

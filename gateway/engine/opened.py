@@ -12,8 +12,7 @@ from gateway.mail.entity import Entity
 from gateway.mail.header import Header
 from gateway.pki.path import CertificatePath
 from gateway.reason import Reason
-from gateway.smime.finding import EncryptionFinding, SignatureFinding, Status
-from gateway.smime.layer import Layer
+from gateway.smime.finding import EncryptionFinding, Layer, SignatureFinding, Status
 from gateway.smime.protected import Protected
 
 OF_ANOTHER = frozenset({Reason.ADDRESS_MISMATCH, Reason.FROM_AMBIGUOUS})

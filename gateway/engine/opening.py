@@ -36,6 +36,7 @@ from gateway.smime.finding import (
     Coverage,
     Encryption,
     EncryptionFinding,
+    Layer,
     RecipientFinding,
     SignatureFinding,
     SignerFinding,
@@ -44,8 +45,7 @@ from gateway.smime.finding import (
     status_of,
     verdict,
 )
-from gateway.smime.frame import check_opaque
-from gateway.smime.layer import CMS_TYPES, Layer
+from gateway.smime.frame import CMS_TYPES, check_opaque
 from gateway.smime.open import SignedLayer, claimed_kind, layer_name, read_layer
 from gateway.smime.protected import read_protected
 from gateway.story import Story, ask

@@ -28,7 +28,7 @@ from gateway.policy.rule import Rules
 from gateway.reason import Reason
 from gateway.reply import EnhancedCode, reply
 from gateway.smime import seal
-from gateway.smime.layer import Layer
+from gateway.smime.finding import Layer
 from gateway.smime.open import root_layer
 from gateway.story import Story, ask
 

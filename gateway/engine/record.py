@@ -13,9 +13,9 @@ from typing import Any, TypeVar, cast
 from gateway.engine import finding
 from gateway.engine.finding import EncryptionFound, ProtectedField, Signature
 from gateway.engine.transaction import Direction, FrontEnd, Verdict
+from gateway.policy.wants import Lookup
 from gateway.reason import Reason
-from gateway.smime.finding import Coverage, Encryption, Status
-from gateway.smime.layer import Layer
+from gateway.smime.finding import Coverage, Encryption, Layer, Status
 
 Json = dict[str, Any]
 """A JSON object, as the json module reads and writes it."""
@@ -34,16 +34,6 @@ class DeliveryRecord:
     signed: bool
     encrypted: bool
     size: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lookup:
-    """What a source was asked: ``ms`` is how long it took."""
-
-    address: str
-    source: str
-    result: str
-    ms: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,18 +76,28 @@ class Record:
 
 def as_json(record: Record) -> Json:
     """Return the record as a JSON object (docs/interface.md §6): its names and order, times in RFC 3339 (UTC)."""
-    document: Json = _plain(record)
+    document: Json = _object(record)
     return document | {name: document[name] or {} for name in ("signature", "encryption")}
 
 
+def _object(value: Any) -> Json:
+    document: Json = {}
+    for name in _names(type(value)):
+        found = getattr(value, name)
+        document[name.rstrip("_")] = found if type(found) in _PLAIN else _plain(found)
+    return document
+
+
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, str | int | float):
-        return value
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
-    return {name.rstrip("_"): _plain(getattr(value, name)) for name in _names(type(value))}
+    return value if isinstance(value, str | int | float) else _object(value)
+
+
+_PLAIN = frozenset({type(None), str, bool, int, float})
+"""What stands in JSON as it is; words are strings, too."""
 
 
 def from_json(document: Mapping[str, Any]) -> Record:

@@ -20,7 +20,7 @@ from gateway.mail.header import Field, Header, edit, read_header, spelt
 from gateway.mail.mailbox import Mailbox, addresses_seen, mailboxes
 from gateway.policy.question import Question, Wishes
 from gateway.policy.rule import Level, Rules, strictest
-from gateway.smime.layer import Layer
+from gateway.smime.finding import Layer
 from gateway.smime.open import root_layer
 from gateway.story import Story
 

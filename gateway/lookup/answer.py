@@ -2,11 +2,29 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from gateway.errors import Fault
 
 MOST = 50
 """Certificates of one answer that are looked at."""
+
+
+class Result(StrEnum):
+    """How a look-up ended."""
+
+    FOUND = "found"
+    """At least one certificate that serves."""
+    NEW_ISSUER = "new-issuer"
+    """The same; it has another issuer than the one that served so far."""
+    PENDING = "pending"
+    """Certificates that wait for an administrator, or for an anchor above them."""
+    UNUSABLE = "unusable"
+    """Certificates of which none may serve: of another address, expired, too weak, not for mail."""
+    NONE = "none"
+    """The source has none."""
+    FAILED = "failed"
+    """It could not be asked, or did not answer in time."""
 
 
 class NotAnswered(Fault):

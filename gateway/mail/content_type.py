@@ -44,9 +44,10 @@ def content_type(value: bytes) -> ContentType:
 
     Raises ``Malformed`` when there is no type and subtype, ``LimitExceeded`` over 64 KiB or 1,000 parameters.
     """
-    if len(value) > VALUE_LIMIT:
+    size = len(value)
+    if size > VALUE_LIMIT:
         raise LimitExceeded(f"Content-Type: more than {VALUE_LIMIT} bytes")
-    return _usual(value) if len(value) <= USUAL else _read(value)
+    return _usual(value) if size <= USUAL else _read(value)
 
 
 def _read(value: bytes) -> ContentType:

@@ -13,6 +13,7 @@ work is bounded by the limits, whatever the content.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.errors import LimitExceeded, Malformed
 from gateway.mail.content_type import ContentType, content_type
@@ -27,6 +28,9 @@ BOUNDARY_LIMIT = 70
 FALSE_DELIMITERS_LIMIT = 10_000
 HEADERS_LIMIT = 4 * 1024 * 1024
 """Octets of all headers: they are read word by word, and cost a hundred times what bodies do."""
+
+USUAL = 32
+"""Octets of a transfer encoding that is remembered; there are five of them."""
 
 IDENTITY = frozenset({"7bit", "8bit", "binary"})
 
@@ -129,19 +133,19 @@ class _Reading:
 
     def delimiters(self, start: int, end: int, mark: bytes) -> Iterator[tuple[int, int, bool]]:
         """Yield for each delimiter line where its line end before begins, where the next line begins, if it closes."""
-        position = start
+        position, size = start, len(mark)
         while (found := self.content.find(mark, position, end)) >= 0:
-            line = _DELIMITER_REST.match(self.content, found + len(mark), end)
+            line = _DELIMITER_REST.match(self.content, found + size, end)
             if line is None:
                 self.false_delimiters += 1
                 if self.false_delimiters > FALSE_DELIMITERS_LIMIT:
                     raise LimitExceeded(f"MIME structure: more than {FALSE_DELIMITERS_LIMIT} lines like a delimiter")
-                position = found + len(mark)
+                position = found + size
                 continue
-            has_return = found > start and self.content[found - 1] == 13
-            yield found - has_return, line.end(), line[1] is not None
+            has_return, behind = found > start and self.content[found - 1] == 13, line.end()
+            yield found - has_return, behind, line[1] is not None
             # The line end of this delimiter may at once be the one before the next.
-            position = max(line.end() - 1, found + len(mark))
+            position = max(behind - 1, found + size)
 
 
 def type_of(header: Header, default: ContentType = _PLAIN) -> ContentType:
@@ -158,12 +162,19 @@ def type_of(header: Header, default: ContentType = _PLAIN) -> ContentType:
 
 def _encoding(header: Header) -> str:
     for field in header.named("content-transfer-encoding"):
-        try:
-            text = without_comments(decode_raw(header.value(field)))
-        except Malformed:
-            return "7bit"
-        return text.strip(' \t";').lower() or "7bit"
+        value = header.value(field)
+        return _usual_encoding(value) if len(value) <= USUAL else _encoding_of(value)
     return "7bit"
+
+
+def _encoding_of(value: bytes) -> str:
+    try:
+        return without_comments(decode_raw(value)).strip(' \t";').lower() or "7bit"
+    except Malformed:
+        return "7bit"
+
+
+_usual_encoding = lru_cache(64)(_encoding_of)
 
 
 def _boundary(kind: ContentType) -> bytes:

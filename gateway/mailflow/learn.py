@@ -6,6 +6,7 @@ from gateway.cms.algorithm import CIPHERS
 from gateway.config import Options
 from gateway.engine.transaction import Lesson, Transaction
 from gateway.log import logger
+from gateway.policy.choose import contradicts
 from gateway.store import Store
 from gateway.store.certificates.learned import FULL, Learning
 
@@ -30,19 +31,25 @@ class Learner:
     def learn(self, transaction: Transaction, lesson: Lesson) -> None:
         """Store what is new in a lesson. Raises ``Fault``."""
         capabilities = [name for name in lesson.capabilities if name in CIPHERS]
+        at, address = transaction.received_at, lesson.address
+        known = self._store.certificates.find([address], at)[address]
+        changes_key = contradicts(lesson.certificate, known, at)
         learning = self._store.learned.learn(
-            lesson.address,
+            address,
             lesson.certificate,
             capabilities,
-            transaction.received_at,
+            at,
             trusted=self._trusted,
+            changes_key=changes_key,
             intermediates=lesson.intermediates,
         )
         self._remember(_key(transaction, lesson))
         name = lesson.certificate.fingerprint[:16]
         if learning is Learning.NEW:
-            use = "encrypted to from now on" if self._trusted else f"used for nothing until `cert trust {name}`"
-            logger.info("%s: learned certificate %s of <%s>: %s", transaction.id, name, lesson.address, use)
+            waits = f"used for nothing until `cert approve {name}`"
+            use = "another key holds its place, so it is " + waits if changes_key else waits
+            use = "encrypted to from now on" if self._trusted and not changes_key else use
+            logger.info("%s: learned certificate %s of <%s>: %s", transaction.id, name, address, use)
         elif learning in FULL:
             logger.warning("%s: certificate %s not learned: %s", transaction.id, name, learning)
 

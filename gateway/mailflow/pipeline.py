@@ -10,6 +10,7 @@ from functools import partial
 from itertools import islice
 
 from gateway.config import Options
+from gateway.discovery.search import Search
 from gateway.engine.engine import Engine, make_record
 from gateway.engine.record import Record
 from gateway.engine.transaction import Direction, Hold, Outcome, Receipt, Transaction
@@ -18,18 +19,19 @@ from gateway.gather import Done, Gather, Generation, Memory
 from gateway.log import log_bug, log_record, logger
 from gateway.lookup import Fetch
 from gateway.mail.message_id import names
+from gateway.mailflow.discover import Discoverer
 from gateway.mailflow.hold import Keeper
 from gateway.mailflow.journal_writer import JournalWriter
 from gateway.mailflow.learn import Learner
 from gateway.mailflow.poison import PoisonWatch
 from gateway.mailflow.status_lookup import StatusLookup, fetches
-from gateway.metrics import ERRORS, STAGES, Kind, Stage, count_record
+from gateway.metrics import ERRORS, STAGES, Kind, Stage, count_lookup, count_record
 from gateway.pki.need import LEGACY
 from gateway.reply import Reply
 from gateway.smime.finding import Encryption
 from gateway.store import Store, open_store
 from gateway.store.opened.replies import Sighting
-from gateway.story import Story, ask, tell
+from gateway.story import Answer, Story, ask, tell
 from gateway.wiring import build_engine, store_options
 
 QUICK = 20_000
@@ -48,8 +50,9 @@ class Pipeline:
         """
         self._poison = poison
         self.store: Store = open_store(store_options(options, gateway), durable=False)
-        self.gather = Gather(self.store, Memory.KEPT)
+        self._search: Search | None = None
         self._fetching = StatusLookup(self.store, Fetch())
+        self._discoverer = Discoverer()
         self.renew(options)
         self._journal = JournalWriter(self._write_down, self._not_written)
 
@@ -58,7 +61,14 @@ class Pipeline:
 
         Raises what keeps the new one from being built.
         """
-        self.engine: Engine = build_engine(options, self.store)
+        engine = build_engine(options, self.store)
+        search = Search(options, self.store, count_lookup) if options.enabled and options.discovery.sources else None
+        self.engine: Engine = engine
+        self.gather = Gather(self.store, Memory.KEPT, search)
+        self._discoverer.renew(search, engine.outbound.rules, on_arrival=options.discovery.on_arrival)
+        if self._search is not None:
+            self._search.close()
+        self._search = search
         self._options = options
         self._fetching.renew(options)
         if options.algorithms.accept_legacy:
@@ -81,10 +91,13 @@ class Pipeline:
             ERRORS[Kind.STORE if isinstance(error, Fault) else Kind.INTERNAL].inc()
             raise
 
-    def process(self, transaction: Transaction) -> Outcome:
-        """Tell the story of one message. Raises ``Fault``; what else it raises is a bug, and defers the message."""
+    def process(self, transaction: Transaction, answer: Answer | None = None) -> Outcome:
+        """Tell the story of one message. Raises ``Fault``; what else it raises is a bug, and defers the message.
+
+        ``answer``: None: ``gather``.
+        """
         with self.counted():
-            return tell(self.story(transaction), self.gather)
+            return tell(self.story(transaction), answer or self.gather)
 
     def story(self, transaction: Transaction) -> Story[Outcome]:
         """Tell what becomes of a message that somebody hands over; what must be kept before he is answered, is."""
@@ -138,6 +151,7 @@ class Pipeline:
         self.write(record)
         if reply.positive:
             self.learn(transaction, outcome)
+            self._discoverer.saw(transaction, outcome)
 
     def report_blocks(self, transaction: Transaction, outcome: Outcome) -> bool:
         """Whether ``report`` has to ask the store before it returns, or takes long: it digests the message."""
@@ -164,6 +178,9 @@ class Pipeline:
     def close(self) -> None:
         """Write down what waits, and close the store."""
         self._fetching.close()
+        self._discoverer.close()
+        if self._search is not None:
+            self._search.close()
         self._journal.close()
         self.store.close()
 

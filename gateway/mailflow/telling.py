@@ -1,7 +1,7 @@
 """Stories on an event loop: their steps in the engine's threads, their questions in others, nobody waits for either.
 
 A question that is never answered holds up its own story, and no other: it has a deadline, after which the message is
-deferred.
+deferred. Questions that go further than the store, to directories, have threads of their own, however slow those are.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from gateway.errors import Fault
 from gateway.gather import Gather
+from gateway.policy.wants import Search
 from gateway.story import Ended, Story, Wanted, advance, resume
 
 ASK_WITHIN = 60.0
@@ -20,11 +21,15 @@ T = TypeVar("T")
 
 
 class Teller:
-    """Where stories are told: ``engine`` for what takes the processor, ``asking`` for what waits."""
+    """Where stories are told: ``engine`` for what takes the processor, ``asking`` for what waits, ``searching`` for
+    what may wait for seconds (None: the same)."""
 
-    def __init__(self, engine: Executor, asking: Executor, within: float = ASK_WITHIN) -> None:
+    def __init__(
+        self, engine: Executor, asking: Executor, within: float = ASK_WITHIN, searching: Executor | None = None
+    ) -> None:
         self._engine = engine
         self._asking = asking
+        self._searching = searching or asking
         self._within = within
 
     async def tell(self, story: Story[T], gather: Gather, *, is_small: bool) -> T:
@@ -41,7 +46,8 @@ class Teller:
         while not isinstance(step, Ended):
             told = failed = None
             # Where no thread can be had it is not the story's to hear: it might take that for a bug in the message.
-            asked = asyncio.get_running_loop().run_in_executor(self._asking, gather, step)
+            where = self._searching if isinstance(step, Search) else self._asking
+            asked = asyncio.get_running_loop().run_in_executor(where, gather, step)
             try:
                 told = await self._in_time(asked, step)
             except Exception as error:  # noqa: BLE001 - it is the story's, which was the one to ask

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.pki.holding import Holding
-from gateway.policy.assess import RecipientAnswer, addresses_to_ask, assess
-from gateway.policy.decide import Decision, decide
+from gateway.policy.assess import RecipientAnswer, assessed
+from gateway.policy.decide import decide
 from gateway.policy.question import Question
 from gateway.policy.rule import Level, Rules
-from gateway.policy.wants import CertificatesOf
 from gateway.reason import Reason
-from gateway.story import Story, ask, tell
+from gateway.reply import Reply
+from gateway.story import Story
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Answer:
     encrypt_reason: Reason | None = None
     fingerprint: str | None = None
     notes: tuple[str, ...] = ()
-    refusal: str | None = None
-    """Why such a mail would be refused; None: it would be relayed."""
+    refusal: Reply | None = None
+    """Why such a mail would be refused, or deferred; None: it would be relayed."""
     signed: bool = False
     encrypted: bool = False
     recipients: tuple[RecipientAnswer, ...] = ()
@@ -44,11 +44,10 @@ def answer(sender: str, recipients: tuple[str, ...], rules: Rules, at: datetime)
         reason = Reason.UNKNOWN_SENDER if rules.enabled else Reason.NOT_ENABLED
         rule = "the sender is in no group" if rules.enabled else "enabled: false"
         nobody = tuple(RecipientAnswer(address, reason) for address in recipients)
-        refusal = _refusal((yield from decide(question, rules, at)))
+        refusal = (yield from decide(question, rules, at)).reply
         return Answer(sender, rule, sign_reason=reason, encrypt_reason=reason, refusal=refusal, recipients=nobody)
-    found = yield from ask(CertificatesOf(addresses_to_ask(sender, recipients, rules), at))
-    result = assess(sender, recipients, None, rules, found, at)
-    decision = tell(decide(question, rules, at), lambda _: found)
+    result = yield from assessed(sender, recipients, None, rules, at, search=group.encrypt is not Level.NEVER)
+    decision = yield from decide(question, rules, at)
     signing = result.signing
     return Answer(
         sender=sender,
@@ -60,12 +59,8 @@ def answer(sender: str, recipients: tuple[str, ...], rules: Rules, at: datetime)
         encrypt_reason=result.encryption_reason,
         fingerprint=signing.certificate.fingerprint if isinstance(signing, Holding) else None,
         notes=result.notes(sender),
-        refusal=_refusal(decision),
+        refusal=decision.reply,
         signed=decision.signed,
         encrypted=decision.encrypted,
         recipients=result.recipients,
     )
-
-
-def _refusal(decision: Decision) -> str | None:
-    return None if decision.reply is None else str(decision.reply)

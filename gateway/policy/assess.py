@@ -1,7 +1,7 @@
 """What is possible: can this sender sign, can each recipient be encrypted to? ``decide`` and ``check`` ask here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.cms.attribute import certified
@@ -9,9 +9,10 @@ from gateway.mail.address import folded, same_mailbox, without_detail
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
 from gateway.policy.choose import for_encryption, for_signing
-from gateway.policy.rule import Rules
-from gateway.policy.wants import Found, Holdings
+from gateway.policy.rule import Group, Rules
+from gateway.policy.wants import CertificatesOf, Found, Holdings, Lookup, Search
 from gateway.reason import Reason
+from gateway.story import Story, ask
 
 ADDRESS_MISMATCH = "address-mismatch"
 """The note on a signature whose certificate holds another address than From: receivers see that."""
@@ -45,6 +46,7 @@ class Assessment:
     own: Holding | None
     """The sender's own certificate to encrypt to, so that sent mail can be read back."""
     recipients: tuple[RecipientAnswer, ...]
+    lookups: tuple[Lookup, ...] = ()
 
     def notes(self, author: str) -> tuple[str, ...]:
         """What receivers will see of a signature made for ``author``, though it is made (RFC 8550 §3)."""
@@ -91,6 +93,29 @@ def addresses_to_ask(author: str, recipients: Sequence[str], rules: Rules) -> fr
     return frozenset(asked)
 
 
+def assessed(
+    author: str,
+    recipients: Sequence[str],
+    visible: frozenset[str] | None,
+    rules: Rules,
+    at: datetime,
+    *,
+    search: bool,
+) -> Story[Assessment]:
+    """Answer for one sender and its recipients at the time ``at``, by what is stored.
+
+    ``search``: those who have no certificate that serves are then looked for, where somebody may know one.
+    """
+    found = yield from ask(CertificatesOf(addresses_to_ask(author, recipients, rules), at))
+    known = assess(author, recipients, visible, rules, found, at)
+    sought = frozenset(answer.address for answer in known.missing if rules.may_be_found(answer.address))
+    if not (search and sought):
+        return known
+    more = yield from ask(Search(sought | {without_detail(address, rules.delimiter) for address in sought}, at))
+    found = replace(more, holdings={**found.holdings, **more.holdings})
+    return replace(assess(author, recipients, visible, rules, found, at), lookups=more.lookups)
+
+
 def assess(
     author: str,
     recipients: Sequence[str],
@@ -105,28 +130,36 @@ def assess(
     return Assessment(
         signing=for_signing(own, at),
         own=None if isinstance(own_encryption, Reason) else own_encryption,
-        recipients=tuple(_answer(address, recipients, visible, rules, found, at) for address in recipients),
+        recipients=tuple(_answer(address, author, recipients, visible, rules, found, at) for address in recipients),
     )
 
 
 def _answer(
     address: str,
+    author: str,
     recipients: Sequence[str],
     visible: frozenset[str] | None,
     rules: Rules,
     found: Found,
     at: datetime,
 ) -> RecipientAnswer:
-    internal = rules.is_internal(address)
+    internal, group = rules.is_internal(address), rules.group_of(author)
     hidden = visible is not None and len(recipients) > 1 and folded(address, fold=rules.fold) not in visible
     if internal and not rules.encrypt_internal:
         return RecipientAnswer(address, Reason.INTERNAL_RECIPIENT, internal, hidden)
-    choice = for_encryption(_lookup(address, rules, found.holdings), at)
+    choice = for_encryption(_acceptable(_lookup(address, rules, found.holdings), group), at)
     if isinstance(choice, Reason) and not found.unasked.isdisjoint((address, without_detail(address, rules.delimiter))):
         choice = Reason.LOOKUP_FAILED
     if internal and isinstance(choice, Reason):
         choice = Reason.INTERNAL_RECIPIENT
     return RecipientAnswer(address, choice, internal, hidden)
+
+
+def _acceptable(holdings: Sequence[Holding], group: Group | None) -> Sequence[Holding]:
+    """Those that the sender's group takes: others are not trusted for it."""
+    if group is None or not group.needs_anchor:
+        return holdings
+    return [replace(item, fault=Reason.UNTRUSTED) if item.by_dns_alone else item for item in holdings]
 
 
 def _lookup(address: str, rules: Rules, holdings: Holdings) -> Sequence[Holding]:

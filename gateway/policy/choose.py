@@ -1,15 +1,17 @@
 """Which certificate serves: the newest valid one with the right usage, and, where none does, the nearest reason why.
 
-One expired certificate among several never blocks (``expired`` is the answer only if nothing better exists). One that
-was learned from mail serves only where no imported one does, however new it is (row CRT-06), and never signs. What the
-store knows against one (``Holding.fault``) counts for signing and encrypting alike (row CRT-04).
+One expired certificate among several never blocks (``expired`` is the answer only if nothing better exists), unless it
+is pinned: then only what an administrator brought comes in its place. One that was found or learned serves only where
+no better believed one does (``Origin``), however new it is (row CRT-06), and never signs. What the store knows against
+one (``Holding.fault``) counts for signing and encrypting alike (row CRT-04).
 """
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from gateway.pki.holding import Held
+from gateway.pki.certificate import Certificate
+from gateway.pki.holding import Held, Holding
 from gateway.pki.summary import validity_fault
 from gateway.reason import Reason
 
@@ -39,9 +41,23 @@ def for_encryption(holdings: Sequence[H], at: datetime) -> H | Reason:
     return _best(holdings, lambda holding: _fault(holding, at, holding.certificate.may_encrypt))
 
 
+def contradicts(certificate: Certificate, holdings: Sequence[Holding], at: datetime) -> bool:
+    """Return whether another key holds the place of one that was found at an address whose leaves are ``holdings``.
+
+    What is pinned holds it, and so does what an administrator brought, as long as it can be used.
+    """
+    return any(
+        holding.certificate.public_key_id != certificate.public_key_id
+        and (holding.pinned or (not holding.learned and _fault(holding, at, holding.certificate.may_encrypt) is None))
+        for holding in holdings
+    )
+
+
 def _best(holdings: Sequence[H], fault: Callable[[H], Reason | None]) -> H | Reason:
     best: H | None = None
     nearest = Reason.NO_CERTIFICATE
+    if any(holding.pinned for holding in holdings):
+        holdings = [holding for holding in holdings if holding.pinned or not holding.learned]
     for holding in holdings:
         reason = fault(holding)
         if reason is not None:
@@ -51,8 +67,8 @@ def _best(holdings: Sequence[H], fault: Callable[[H], Reason | None]) -> H | Rea
     return best or nearest
 
 
-def _rank(holding: Held) -> tuple[bool, datetime]:
-    return not holding.learned, holding.certificate.not_before
+def _rank(holding: Held) -> tuple[bool, bool, int, datetime]:
+    return holding.pinned, not holding.learned, holding.origin.rank, holding.certificate.not_before
 
 
 def _signing_fault(holding: Held, at: datetime) -> Reason | None:

@@ -9,13 +9,13 @@ from datetime import datetime
 
 from gateway.pki.certificate import Certificate
 from gateway.pki.holding import Holding
-from gateway.policy.assess import Assessment, RecipientAnswer, addresses_to_ask, assess
+from gateway.policy.assess import Assessment, RecipientAnswer, assess, assessed
 from gateway.policy.question import Question
 from gateway.policy.rule import Group, Level, ReplyRule, Rules, strictest_on_answers
-from gateway.policy.wants import CertificatesOf, Found
+from gateway.policy.wants import Found, Lookup
 from gateway.reason import Reason
 from gateway.reply import EnhancedCode, Reply, reply
-from gateway.story import Story, ask
+from gateway.story import Story
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Decision:
     """The refusal may not be told: it would return what was opened to a stranger. The message is taken and kept."""
     capabilities: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
 
     @property
     def untouched(self) -> bool:
@@ -105,11 +106,12 @@ def _decided(question: Question, rules: Rules, group: Group | None, at: datetime
     rule = f"group {group.name}: sign {sign.level} ({sign.origin}), encrypt {encrypt.level} ({encrypt.origin})"
     if question.encrypted:
         return _already_encrypted(question, group, sign, rule)
-    found = Found()
-    if sign.level is not Level.NEVER or encrypt.level is not Level.NEVER:
-        found = yield from ask(CertificatesOf(addresses_to_ask(question.author, question.recipients, rules), at))
-    assessment = assess(question.author, question.recipients, question.visible, rules, found, at)
-    made = _protect(question, group, sign, encrypt, assessment, rule)
+    asked = question.author, question.recipients, question.visible, rules
+    if sign.level is Level.NEVER and encrypt.level is Level.NEVER:
+        assessment = assess(*asked, Found(), at)
+    else:
+        assessment = yield from assessed(*asked, at, search=encrypt.level is not Level.NEVER)
+    made = replace(_protect(question, group, sign, encrypt, assessment, rule), lookups=assessment.lookups)
     if not made.encrypted and made.reply is None and _on_answer(question, group) is ReplyRule.WARN:
         return _answering(made)
     return made

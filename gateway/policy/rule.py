@@ -12,6 +12,8 @@ from gateway.mail.address import folded, is_route, without_detail
 
 Network = IPv4Network | IPv6Network
 
+EVERY_DOMAIN = "*"
+
 ANSWERS = 10_000
 """Addresses whose owner is remembered."""
 
@@ -76,6 +78,8 @@ class Group:
     replies: ReplyRule = ReplyRule.WARN
     recipients: tuple[str, ...] = ()
     """Further mailboxes to which the group's mail is delivered; addresses or ``@domain``."""
+    needs_anchor: bool = False
+    """Whether nothing is encrypted to a certificate for which the DNS alone vouches (``minimum: chain``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,8 @@ class Rules:
     """Content types that ``if-possible`` leaves alone, lower-case."""
     fold: bool = True
     delimiter: str = "+"
+    searched: frozenset[str] = frozenset()
+    """Domains of whose addresses some source may know a certificate; ``*``: all."""
     _groups: Addresses = field(init=False, repr=False, compare=False)
     _internal: Addresses = field(init=False, repr=False, compare=False)
     _ours: Addresses = field(init=False, repr=False, compare=False)
@@ -187,6 +193,12 @@ class Rules:
     def is_ours(self, address: str) -> bool:
         """Whether what comes back to this address stays here: it is internal, or of one of our domains."""
         return self._ours.owner(address) is not None
+
+    def may_be_found(self, address: str) -> bool:
+        """Whether some source may know the certificate of a recipient; ours are asked of nobody."""
+        if not self.searched or self.is_ours(address):
+            return False
+        return not self.searched.isdisjoint((EVERY_DOMAIN, folded(address).rpartition("@")[2]))
 
     def on_answers(self, recipients: Iterable[str]) -> ReplyRule:
         """Return the strictest setting for answers to mail that was opened for these recipients."""

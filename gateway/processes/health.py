@@ -58,6 +58,8 @@ class Look:
     held: int | None = None
     certificates: Counts | None = None
     expiring: Counts | None = None
+    pending: int = 0
+    """Certificates that wait for an administrator, or for an anchor above them."""
     groups: Mapping[str, float] | None = None
     """Until when each group can sign, in seconds since 1970; 0: it cannot now."""
     gateways: Counts | None = None
@@ -113,6 +115,7 @@ class Health:
             told += [
                 _gauge("held_messages", "Messages kept for another attempt.", [], {(): look.held}),
                 _gauge("certificates", "Stored certificates.", ["kind", "state"], look.certificates),
+                _gauge("pending_certificates", "Certificates that wait for approval.", [], {(): look.pending}),
                 _gauge("certificates_expiring", soon, ["kind", "within"], look.expiring),
                 _gauge("group_signing", "Whether a group can sign now under all its addresses.", ["group"], now_or_not),
                 _gauge("group_signing_until_timestamp_seconds", "Until when; 0 where it cannot.", ["group"], ends),
@@ -130,6 +133,10 @@ class Health:
             "certificates": look.signs,
             "next_hops": all(look.hops.values()),
         }
+
+    async def hops(self) -> Mapping[str, bool]:
+        """Return by door whether its next hop takes mail."""
+        return (await self._fresh()).hops
 
     async def _fresh(self) -> Look:
         async with self._asking:
@@ -199,6 +206,7 @@ def _seen(store: Store, rules: Rules, shares: list[Share]) -> Look:
         held=held,
         certificates=_states(shares, mine),
         expiring=_expiring(shares, mine, moment),
+        pending=sum(share.count for share in shares if share.pending and not share.distrusted),
         groups=_groups(store, rules, mine, moment),
     )
 

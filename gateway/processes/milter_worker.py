@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from threading import BoundedSemaphore
+from typing import Any
 
 from gateway.clock import new_id, now
 from gateway.config import Endpoint, Milter, Options
@@ -24,12 +25,14 @@ from gateway.metrics import PROCESSES, SESSIONS, Role
 from gateway.milter.endpoint import unix_socket
 from gateway.milter.server import Server
 from gateway.milter.service import Service
+from gateway.policy.wants import Search
 from gateway.processes.child import BEAT, Child, Post
 from gateway.processes.gateway import Gateway
 from gateway.processes.rlimits import worker_count
 from gateway.processes.supervisor import MARGIN, Supervisor
 from gateway.processes.worker import ENGINE_THREADS, return_large_blocks
 from gateway.reply import Reply
+from gateway.story import Wanted
 
 
 def attend_door(name: str, gateway: Gateway, child: Child) -> None:
@@ -111,7 +114,17 @@ class MilterWorker:
 
     def _process(self, transaction: Transaction) -> Outcome:
         with self._turns:
-            return self._pipeline.process(transaction)
+            return self._pipeline.process(transaction, self._answer)
+
+    def _answer(self, want: Wanted) -> Any:
+        """Answer; a message that waits for directories lets others have its turn."""
+        if not isinstance(want, Search):
+            return self._pipeline.gather(want)
+        self._turns.release()
+        try:
+            return self._pipeline.gather(want)
+        finally:
+            self._turns.acquire()
 
     def _report(
         self, transaction: Transaction, outcome: Outcome, receipts: Sequence[Receipt], reply: Reply, seconds: float

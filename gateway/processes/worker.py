@@ -32,7 +32,7 @@ from gateway.smtp.listener import OpenDoor, open_door
 from gateway.smtp.next_hop import Pool
 from gateway.wiring import build_doors, build_limits
 
-ENGINE_THREADS, STORE_THREADS = 4, 8
+ENGINE_THREADS, STORE_THREADS, SEARCH_THREADS = 4, 8, 32
 M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 1 << 20
 
 T = TypeVar("T")
@@ -53,7 +53,8 @@ class Worker:
         self._enough = asyncio.Event()
         self._engine = ThreadPoolExecutor(ENGINE_THREADS, "engine")
         self._threads = ThreadPoolExecutor(STORE_THREADS, "store")
-        self._teller = Teller(self._engine, self._threads)
+        self._searches = ThreadPoolExecutor(SEARCH_THREADS, "search")
+        self._teller = Teller(self._engine, self._threads, searching=self._searches)
 
     async def run(self) -> None:
         """Open the doors, serve until SIGTERM or the end of the supervisor, drain, and return."""
@@ -71,7 +72,7 @@ class Worker:
         loop.remove_reader(self._child)
         await self._drain()
         beating.cancel()
-        for threads in (self._engine, self._threads):
+        for threads in (self._engine, self._threads, self._searches):
             threads.shutdown(wait=False, cancel_futures=True)
         self._pipeline.close()
 

@@ -161,6 +161,14 @@ class RecipientFinding:
     """Of the certificate, where it is stored."""
 
 
+class Layer(StrEnum):
+    """The kinds of S/MIME layers (RFC 8551 §3), in the words of the record."""
+
+    SIGNED = "signed"
+    ENCRYPTED = "encrypted"
+    COMPRESSED = "compressed"
+
+
 class Encryption(StrEnum):
     """The encryption status."""
 

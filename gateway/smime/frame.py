@@ -16,8 +16,11 @@ from typing import NamedTuple
 from gateway.errors import Malformed
 from gateway.mail.entity import BOUNDARY_LIMIT, IDENTITY, Entity
 from gateway.mail.header import Field, Header
-from gateway.smime.layer import CMS_TYPES, SIGNATURE_TYPES
 
+CMS_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+"""Labels of a CMS object that stands alone."""
+SIGNATURE_TYPES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature"})
+"""Labels of a signature beside its content."""
 UNLABELLED = "application/octet-stream"
 
 _BLANK = rb"(?: |\r?\n[ \t]++)*+"

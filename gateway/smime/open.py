@@ -17,9 +17,11 @@ from gateway.cms.signed import SignedData
 from gateway.errors import Malformed
 from gateway.mail.entity import IDENTITY, Entity, decoded_body, read_entity, type_of
 from gateway.mail.header import Field, Header, edit
-from gateway.smime.frame import check_frame
-from gateway.smime.layer import CMS_TYPES, Layer, may_be_cms
+from gateway.smime.finding import Layer
+from gateway.smime.frame import CMS_TYPES, check_frame
 
+_BASE64_SEQUENCE = re.compile(rb"\s*+M[A-Za-z0-9+/]")
+"""How the base64 text of a BER SEQUENCE begins (0x30 is ``M``)."""
 _SIGNATURE = re.compile(rb"pkcs-?7-?sig|\.p7s", re.IGNORECASE)
 
 
@@ -70,6 +72,11 @@ def read_layer(entity: Entity) -> AnyLayer | None:
             raise Malformed("a detached signature, and nothing beside it")
         return SignedLayer(found, b"".join(found.content or ()))
     return found
+
+
+def may_be_cms(content: bytes, body: int) -> bool:
+    """A cheap look at the first bytes of the body, which begins at ``body``, so that ordinary mail is never decoded."""
+    return content[body : body + 1] == b"\x30" or bool(_BASE64_SEQUENCE.match(content, body))
 
 
 def _octets(entity: Entity) -> Buffer:

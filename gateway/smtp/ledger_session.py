@@ -43,11 +43,19 @@ class LedgerAccess:
         self._asked_at = float("-inf")
 
     async def may_matter(self) -> bool:
-        """Whether some message might be the retry of one that was delivered in part. Raises ``Fault``."""
+        """Whether some message might be the retry of one that was delivered in part; False where nobody can say.
+
+        Asked for mail that leaves as one copy. What needs nothing else of the store goes on without it: at most a copy
+        comes again whose reply was lost.
+        """
         now = asyncio.get_running_loop().time()
         if now - self._asked_at >= ASK_AGAIN:
             self._asked_at = now
-            self._answer = await asyncio.to_thread(self._waiting)
+            try:
+                self._answer = await asyncio.to_thread(self._waiting)
+            except Fault as error:
+                self._answer = False
+                _logger.warning("the ledger of copies cannot be asked: %s", error)
         return self._answer
 
     def left(self) -> None:
@@ -64,6 +72,7 @@ class LedgerSession:
         self._transaction = transaction
         self._digest: bytes | None = None
         self._since = 0.0
+        self._entries = False
         self.served: frozenset[str] = frozenset()
 
     @property
@@ -76,6 +85,7 @@ class LedgerSession:
         if not self.claimed:
             self._since = time.monotonic()
             self.served = await asyncio.to_thread(self._claim)
+            self._entries = bool(self.served)
 
     def dot(self) -> bytes:
         """Return the final dot of a copy. Raises ``Fault`` where another gateway may make that copy by now.
@@ -88,6 +98,7 @@ class LedgerSession:
         """Note a copy; a store that cannot is logged, for the copy is gone and its 250 stands."""
         try:
             await asyncio.to_thread(self._books.ledger.taken, *self._mail(), recipients)
+            self._entries = True
         except Fault:
             _logger.exception("%s: a delivered copy could not be noted; a retry may repeat it", self._transaction.id)
 
@@ -104,7 +115,7 @@ class LedgerSession:
         """Close the page: drop the entries of a client that has its 250, leave those of one that has not."""
         if not self.claimed:
             return
-        if not acknowledged:
+        if self._entries and not acknowledged:
             self._books.left()
         close = self._books.ledger.forget if acknowledged else self._books.ledger.release
         try:

@@ -13,6 +13,7 @@ doors' ports.
 ``portable``                  all of it as a stream of rows: backup, restore, the move to another database
 ``prefix`` ``pruning``        things named by the beginning of an id; what is old goes in slices
 ``due``                       when something that was put off is due, whatever the clock did
+``lookups``                   what sources of certificates said of addresses
 ``certificates``              leaves, authorities, trust; what mail teaches
 ``keys``                      private keys, and the key-encryption key that keeps them unreadable
 ``imports``                   files that administrators bring

@@ -12,8 +12,10 @@ from gateway.store.accounts.sessions import StoredSessions
 from gateway.store.accounts.tokens import StoredTokens
 from gateway.store.audit.trail import StoredAudit
 from gateway.store.certificates.evidence import StoredEvidence
+from gateway.store.certificates.found import StoredFound
 from gateway.store.certificates.learned import StoredLearned
 from gateway.store.certificates.listing import Listing
+from gateway.store.certificates.places import StoredPlaces
 from gateway.store.certificates.standing import Standings
 from gateway.store.certificates.stored import StoredCertificates
 from gateway.store.database import POOL, SQLITE_NAME, WAIT, Damaged, Database, open_database
@@ -28,6 +30,7 @@ from gateway.store.keys.private_keys import StoredKeys
 from gateway.store.keys.wrapping import Wrapping
 from gateway.store.ledger.copies import StoredLedger
 from gateway.store.ledger.owner import this_owner
+from gateway.store.lookups import StoredLookups
 from gateway.store.migrate import bring_up_to_date
 from gateway.store.opened.content_keys import StoredContentKeys
 from gateway.store.opened.replies import StoredReplies
@@ -64,6 +67,9 @@ class Store:
         self.certificates = StoredCertificates(database, generation, standings)
         self.listing = Listing(database, self.evidence, standings)
         self.learned = StoredLearned(database, generation)
+        self.found = StoredFound(database, generation)
+        self.places = StoredPlaces(database, generation)
+        self.lookups = StoredLookups(database)
         self.keys = StoredKeys(database, generation, wrapping)
         self.journal = Journal(database)
         self.gateways = StoredGateways(database)

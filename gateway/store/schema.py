@@ -28,7 +28,7 @@ from gateway.store.people import failed_sign_ins as failed_sign_ins
 from gateway.store.people import sessions as sessions
 from gateway.store.people import tokens as tokens
 
-REVISION = "0012"
+REVISION = "0013"
 """The newest migration: what ``alembic_version`` says in a store that is up to date."""
 RELEASE = 1
 """Counts the releases whose schemas differ: what ``condition.release`` says in a store that is up to date. A release
@@ -93,6 +93,11 @@ certificates = Table(
     Column("pending", Boolean, nullable=False, server_default=false()),
     Column("changed_at", Moment),
     Column("changed_by", Text),
+    Column("approved", Boolean, nullable=False, server_default=false()),
+    Column("pinned", Boolean, nullable=False, server_default=false()),
+    Column("waits", String(16)),
+    Column("dnssec", Boolean, nullable=False, server_default=false()),
+    Column("source", String(64)),
     Index("ix_certificates_is_ca", "is_ca", "subject_id"),
     Index("ix_certificates_not_after", "not_after", "fingerprint"),
     Index("ix_certificates_kind_not_after", "is_ca", "not_after", "fingerprint"),
@@ -103,8 +108,9 @@ certificates = Table(
 certificate is a person's (``pki.self_issued``). ``capabilities``: names of the content ciphers that the owner announced
 in a signature, with blanks between them; None: he never did. ``path``: the intermediates above one that was learned,
 nearest first, in a SEQUENCE; None: none were shown. ``added_at``: when it was stored; None: before that was noted.
-``origin``, ``trust``, ``pending``: what is said of it (``certificates.said``); ``changed_at``, ``changed_by``: when and
-by whom that was said last, None: before that was noted."""
+``origin``, ``trust``, ``pending``, ``approved``, ``pinned``, ``waits``, ``dnssec``, ``source``: what is said of it
+(``certificates.said``); ``changed_at``, ``changed_by``: when and by whom that was said last, None: before that was
+noted."""
 
 learned = Table(
     "learned",
@@ -115,6 +121,19 @@ learned = Table(
 )
 """Certificates that are not to be learned from mail again: learned ``at`` that time, or, without one, deleted by an
 administrator. ``until``: when the certificate expires."""
+
+lookups = Table(
+    "lookups",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("at", Moment, nullable=False, index=True),
+    Column("result", String(16), nullable=False),
+    Column("due", Moment, nullable=False),
+    Index("ix_lookups_address", "address"),
+    sqlite_with_rowid=False,
+)
+"""What each source said last of an address, and when. ``due``: when it may be asked again."""
 
 addresses = Table(
     "addresses",

@@ -9,6 +9,7 @@
 ``fields`` ``body``         what every answer carries; how much of a body is taken in
 ``boundary``                what becomes of a bug
 ``health`` ``metrics``      ``/healthz`` and ``/readyz`` for both listeners; what the metrics listener serves
+``flow``                    whether mail flows, found by asking
 ``api``                     the routes below ``/api/v1``
 ``console``                 the pages, with their ``templates``, ``static`` files and ``locale``
 ==========================  ===========================================================================================

@@ -21,6 +21,9 @@ class Health(Protocol):
     async def checks(self) -> Mapping[str, bool]:
         """Return what must hold for mail to be taken, by name."""
 
+    async def hops(self) -> Mapping[str, bool]:
+        """Return by door whether its next hop takes mail."""
+
 
 def health_routes(health: Health) -> list[Route]:
     """Return the two routes."""

@@ -4,13 +4,6 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.requests import HTTPConnection
 
-from gateway.admin.actor import Actor
-from gateway.web.site import Site
-
-
-class Unauthenticated(Exception):
-    """Nobody whom we know."""
-
 
 def client(connection: HTTPConnection) -> IPv4Address | IPv6Address | None:
     """Return from where somebody asks; None: a proxy told nonsense."""
@@ -24,8 +17,3 @@ def bearer(connection: HTTPConnection) -> str | None:
     """Return the token that came along (RFC 6750 §2.1)."""
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
-
-
-def authenticate(site: Site, token: str | None, address: IPv4Address | IPv6Address | None) -> Actor:
-    """Return whose token it is. Raises ``Unauthenticated``; no token is known in this version."""
-    raise Unauthenticated

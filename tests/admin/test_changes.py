@@ -24,6 +24,7 @@ from gateway.admin.explain import Question, explained
 from gateway.admin.held import delete_held, retry_held
 from gateway.admin.imports import Bundle, Wishes, import_bundle
 from gateway.admin.keys import delete_keys, export_key
+from gateway.admin.places import pin
 from gateway.admin.trust import distrust, trust, untrust
 from gateway.clock import now
 from gateway.errors import Fault, Refused
@@ -88,6 +89,7 @@ ACTS: dict[Verb, tuple[Act, Sequence[tuple[str, str]]]] = {
     Verb.TRUST: (lambda wiring, has: trust(wiring, ADA, [has.certificate]), [("certificate", "trusted")]),
     Verb.DISTRUST: (lambda wiring, has: distrust(wiring, ADA, [has.certificate]), [("certificate", "distrusted")]),
     Verb.UNTRUST: (lambda wiring, has: untrust(wiring, ADA, [has.certificate[:16]]), [("certificate", "none")]),
+    Verb.PIN: (lambda wiring, has: pin(wiring, ADA, [has.certificate]), [("certificate", "pinned")]),
     Verb.DELETE_CERTIFICATES: (
         lambda wiring, has: delete_certificates(wiring, ADA, [has.certificate]),
         [("certificate", "deleted"), ("key", "deleted")],

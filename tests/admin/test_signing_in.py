@@ -1,5 +1,6 @@
 """Who may use the console and the API: accounts, sessions, one-time codes, tokens (WEB-01, WEB-05)."""
 
+from contextlib import ExitStack
 from datetime import timedelta
 from ipaddress import ip_network
 
@@ -12,7 +13,7 @@ from gateway.admin.permission import Permission, Role
 from gateway.admin.sessions import Client, TooOften, WrongCredentials, sign_in
 from gateway.admin.tokens import TokenWish
 from gateway.clock import now
-from gateway.errors import Absent, Conflict, Refused
+from gateway.errors import Absent, Conflict, Fault, Refused
 from gateway.store.accounts.failed_sign_ins import FREE
 from gateway.wiring import Wiring
 from tests.admin.conftest import ADA
@@ -135,6 +136,18 @@ def test_what_is_no_name(wiring: Wiring, name: str) -> None:
 def test_a_name_is_taken_once(wiring: Wiring, bob: str) -> None:
     with pytest.raises(Conflict):
         accounts.add(wiring, ADA, "BOB", Role.VIEWER, GOOD)
+
+
+def test_a_flood_of_sign_ins_keeps_no_thread_waiting(wiring: Wiring, bob: str) -> None:
+    """Few hashes are computed at once, and few wait for that: the others are told at once to try again."""
+    places = passwords.AT_ONCE + passwords.WAITING
+    with ExitStack() as full:
+        for _ in range(places):
+            full.callback(passwords._line.release)
+            assert passwords._line.acquire(blocking=False)
+        with pytest.raises(Fault, match="try again"):
+            sign_in(wiring, bob, GOOD, HERE)
+    assert sign_in(wiring, bob, GOOD, HERE).name == bob
 
 
 # tokens

@@ -87,6 +87,8 @@ def test_what_the_example_shows_switched_off_is_right() -> None:
     assert found.pop("listeners[0].next_hop_auth.password_file").endswith("next-hop.password does not exist")
     assert found.pop("admin.tls.certificate").endswith("console.pem does not exist")
     assert found.pop("admin.tls.key").endswith("console.key does not exist")
+    for index in (0, 2):
+        assert found.pop(f"discovery.sources[{index}].ca").endswith("directory-ca.pem does not exist")
     planned = {".".join(path) for path in PLANNED} | {f"groups[0].{name}" for name in PLANNED_OF_A_GROUP}
     assert {key for key in found if not any(key.startswith(path) for path in planned)} == set()
     assert set(found.values()) == {"not in this version"}

@@ -12,9 +12,8 @@ from tests.config.texts import group, options, problems
 @pytest.mark.parametrize(
     ("values", "key"),
     [
-        ({"discovery": {"on_arrival": False}}, "discovery.on_arrival"),
         ({"partners": [{"name": "bank", "domains": ["bank.example"]}]}, "partners"),
-        ({"groups": [group(minimum="dnssec")]}, "groups[0].minimum"),
+        ({"groups": [group(domain_key="ab" * 32)]}, "groups[0].domain_key"),
     ],
 )
 def test_not_in_this_version(values: dict[str, Any], key: str) -> None:
@@ -25,7 +24,7 @@ def test_not_in_this_version(values: dict[str, Any], key: str) -> None:
 
 def test_their_defaults_may_be_written_out() -> None:
     defaults = {
-        "discovery": {"on_arrival": True},
+        "partners": [],
         "groups": [group()],
     }
     assert options(**defaults) == options(groups=[group()])

@@ -31,10 +31,13 @@ PREFIX = "smime_gateway_"
 
 @pytest.fixture(scope="module")
 def gateway(sink: Sink, people: People) -> Iterator[Daemon]:
-    with Daemon({"outbound": sink.port, "inbound": sink.port}) as daemon:
+    nobody = {"name": "web", "kind": "http", "domains": ["asked.example"], "url": "http://127.0.0.1:1/{address}"}
+    with Daemon({"outbound": sink.port, "inbound": sink.port}, discovery={"sources": [nobody]}) as daemon:
         people.introduce(daemon)
         daemon.start()
         # Some series begin with their first message.
+        asked = letter(to="bob@asked.example").content
+        assert submit(daemon.doors["outbound"], asked, "bob@asked.example").code == 250
         opened = encrypted(head(to=SUPPORT), people.issued[SUPPORT])
         assert submit(daemon.doors["inbound"], opened, SUPPORT, sender=ALICE).code == 250
         yield daemon

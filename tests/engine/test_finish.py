@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.engine.finish import Steps, at_once, blocking, finish
-from gateway.engine.pace import STEP
+from gateway.engine.finish import STEP, Steps, at_once, blocking, finish
 from gateway.engine.transaction import (
     Client,
     Delivery,

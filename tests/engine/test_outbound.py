@@ -18,7 +18,7 @@ from gateway.engine.transaction import Direction, Outcome, Verdict
 from gateway.engine.wants import AnyOpened, ChainOf, KeyOf
 from gateway.errors import Fault
 from gateway.mail.entity import decoded_body, read_entity
-from gateway.policy import decide
+from gateway.policy import assess
 from gateway.policy.rule import Tags
 from gateway.policy.wants import CertificatesOf
 from gateway.reason import Reason
@@ -68,9 +68,9 @@ STEPS = [
     (submission, "mailboxes"),
     (submission, "root_layer"),
     (outbound, "read_submission"),
-    (decide, "addresses_to_ask"),
+    (assess, "addresses_to_ask"),
     (outbound, "decide"),
-    (decide, "assess"),
+    (assess, "assess"),
     (outbound, "scheme_for"),
     (seal, "take_apart"),
     (seal, "canonical"),

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.engine.pace import MEGABYTE, STEP, rest, step
+from gateway.engine.finish import MEGABYTE, STEP, rest, step
 from gateway.engine.transaction import Client, Delivery, Direction, FrontEnd, Outcome, Transaction, Verdict
 from gateway.mail.envelope import Envelope, Recipient
 

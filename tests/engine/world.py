@@ -28,7 +28,7 @@ from gateway.pki.validation import Strictness
 from gateway.pki.verdicts import Verdicts
 from gateway.policy.entitlement import Entitlement
 from gateway.policy.rule import Group, Level, ReplyRule, Rules, strictest_on_answers
-from gateway.policy.wants import CertificatesOf, Found
+from gateway.policy.wants import CertificatesOf, Found, Search
 from gateway.story import Wanted, tell
 from tests.authority import Authority, Issued
 
@@ -145,6 +145,7 @@ class World:
         """How each kind of want is answered; tests put others in their place."""
         return {
             CertificatesOf: self._certificates,
+            Search: self._certificates,
             wants.KeyOf: lambda want: self.private_keys.get(want.public_key_id),
             wants.ChainOf: lambda want: [self.authority.intermediate.certificate],
             wants.NamedBy: self._named,
@@ -159,9 +160,9 @@ class World:
             wants.Later: lambda want: partial(self._later, want),
         }
 
-    def _certificates(self, want: CertificatesOf) -> Found:
+    def _certificates(self, want: CertificatesOf | Search) -> Found:
         found = {address: self.holdings.get(folded(address), []) for address in want.addresses}
-        return Found(found, self.unasked & want.addresses)
+        return Found(found, self.unasked & want.addresses if isinstance(want, Search) else frozenset())
 
     def _named(self, want: wants.NamedBy) -> Any:
         return {

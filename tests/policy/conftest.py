@@ -11,7 +11,7 @@ from gateway.pki.holding import Holding
 from gateway.policy.decide import Decision, decide
 from gateway.policy.question import Question
 from gateway.policy.rule import Group, Level, Rules
-from gateway.policy.wants import CertificatesOf, Found
+from gateway.policy.wants import CertificatesOf, Found, Lookup, Search
 from gateway.story import Wanted, tell
 from tests.authority import Authority
 
@@ -19,7 +19,7 @@ AT = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 Make = Callable[..., Holding]
-STANDING = ("has_key", "distrusted", "learned", "capabilities", "fault")
+STANDING = ("has_key", "distrusted", "learned", "capabilities", "fault", "origin", "pinned", "by_dns_alone")
 """What the store says of a certificate."""
 
 
@@ -36,11 +36,17 @@ def make(authority: Authority) -> Make:
 
 
 class World:
-    """Rules, stored certificates and one question. ``needed``: the addresses that the last decision asked for."""
+    """Rules, stored certificates and one question. ``needed``: the addresses that the last decision asked for.
+
+    ``elsewhere``: what sources have, which are asked of nobody unless ``rules`` say so; ``sought``: of whom they were.
+    """
 
     def __init__(self, holdings: dict[str, list[Holding]]) -> None:
         self.holdings = holdings
         self.unasked: frozenset[str] = frozenset()
+        self.elsewhere: dict[str, list[Holding]] = {}
+        self.lookups: tuple[Lookup, ...] = ()
+        self.sought: list[frozenset[str]] = []
         self.needed: frozenset[str] = frozenset()
         self.rules = Rules(groups=(Group("support", ("support@example.org",), Level.IF_POSSIBLE, Level.IF_POSSIBLE),))
         self.question = Question(
@@ -63,9 +69,13 @@ class World:
 
     def answer(self, want: Wanted) -> Found:
         """Answer out of memory."""
-        assert isinstance(want, CertificatesOf)
+        assert isinstance(want, CertificatesOf | Search)
         self.needed |= want.addresses
-        return Found({address: self.holdings.get(address, []) for address in want.addresses}, self.unasked)
+        found = {address: self.holdings.get(address, []) for address in want.addresses}
+        if isinstance(want, CertificatesOf):
+            return Found(found)
+        self.sought.append(want.addresses)
+        return Found(found | self.elsewhere, self.unasked, self.lookups)
 
 
 @pytest.fixture

@@ -7,8 +7,10 @@ import pytest
 from cryptography import x509
 
 from gateway.cms.parameter import capabilities
+from gateway.pki.holding import Origin
 from gateway.policy.question import Wishes
 from gateway.policy.rule import Group, Level, ReplyRule, Submitters
+from gateway.policy.wants import Lookup
 from gateway.reason import Reason
 from tests.policy.conftest import AT, DAY, Make, World
 
@@ -568,6 +570,7 @@ def test_a_certificate_may_announce_what_its_owner_opens(
 
 def test_what_is_required_and_could_not_be_asked_is_deferred(world: World) -> None:
     """Neither there nor known to be nowhere: 4xx, and the client tries again."""
+    world.rules = replace(world.rules, searched=frozenset({"example.com"}))
     world.levels("never", "required")
     world.unasked = frozenset({"carol@example.com"})
     decision = world.ask(recipients=("alice@example.com", "carol@example.com"))
@@ -582,3 +585,71 @@ def test_what_is_required_and_could_not_be_asked_is_deferred(world: World) -> No
     assert (relayed.reply, relayed.encrypted, relayed.encrypt_reason) == (None, False, Reason.LOOKUP_FAILED)
     world.unasked = frozenset({"alice@example.com"})
     assert world.ask(recipients=("alice@example.com",)).encrypted, "what is stored serves all the same"
+
+
+# what others may know
+
+
+def searching(world: World, make: Make, *, encrypt: str = "required") -> World:
+    """Sources know carol, and may know others of example.com."""
+    world.levels("never", encrypt)
+    world.rules = replace(world.rules, searched=frozenset({"example.com"}))
+    world.elsewhere = {"carol@example.com": [make("carol@example.com", learned=True, origin=Origin.DIRECTORY)]}
+    world.lookups = (Lookup(address="carol@example.com", source="ldap", result="found", ms=1.0),)
+    return world
+
+
+def test_whoever_has_no_certificate_is_looked_for(world: World, make: Make) -> None:
+    decision = searching(world, make).ask(recipients=("alice@example.com", "carol@example.com"))
+    assert (decision.encrypted, decision.lookups) == (True, world.lookups)
+    assert world.sought == [{"carol@example.com"}], "who has one is asked of nobody"
+
+
+def test_nobody_is_looked_for_where_it_makes_no_difference(world: World, make: Make) -> None:
+    searching(world, make, encrypt="never").ask(recipients=("carol@example.com",))
+    searching(world, make).ask(recipients=("alice@example.com", "dave@elsewhere.example"))
+    world.rules = replace(world.rules, internal=("@example.com",))
+    world.ask(recipients=("carol@example.com",))
+    assert world.sought == []
+
+
+def test_a_recipient_with_a_detail_is_looked_for_without_it_too(world: World, make: Make) -> None:
+    assert searching(world, make).ask(recipients=("carol+ticket@example.com",)).encrypted
+    assert world.sought == [{"carol+ticket@example.com", "carol@example.com"}]
+
+
+def test_a_group_may_ask_for_an_anchor(world: World, make: Make) -> None:
+    """Row of ``groups[].minimum``: where the DNS alone vouches, that is not enough for this group."""
+    searching(world, make)
+    world.elsewhere = {
+        "carol@example.com": [make("carol@example.com", learned=True, origin=Origin.DNS, by_dns_alone=True)]
+    }
+    assert world.ask(recipients=("carol@example.com",)).encrypted
+    group = replace(world.rules.groups[0], needs_anchor=True)
+    world.rules = replace(world.rules, groups=(group,))
+    assert str(world.ask(recipients=("carol@example.com",)).reply).startswith("550 5.7.3 untrusted")
+
+
+@pytest.mark.parametrize("lower", [Origin.DNS, Origin.LEARNED])
+def test_origins_rank_whatever_the_dates(world: World, make: Make, lower: Origin) -> None:
+    """CRT-06: a lower origin never replaces a higher one's certificate that can be used."""
+    old = make("alice@example.com", learned=True, origin=Origin.DIRECTORY)
+    new = make("alice@example.com", learned=True, origin=lower, not_before=AT - DAY)
+    world.levels("never", "required")
+    for order in ([old, new], [new, old]):
+        world.holdings["alice@example.com"] = order
+        assert world.ask().copies[0].certificates[0] == old.certificate
+    expired = make("alice@example.com", learned=True, origin=Origin.DIRECTORY, not_after=AT - DAY)
+    world.holdings["alice@example.com"] = [expired, new]
+    assert world.ask().copies[0].certificates[0] == new.certificate
+
+
+def test_what_is_pinned_keeps_its_place(world: World, make: Make) -> None:
+    pinned = make("alice@example.com", learned=True, origin=Origin.LEARNED, pinned=True)
+    world.levels("never", "required")
+    world.holdings["alice@example.com"] = [make("alice@example.com"), pinned]
+    assert world.ask().copies[0].certificates[0] == pinned.certificate
+    expired = make("alice@example.com", pinned=True, not_after=AT - DAY)
+    found = make("alice@example.com", learned=True, origin=Origin.DIRECTORY)
+    world.holdings["alice@example.com"] = [expired, found]
+    assert str(world.ask().reply).startswith("550 5.7.3 expired"), "expired or not, nothing found takes its place"

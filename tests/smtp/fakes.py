@@ -16,6 +16,7 @@ from gateway.engine.transaction import Delivery, Direction, Outcome, Receipt, Tr
 from gateway.mail.envelope import Recipient
 from gateway.reply import Reply
 from gateway.smtp.door import Door, Limits, NextHop, Timeouts
+from gateway.smtp.ledger_session import Holds
 from gateway.smtp.listener import OpenDoor, open_door
 
 INSTANCE = "instance-0123456789abcdef"
@@ -400,6 +401,7 @@ async def world(
     clients: Iterable[str] = ("127.0.0.0/8",),
     next_hop: dict[str, Any] | None = None,
     ledger: DictLedger | None = None,
+    holds: Holds = lambda _: True,
     port: int = 0,
     **door: Any,
 ) -> AsyncIterator[World]:
@@ -433,6 +435,7 @@ async def world(
             report=report,
             ledger=ledger,
             waiting=ledger.waiting,
+            holds=holds,
             new_id=lambda: f"id{next(ids)}",
             now=lambda: datetime.now(UTC),
         )

@@ -270,7 +270,7 @@ class BrokenLedger(DictLedger):
         self.call = call
 
     def __getattribute__(self, name: str) -> object:
-        if name in ("claim", "taken", "release", "forget") and name == object.__getattribute__(self, "call"):
+        if name in ("claim", "taken", "release", "forget", "waiting") and name == object.__getattribute__(self, "call"):
 
             def broken(*_: object) -> None:
                 raise Fault("the store cannot be reached")
@@ -291,6 +291,59 @@ def test_ledger_out_of_order(call: str, code: str, copies: int) -> None:
             assert (await client.mail(MAIL, *NAMES)).startswith(code)
             assert len(w.hop.taken()) == copies
             assert (await client.say("NOOP")).startswith("250")
+
+    run(story())
+
+
+def test_one_copy_goes_on_where_the_ledger_cannot_be_asked() -> None:
+    async def story() -> None:
+        async with world(ledger=BrokenLedger("waiting")) as w:
+            assert (await (await w.client()).mail(MAIL, *NAMES)).startswith("250")
+            assert w.hop.taken() == [*NAMES]
+
+    run(story())
+
+
+def test_rel_03_no_final_dot_of_what_another_gateway_may_have_taken_over() -> None:
+    """REL-03: neither of several copies nor of one that the ledger was asked about; what is in no ledger goes on."""
+    steady = [True]
+
+    async def by_turns(transaction: Transaction) -> Outcome:
+        return await (split if b"split" in transaction.content else relay)(transaction)
+
+    async def story() -> None:
+        async with world(process=by_turns, holds=lambda since: steady[0]) as w:
+            client = await w.client()
+            steady[0] = False
+            assert (await client.mail(MAIL + b"split\r\n", *NAMES)).startswith("451 4.3.0")
+            assert w.hop.taken() == []
+            assert (await client.mail(MAIL, *NAMES)).startswith("250")
+            w.ledger.rows[b"another", "", ""] = {}
+            w.door._service.books.left()
+            assert (await client.mail(MAIL, *NAMES)).startswith("451 4.3.0")
+            assert w.hop.taken() == [*NAMES]
+            steady[0] = True
+            for mail in (MAIL, MAIL + b"split\r\n"):
+                assert (await client.mail(mail, *NAMES)).startswith("250")
+
+    run(story())
+
+
+def test_rel_03_a_gateway_that_falls_silent_between_two_copies_stops_there() -> None:
+    left = [2]
+
+    def holds(since: float) -> bool:
+        left[0] -= 1
+        return left[0] >= 0
+
+    async def story() -> None:
+        async with world(process=split, holds=holds) as w:
+            client = await w.client()
+            assert (await client.mail(MAIL, *NAMES)).startswith("451")
+            assert len(w.hop.taken()) == 2
+            left[0] = 99
+            assert (await client.mail(MAIL, *NAMES)).startswith("250")
+            assert sorted(w.hop.taken()) == sorted(NAMES), "the others are made, and none twice"
 
     run(story())
 

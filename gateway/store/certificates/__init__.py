@@ -8,6 +8,8 @@
 ``evidence``      what judges and opens inbound mail: certificates by those names, trust, revocation
 ``standing``      what the store knows against a leaf that is to be used
 ``learned``       certificates taken from mail, in quarantine or ranking last
+``found``         certificates that sources had for an address
+``places``        one that waits is approved, one is pinned
 ``census``        how many there are, for metrics
 ``consequences``  what goes along when some are deleted or distrusted
 ``path``          certificates that belong together, in one column

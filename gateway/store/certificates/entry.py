@@ -13,11 +13,11 @@ from gateway.pki.summary import Summary
 from gateway.policy.state import Status
 from gateway.reason import Reason
 from gateway.store import schema
-from gateway.store.certificates.said import Origin, Said, Trust
+from gateway.store.certificates.said import SAID, Origin, Said, Trust, said
 
 _TABLE, _KEYS = schema.certificates, schema.keys
 _SUMMARY = tuple(field.name for field in fields(Summary) if field.name != "addresses")
-_COLUMNS = (*_SUMMARY, "mail_names", "origin", "trust", "pending", "issuer_id", "added_at", "changed_at", "changed_by")
+_COLUMNS = (*_SUMMARY, "mail_names", *SAID, "issuer_id", "added_at", "changed_at", "changed_by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,23 @@ class Entry:
 
     @property
     def learned(self) -> bool:
-        """Whether it is from mail, and no administrator has said anything of it."""
+        """Whether nobody brought it by hand, and nobody spoke of it."""
         return self.said.is_learned
+
+    @property
+    def origin(self) -> Origin:
+        """Where it comes from."""
+        return self.said.origin
+
+    @property
+    def approved(self) -> bool:
+        """Whether an administrator wants it used to encrypt to."""
+        return self.said.approved
+
+    @property
+    def pinned(self) -> bool:
+        """Whether an administrator wants no other in its place."""
+        return self.said.pinned
 
     def found_wrong(self, fault: Reason | None) -> "Entry":
         """Return it with what evidence says against it."""
@@ -77,7 +92,7 @@ def entry(row: Any) -> Entry:
     summary = {name: getattr(row, name) for name in _SUMMARY}
     return Entry(
         certificate=Summary(**summary | _typed(row)),
-        said=Said(Origin(row.origin), Trust(row.trust), bool(row.pending)),
+        said=said(row),
         has_key=bool(row.has_key),
         issuer_id=row.issuer_id,
         added_at=row.added_at,

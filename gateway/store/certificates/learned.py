@@ -23,7 +23,7 @@ from gateway.pki.path import CertificatePath
 from gateway.store import changes, schema
 from gateway.store.certificates import stored
 from gateway.store.certificates.path import packed
-from gateway.store.certificates.said import BY_ITSELF, Origin, Said, Trust
+from gateway.store.certificates.said import BY_ITSELF, Origin, Said, Trust, Waits
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import Generation
 
@@ -36,6 +36,8 @@ IN_ALL = 20_000
 PRUNE_AT_ONCE = 500
 _TABLE = schema.certificates
 _LEARNED = schema.learned
+_UNSPOKEN = and_(_TABLE.c.origin != Origin.IMPORTED, _TABLE.c.trust == Trust.NONE, ~_TABLE.c.pinned)
+"""Nobody brought it by hand, and no administrator has said that it shall stay."""
 _FROM_MAIL = and_(_TABLE.c.origin == Origin.LEARNED, _TABLE.c.trust == Trust.NONE)
 """Mail brought it, and no administrator has said anything of it (``said.Said.is_learned``)."""
 
@@ -70,14 +72,18 @@ class StoredLearned:
         at: datetime,
         *,
         trusted: bool,
+        changes_key: bool = False,
         intermediates: CertificatePath = (),
     ) -> Learning:
         """Learn a leaf for ``address``, usable where ``trusted``; what is known of it is completed, never changed.
 
+        ``changes_key``: another key holds the address's place, so that it waits for an administrator all the same.
+
         ``capabilities``: names of the content ciphers that its owner announced at ``at``; none: he said nothing.
         ``intermediates``: the path it was believed by, without leaf and anchor; the last one shown is kept.
         """
-        said = Said(Origin.LEARNED, Trust.NONE, pending=not trusted)
+        waits = Waits.CHANGE if changes_key else None
+        said = Said(Origin.LEARNED, Trust.NONE, pending=changes_key or not trusted, waits=waits)
         news: dict[str, object] = {}
         if capabilities:
             news["capabilities"] = " ".join(dict.fromkeys(capabilities))
@@ -95,9 +101,9 @@ class StoredLearned:
         return answer
 
     def prune(self, at: datetime) -> int:
-        """Remove learned certificates, and the memory of deleted ones, that have expired at ``at``; return how many."""
+        """Remove what was learned or found, and the memory of deleted ones, expired at ``at``; return how many."""
         table, keys = _TABLE.c, schema.keys.c.public_key_id
-        expired = (_FROM_MAIL, table.not_after < at, table.public_key_id.not_in(select(keys)))
+        expired = (_UNSPOKEN, table.not_after < at, table.public_key_id.not_in(select(keys)))
         useless = select(table.fingerprint).where(*expired).limit(PRUNE_AT_ONCE)
         forgotten = select(_LEARNED.c.fingerprint).where(_LEARNED.c.until < at).limit(PRUNE_AT_ONCE)
         pruned = 0

@@ -181,7 +181,7 @@ def _possible(state: State, at: datetime) -> Sequence[ColumnElement[bool]]:
     of_states: dict[State, Sequence[ColumnElement[bool]]] = {
         State.DISTRUSTED: [_TABLE.trust == Trust.DISTRUSTED],
         State.REVOKED: [_TABLE.trust != Trust.DISTRUSTED],
-        State.PENDING: [_TABLE.origin == Origin.LEARNED, _TABLE.trust == Trust.NONE],
+        State.PENDING: [_TABLE.origin != Origin.IMPORTED, _TABLE.trust == Trust.NONE],
         State.EXPIRED: [_TABLE.not_after < at, _TABLE.trust != Trust.DISTRUSTED],
         State.NOT_YET_VALID: [_TABLE.not_before > at, _TABLE.trust != Trust.DISTRUSTED],
         State.SUPERSEDED: [valid, _has_rival()],

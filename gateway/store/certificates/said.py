@@ -1,17 +1,13 @@
 """What is said of a stored certificate, apart from what it says itself: where it comes from, whether it is trusted."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from typing import Any
+
+from gateway.pki.holding import Origin as Origin
 
 BY_ITSELF = "gateway"
 """Who changed what nobody asked to be changed."""
-
-
-class Origin(StrEnum):
-    """Where a certificate comes from. It is ``imported`` once an administrator brought it, wherever it was before."""
-
-    IMPORTED = "imported"
-    LEARNED = "learned"
 
 
 class Trust(StrEnum):
@@ -22,25 +18,66 @@ class Trust(StrEnum):
     DISTRUSTED = "distrusted"
 
 
+class Waits(StrEnum):
+    """Why one that was found serves for nothing yet."""
+
+    CHANGE = "change"
+    """Another key is pinned for its address."""
+    MINIMUM = "minimum"
+    """What its source finds is never used by itself."""
+    PATH = "path"
+    """Its path ended in no anchor when it was found; it is asked again whenever it might serve."""
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
-    """All of it. ``pending``: it was learned, and serves for nothing until somebody says so."""
+    """All of it, by column.
+
+    ``pending``: it was learned or found, and serves for nothing until somebody says so; ``waits``: why, of one found.
+    ``approved``: an administrator said so. ``pinned``: no other comes in its place. ``dnssec``: the DNS vouches for it,
+    which is enough. ``source``: the name of the source that found it last.
+    """
 
     origin: Origin
     trust: Trust
     pending: bool = False
+    approved: bool = False
+    pinned: bool = False
+    waits: Waits | None = None
+    dnssec: bool = False
+    source: str | None = None
 
     @property
     def is_learned(self) -> bool:
-        """Whether mail brought it, and no administrator has said anything of it."""
-        return self.origin is Origin.LEARNED and self.trust is Trust.NONE
+        """Whether mail, a directory or the DNS brought it, and no administrator has trusted or distrusted it."""
+        return self.origin is not Origin.IMPORTED and self.trust is Trust.NONE
 
     @property
     def is_trusted(self) -> bool:
-        """Whether it serves: by an administrator's word, or learned where such ones may."""
-        return self.trust is Trust.TRUSTED or (self.is_learned and not self.pending)
+        """Whether it serves, if nothing else is against it: by an administrator's word, or where such ones may."""
+        by_itself = self.is_learned and (self.approved or not self.pending or self.waits is Waits.PATH)
+        return self.trust is Trust.TRUSTED or by_itself
 
     def spoken(self, trust: Trust) -> "Said":
         """Return what is said once an administrator has spoken. What he takes back, serves for nothing meanwhile."""
-        taken_back = trust is Trust.NONE and self.origin is Origin.LEARNED
-        return replace(self, trust=trust, pending=self.pending or taken_back)
+        if trust is Trust.NONE and self.origin is not Origin.IMPORTED:
+            return replace(self, trust=trust, pending=True, approved=False, pinned=False, waits=None)
+        return replace(self, trust=trust)
+
+
+SAID = tuple(field.name for field in fields(Said))
+"""The columns."""
+
+
+def said(row: Any) -> Said:
+    """Return what the columns of a row say."""
+    return Said(
+        origin=Origin(row.origin),
+        trust=Trust(row.trust),
+        pending=bool(row.pending),
+        approved=bool(row.approved),
+        pinned=bool(row.pinned),
+        waits=None if row.waits is None else Waits(row.waits),
+        dnssec=bool(row.dnssec),
+        source=row.source,
+    )

@@ -25,7 +25,7 @@ from gateway.store import changes, schema
 from gateway.store.certificates import identities
 from gateway.store.certificates.facts import facts
 from gateway.store.certificates.path import unpacked
-from gateway.store.certificates.said import BY_ITSELF, Origin, Said, Trust
+from gateway.store.certificates.said import BY_ITSELF, SAID, Said, Trust, said
 from gateway.store.certificates.standing import ALWAYS, Standings
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import Cache, Generation, withdraw
@@ -118,7 +118,7 @@ class StoredCertificates:
         for row in rows:
             item = holding(row)
             standing = self._standings.of(item, () if row.path is None else unpacked(row.path), at)
-            found.append(item if standing.fault is None else replace(item, fault=standing.fault))
+            found.append(replace(item, fault=standing.fault, by_dns_alone=standing.by_dns_alone))
             since, until = max(since, standing.since), min(until, standing.until)
         return _Found(tuple(found), since, until)
 
@@ -131,7 +131,7 @@ class StoredCertificates:
     def get(self, name: str) -> Holding:
         """Return the certificate with that fingerprint or unambiguous prefix. Raises ``Refused``."""
         with self._database.read() as connection:
-            return _one(connection, name)
+            return one(connection, name)
 
     def set_trust(self, name: str, trust: Trust, by: str = BY_ITSELF) -> Holding:
         """Trust or distrust a certificate, or take either back; return it as it stands now. Raises ``Refused``.
@@ -139,15 +139,15 @@ class StoredCertificates:
         ``by``: who says so. One that mail brought is pending where either is taken back.
         """
         with self._database.change() as connection:
-            before = _one(connection, name)
+            before = one(connection, name)
             if before.learned and trust is Trust.NONE:
                 return before
-            said = said_of(connection, before.certificate)
-            assert said is not None
-            mark(connection, before.certificate, said.spoken(trust), by)
+            known = said_of(connection, before.certificate)
+            assert known is not None
+            mark(connection, before.certificate, known.spoken(trust), by)
             if trust is not Trust.TRUSTED:
                 withdraw(connection)
-            changed = _one(connection, name)
+            changed = one(connection, name)
         self._generation.expire()
         return changed
 
@@ -155,7 +155,7 @@ class StoredCertificates:
         """Delete a certificate, and its private key where no other certificate has it. Raises ``Refused``."""
         table, keys = schema.certificates.c, schema.keys.c
         with self._database.change() as connection:
-            gone = _one(connection, name).certificate
+            gone = one(connection, name).certificate
             changes.tell_of_key(connection, gone.public_key_id)
             connection.execute(delete(schema.certificates).where(table.fingerprint == gone.fingerprint))
             withdraw(connection)
@@ -171,7 +171,7 @@ class StoredCertificates:
 # inside a transaction, for imports and for ``evidence``
 
 
-def add(connection: Connection, certificate: Certificate, addresses: Iterable[str], said: Said, by: str) -> bool:
+def add(connection: Connection, certificate: Certificate, addresses: Iterable[str], known: Said, by: str) -> bool:
     """Store a certificate, a leaf findable by ``addresses``; return whether it was new (an old one stays as it is).
 
     ``by``: who brought it.
@@ -185,9 +185,7 @@ def add(connection: Connection, certificate: Certificate, addresses: Iterable[st
         "issuer": stored_text(certificate.issuer),
         "not_after": certificate.not_after,
         "is_ca": certificate.is_ca,
-        "origin": said.origin,
-        "trust": said.trust,
-        "pending": said.pending,
+        **asdict(known),
         "added_at": moment,
         "changed_at": moment,
         "changed_by": by,
@@ -198,7 +196,7 @@ def add(connection: Connection, certificate: Certificate, addresses: Iterable[st
     index(connection, certificate, addresses)
     identities.add(connection, certificate)
     changes.tell_of_key(connection, certificate.public_key_id)
-    if not said.pending:
+    if not known.pending:
         _wake(connection, certificate)
     return True
 
@@ -213,9 +211,9 @@ def index(connection: Connection, certificate: Certificate, addresses: Iterable[
 def said_of(connection: Connection, certificate: Certificate) -> Said | None:
     """Return what is said of a certificate, or None where it is not stored."""
     table = schema.certificates.c
-    columns = (table.origin, table.trust, table.pending)
+    columns = (table[name] for name in SAID)
     row = connection.execute(select(*columns).where(table.fingerprint == certificate.fingerprint)).first()
-    return None if row is None else _said(row)
+    return None if row is None else said(row)
 
 
 def is_authority(connection: Connection, certificate: Certificate) -> bool:
@@ -224,31 +222,31 @@ def is_authority(connection: Connection, certificate: Certificate) -> bool:
     return bool(connection.scalar(select(table.is_ca).where(table.fingerprint == certificate.fingerprint)))
 
 
-def reread(connection: Connection, certificate: Certificate, addresses: Iterable[str], said: Said, by: str) -> None:
+def reread(connection: Connection, certificate: Certificate, addresses: Iterable[str], known: Said, by: str) -> None:
     """Have a stored certificate read as it is now, as a person's or as an authority's."""
     found_by = schema.addresses
     changes.tell_of_key(connection, certificate.public_key_id)
-    _update(connection, certificate, said, by, is_ca=certificate.is_ca, **facts(certificate))
+    _update(connection, certificate, known, by, is_ca=certificate.is_ca, **facts(certificate))
     connection.execute(delete(found_by).where(found_by.c.fingerprint == certificate.fingerprint))
     index(connection, certificate, addresses)
     changes.tell_of_key(connection, certificate.public_key_id)
     _wake(connection, certificate)
 
 
-def mark(connection: Connection, certificate: Certificate, said: Said, by: str) -> None:
+def mark(connection: Connection, certificate: Certificate, known: Said, by: str) -> None:
     """Change what is said of a stored certificate; ``by``: who says so."""
-    _update(connection, certificate, said, by)
-    if said.trust is Trust.TRUSTED:
+    _update(connection, certificate, known, by)
+    if known.trust is Trust.TRUSTED:
         # One that was learned is found by the address of that mail only; now it stands for all it names.
         index(connection, certificate, certificate.addresses)
         _wake(connection, certificate)
     changes.tell_of_key(connection, certificate.public_key_id)
 
 
-def _update(connection: Connection, certificate: Certificate, said: Said, by: str, **columns: object) -> None:
+def _update(connection: Connection, certificate: Certificate, known: Said, by: str, **columns: object) -> None:
     table = schema.certificates
     changed = update(table).where(table.c.fingerprint == certificate.fingerprint)
-    connection.execute(changed.values(**asdict(said), **columns, changed_at=datetime.now(UTC), changed_by=by))
+    connection.execute(changed.values(**asdict(known), **columns, changed_at=datetime.now(UTC), changed_by=by))
 
 
 def with_key(connection: Connection, public_key_id: str) -> list[Certificate]:
@@ -285,27 +283,26 @@ def holdings(*columns: Column[Any]) -> Select[Any]:
     table, keys = schema.certificates, schema.keys
     has_key = keys.c.public_key_id.is_not(None).label("has_key")
     joined = table.outerjoin(keys, keys.c.public_key_id == table.c.public_key_id)
-    said = table.c.origin, table.c.trust, table.c.pending
-    known = table.c.der, table.c.is_ca, *said, table.c.capabilities, table.c.added_at
+    known = table.c.der, table.c.is_ca, *(table.c[name] for name in SAID), table.c.capabilities, table.c.added_at
     return select(*known, has_key, *columns).select_from(joined)
 
 
 def holding(row: Row[Any]) -> Holding:
     """Return what a row of ``holdings`` says."""
-    said = _said(row)
+    known = said(row)
     return Holding(
         certificate=read_as(row.der, is_ca=row.is_ca),
-        trusted=said.is_trusted,
+        trusted=known.is_trusted,
         has_key=bool(row.has_key),
-        distrusted=said.trust is Trust.DISTRUSTED,
-        learned=said.is_learned,
+        distrusted=known.trust is Trust.DISTRUSTED,
+        learned=known.is_learned,
         capabilities=frozenset((row.capabilities or "").split()),
         added_at=row.added_at,
+        origin=known.origin,
+        approved=known.approved,
+        pinned=known.pinned,
+        dnssec=known.dnssec,
     )
-
-
-def _said(row: Any) -> Said:
-    return Said(Origin(row.origin), Trust(row.trust), bool(row.pending))
 
 
 def plain_name(name: str) -> str:
@@ -321,7 +318,8 @@ def _wake(connection: Connection, certificate: Certificate) -> None:
     needs.wake(connection, certificate, has_key(connection, certificate))
 
 
-def _one(connection: Connection, name: str) -> Holding:
+def one(connection: Connection, name: str) -> Holding:
+    """Return the certificate with that fingerprint or unambiguous prefix. Raises ``Refused``."""
     prefix = plain_name(name)
     query = holdings().where(schema.certificates.c.fingerprint.startswith(prefix)).limit(2)
     rows = connection.execute(query).all()

@@ -4,7 +4,7 @@ So a rotation wraps so many keys anew, and no content. What an older version kep
 key-encryption key itself.
 """
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, select, update
 
 from gateway.errors import Fault, Malformed
 from gateway.store import schema
@@ -45,7 +45,7 @@ def rewrap(connection: Connection, old: KeyEncryptionKey, new: KeyEncryptionKey)
         row = connection.execute(select(_TABLE.data_key, _TABLE.size, _TABLE.facts).where(_TABLE.id == held)).one()
         own = KeyEncryptionKey.fresh() if row.data_key is None else _own(old, held, row.data_key)
         if row.data_key is None:
-            _move_pieces(connection, held, row, old, own)
+            pieces.rewrap(connection, held, pieces.label(held, row.size, row.facts), old, own)
         connection.execute(update(schema.held).where(_TABLE.id == held).values(data_key=wrapped(new, held, own)))
     return len(names)
 
@@ -54,9 +54,3 @@ def _own(kek: KeyEncryptionKey, held: str, data_key: bytes | None) -> KeyEncrypt
     if data_key is None:
         return kek
     return KeyEncryptionKey.decode(kek.unwrap(data_key, _PURPOSE, held), f"held message {held}")
-
-
-def _move_pieces(
-    connection: Connection, held: str, row: Row[tuple[bytes, int, str]], old: KeyEncryptionKey, new: KeyEncryptionKey
-) -> None:
-    pieces.rewrap(connection, held, pieces.label(held, row.size, row.facts), old, new)

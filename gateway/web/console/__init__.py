@@ -9,6 +9,10 @@
 ``cookie`` ``forgery``  the session in the browser; that a form came from a page of ours
 ``sealed``             what a page carries to the next one, unreadable outside
 ``sign_in`` ``me``     signing in and out, language; one's own account
+``overview``           everything at a glance, with its ``chart``
+``activity``           records, one in full, its question asked again; ``mail_words`` are what became of mail
+``held`` ``groups``    mail that waits; the policy of each group
+``explaining``         what would become of a message, and why
 ``certificates``       list, one in full, its file; ``changing``: trust, deletion; ``key_export``
 ``adding`` ``pending``  imports, looked at first; what waits to be approved
 ``accounts`` ``tokens``  who may sign in, people and programs
@@ -39,14 +43,19 @@ from starlette.responses import RedirectResponse, Response
 
 from gateway.web.console import (
     accounts,
+    activity,
     adding,
     auditing,
     certificates,
     changing,
     cookie,
+    explaining,
     forgery,
+    groups,
+    held,
     key_export,
     me,
+    overview,
     pending,
     sign_in,
     tokens,
@@ -54,7 +63,23 @@ from gateway.web.console import (
 from gateway.web.console.page_route import pages
 from gateway.web.console.visit import Forbidden, Reading, known
 
-PAGES = (sign_in, changing, key_export, certificates, adding, pending, accounts, tokens, auditing, me)
+PAGES = (
+    sign_in,
+    overview,
+    activity,
+    held,
+    groups,
+    explaining,
+    changing,
+    key_export,
+    certificates,
+    adding,
+    pending,
+    accounts,
+    tokens,
+    auditing,
+    me,
+)
 """In this order: of two routes for one address the first is taken."""
 
 
@@ -76,7 +101,7 @@ for _module in PAGES:
 @router.get("/")
 def first(visit: Reading) -> Response:
     """Lead to the first page."""
-    return RedirectResponse("/certificates", 303)
+    return RedirectResponse("/overview", 303)
 
 
 @router.get("/{path:path}")

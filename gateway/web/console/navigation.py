@@ -17,6 +17,13 @@ class Entry:
 
 NAVIGATION = (
     (
+        Entry(phrase("Overview"), "/overview"),
+        Entry(phrase("Activity"), "/activity"),
+        Entry(phrase("Held mail"), "/held"),
+        Entry(phrase("Groups"), "/groups"),
+        Entry(phrase("Explain"), "/explain", Permission.CHECK),
+    ),
+    (
         Entry(phrase("Certificates"), "/certificates"),
         Entry(phrase("Add"), "/add", Permission.IMPORT),
         Entry(phrase("Pending"), "/pending"),

@@ -3,13 +3,17 @@
 import hashlib
 import re
 from datetime import UTC, datetime
-from functools import cache
+from enum import StrEnum
+from functools import cache, partial
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from gateway.admin.sentence import Sentence
 from gateway.clock import rfc3339
+from gateway.reason import Reason
 from gateway.web.console.language import LANGUAGES, catalogue
+from gateway.web.console.mail_words import status, status_tone
 from gateway.web.console.words import tone, word
 
 _COMMON_NAME = re.compile(r"(?:^|[,+])CN=((?:[^,+\\]++|\\.)++)")
@@ -29,8 +33,30 @@ def environment(language: str) -> Environment:
     )
     made.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]
     made.globals |= {"static": static, "word": word, "tone": tone, "spoken": LANGUAGES, "language": language}
-    made.filters |= {"rfc3339": rfc3339, "minute": minute, "day": day, "short": short}
+    made.globals |= {"status": status, "status_tone": status_tone, "say": partial(said, language)}
+    made.filters |= {"rfc3339": rfc3339, "minute": minute, "day": day, "short": short, "moment": moment}
     return made
+
+
+def said(language: str, sentence: Sentence) -> str:
+    """Return a sentence of a view in a language, with the words in it that have one."""
+    if not sentence.values:
+        return catalogue(language).gettext(sentence.template)
+
+    def told(value: object) -> object:
+        return catalogue(language).gettext(_word(value)) if isinstance(value, StrEnum) else value
+
+    values = {name: told(value) for name, value in sentence.values.items()}
+    return catalogue(language).gettext(sentence.template).format(**values)
+
+
+def _word(value: StrEnum) -> str:
+    return word(value) if isinstance(value, Reason) else status(value)
+
+
+def moment(text: str | None) -> datetime | None:
+    """Return a time of a record (RFC 3339); None: there is none."""
+    return None if not text else datetime.fromisoformat(text)
 
 
 def minute(at: datetime) -> str:

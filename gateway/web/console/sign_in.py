@@ -10,7 +10,7 @@ from gateway.web.console import cookie, forgery
 from gateway.web.console.language import COOKIE, LANGUAGES
 from gateway.web.console.page import page, translated
 from gateway.web.console.page_route import pages
-from gateway.web.console.visit import Filled, Posted, caller
+from gateway.web.console.visit import Own, Short, caller
 from gateway.web.console.words import phrase
 from gateway.web.site import InForce
 
@@ -20,7 +20,7 @@ router = pages()
 
 
 @router.post("/sign-in")
-def sign_in(request: Request, wiring: InForce, form: Filled) -> Response:
+def sign_in(request: Request, wiring: InForce, form: Short) -> Response:
     """Begin a session; the form has no token, for there is no session yet."""
     name = str(form.get("name", ""))
     try:
@@ -32,7 +32,7 @@ def sign_in(request: Request, wiring: InForce, form: Filled) -> Response:
 
 
 @router.post("/sign-in/code")
-def enter_code(request: Request, wiring: InForce, form: Posted) -> Response:
+def enter_code(request: Request, wiring: InForce, form: Own) -> Response:
     """Complete a session by a one-time code."""
     secret = cookie.secret(request) or ""
     try:
@@ -44,7 +44,7 @@ def enter_code(request: Request, wiring: InForce, form: Posted) -> Response:
 
 
 @router.post("/sign-out")
-def sign_out(request: Request, wiring: InForce, form: Posted) -> Response:
+def sign_out(request: Request, wiring: InForce, form: Own) -> Response:
     """End the session."""
     sessions.sign_out(wiring, cookie.secret(request) or "")
     answer = RedirectResponse("/", 303)

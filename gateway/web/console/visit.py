@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
-from starlette.formparsers import MultiPartParser
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from gateway.admin.actor import Actor
@@ -163,14 +163,27 @@ async def _form(request: Request) -> FormData:
     return await parser.parse()
 
 
-Filled = Annotated[FormData, Depends(filled)]
-"""A form of who has no session yet."""
-
-
-def posted(request: Request, form: Filled) -> FormData:
+def posted(request: Request, form: Annotated[FormData, Depends(filled)]) -> FormData:
     """Return the form that came, from a page of this session."""
     forgery.check_token(form, cookie.secret(request) or "")
     return form
 
 
+async def short(request: Request) -> FormData:
+    """Return a form without files: of whom nobody knows yet no large one is taken into memory (``body.SMALL``)."""
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        raise MultiPartException("no files are taken here")
+    return await request.form(max_fields=FIELDS)
+
+
+def own(request: Request, form: Annotated[FormData, Depends(short)]) -> FormData:
+    """Return such a form, from a page of this session."""
+    forgery.check_token(form, cookie.secret(request) or "")
+    return form
+
+
+Short = Annotated[FormData, Depends(short)]
+"""A form of who has no session yet."""
+Own = Annotated[FormData, Depends(own)]
+"""A form of a session, which may owe a code yet: for routes without a ``Visit``."""
 Posted = Annotated[FormData, Depends(posted)]

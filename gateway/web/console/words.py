@@ -156,6 +156,7 @@ DONE: Final[Mapping[str, str]] = {
     "untrusted": phrase("Taken back."),
     "distrusted": phrase("Distrusted: it is used for nothing."),
     "deleted": phrase("Deleted."),
+    "tried-again": phrase("It is tried again as soon as the service can."),
     "account-added": phrase("The account is made."),
     "account-deleted": phrase("The account is deleted."),
     "changed": phrase("Changed."),

@@ -9,11 +9,13 @@ const WRITTEN = navigator.languages.find((language) => language.split("-")[0] ==
 function localTimes(root) {
   const clock = new Intl.DateTimeFormat(WRITTEN, { dateStyle: "medium", timeStyle: "short" });
   const calendar = new Intl.DateTimeFormat(WRITTEN, { dateStyle: "medium" });
+  const hours = new Intl.DateTimeFormat(WRITTEN, { timeStyle: "short" });
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
     time.title ||= time.textContent;
-    time.textContent = (time.hasAttribute("data-day") ? calendar : clock).format(at);
+    const written = time.hasAttribute("data-day") ? calendar : time.hasAttribute("data-hour") ? hours : clock;
+    time.textContent = written.format(at);
   }
 }
 
@@ -85,6 +87,34 @@ function copyButton(button) {
   });
 }
 
+// <button data-poll="#id">: while it is pressed, #id of this page is asked for anew every few seconds.
+function pollButton(button) {
+  let timer = 0;
+  const words = button.textContent;
+  async function look() {
+    if (!document.hidden) {
+      const answer = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
+      if (answer && (answer.redirected || answer.status === 401)) return location.reload();
+      const fresh = answer && answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(button.dataset.poll);
+      const old = document.querySelector(button.dataset.poll);
+      if (fresh && timer && !old.contains(document.activeElement)) {
+        localTimes(fresh);
+        old.replaceWith(document.adoptNode(fresh));
+        prepare(document.querySelector(button.dataset.poll));
+      }
+    }
+    if (timer) timer = setTimeout(look, 4000);
+  }
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    clearTimeout(timer);
+    timer = timer ? 0 : 1;
+    button.setAttribute("aria-pressed", String(timer > 0));
+    button.textContent = timer ? button.dataset.on : words;
+    if (timer) look();
+  });
+}
+
 function prepare(root) {
   localTimes(root);
   root.querySelectorAll("form[data-pick]").forEach(pickForm);
@@ -94,6 +124,7 @@ function prepare(root) {
 
 prepare(document);
 document.querySelectorAll("form[data-live]").forEach(liveForm);
+document.querySelectorAll("button[data-poll]").forEach(pollButton);
 // What was posted once is not posted again by a second click.
 document.addEventListener("submit", (event) => {
   if (event.target.method === "post" && !event.target.hasAttribute("data-again") && !event.defaultPrevented) {

@@ -39,6 +39,9 @@ class Well:
     async def checks(self) -> Mapping[str, bool]:
         return {"doors": True, "store": True}
 
+    async def hops(self) -> Mapping[str, bool]:
+        return {"outbound": True, "inbound": True}
+
 
 @dataclass
 class Stand:

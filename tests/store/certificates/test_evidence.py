@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import event, insert
 
 from gateway.cms.identity import Identity
-from gateway.engine import ports
 from gateway.pki.certificate import Certificate
 from gateway.pki.revocation import RevocationEvidence
 from gateway.pki.self_issued import read_as
@@ -85,7 +84,7 @@ def watched(options: StoreOptions, monkeypatch: pytest.MonkeyPatch) -> Watched:
 
 
 def test_it_is_what_the_engine_asks_for(store: Store, authority: Authority) -> None:
-    evidence: ports.RevocationEvidence = store.evidence
+    evidence = store.evidence
     assert evidence.named([]) == {}
     assert evidence.revocation(authority.root.certificate) == RevocationEvidence()
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import select, update
 
-from gateway.store import Store
+from gateway.store.database import Database
 from gateway.store.gateways import tables
 from gateway.store.gateways.presence import Presence
 from gateway.store.ledger.owner import this_owner
@@ -23,10 +23,10 @@ def here(name: str) -> Presence:
     return says(name, this_owner())
 
 
-def silence(store: Store, name: str, seconds: float) -> None:
+def silence(database: Database, name: str, seconds: float) -> None:
     """Have a gateway's last beat, and its election, be that long ago."""
     ago = timedelta(seconds=seconds)
-    with store.database.write() as connection:
+    with database.write() as connection:
         for name_of, at in ((tables.gateways.c.id, "beat_at"), (tables.elected.c.gateway, "until")):
             table = name_of.table
             then = connection.scalar(select(table.c[at]).where(name_of == name))

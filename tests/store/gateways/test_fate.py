@@ -26,7 +26,7 @@ def known(store: Store, owner: str = THERE) -> Fate:
 
 
 def after(store: Store, silent: timedelta) -> None:
-    silence(store, "a", silent.total_seconds() + 1)
+    silence(store.database, "a", silent.total_seconds() + 1)
 
 
 def test_a_process_runs_as_long_as_its_gateway_beats(store: Store) -> None:

@@ -27,7 +27,7 @@ def test_another_is_refused_while_one_runs(store: Store) -> None:
 def test_another_takes_its_place_when_nobody_runs(store: Store, silent: bool) -> None:
     store.identity.take_up(says("a"), ONE)
     if silent:
-        silence(store, "a", GONE.total_seconds() + 1)
+        silence(store.database, "a", GONE.total_seconds() + 1)
     else:
         store.gateways.leave("a")
     assert store.identity.take_up(here("b"), OTHER) == ONE

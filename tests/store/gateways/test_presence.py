@@ -31,7 +31,7 @@ def test_one_of_all_is_elected_and_stays_so(store: Store) -> None:
 def test_what_the_elected_does_is_handed_over_when_it_falls_silent(store: Store) -> None:
     for name in "ab":
         store.gateways.beat(says(name))
-    silence(store, "a", ELECTED_FOR.total_seconds() + 1)
+    silence(store.database, "a", ELECTED_FOR.total_seconds() + 1)
     assert elected(store) == []
     assert store.gateways.beat(says("b"))
     assert not store.gateways.beat(says("a")), "two would do it at once"
@@ -48,7 +48,7 @@ def test_who_leaves_is_no_longer_told_and_hands_over_at_once(store: Store) -> No
 def test_who_is_silent_too_long_is_gone_for_the_others_until_it_beats(store: Store) -> None:
     store.gateways.beat(says("a"))
     store.gateways.beat(says("b"))
-    silence(store, "a", GONE.total_seconds() + 1)
+    silence(store.database, "a", GONE.total_seconds() + 1)
     with store.database.read() as connection:
         assert [each.presence.id for each in others(connection, "b")] == []
     store.gateways.beat(says("a"))
@@ -68,7 +68,7 @@ def test_the_doors_that_only_others_have(store: Store) -> None:
     with store.database.read() as connection:
         assert doors_elsewhere(connection, "b", ["inbound"]) == {"mx"}
         assert doors_elsewhere(connection, "a", ["inbound"]) == frozenset()
-    silence(store, "a", GONE.total_seconds() + 1)
+    silence(store.database, "a", GONE.total_seconds() + 1)
     with store.database.read() as connection:
         assert doors_elsewhere(connection, "b", ["inbound"]) == frozenset()
 
@@ -76,6 +76,6 @@ def test_the_doors_that_only_others_have(store: Store) -> None:
 @pytest.mark.parametrize(("silent", "kept"), [(GONE, ["a"]), (FORGOTTEN, [])])
 def test_who_has_been_silent_for_a_day_is_forgotten(store: Store, silent: timedelta, kept: list[str]) -> None:
     store.gateways.beat(says("a"))
-    silence(store, "a", silent.total_seconds() + 1)
+    silence(store.database, "a", silent.total_seconds() + 1)
     store.gateways.forget()
     assert [each.presence.id for each in store.gateways.list()] == kept

@@ -15,12 +15,18 @@ ROOT = Path(__file__).parents[3] / "gateway/web"
 PAGE = ROOT / "locale/de.po"
 METHODS = [("templates/**.html", "jinja2"), ("console/**.py", "python")]
 KEPT = (b'"Language:', b'"Plural-Forms', b'"MIME', b'"Content')
+VIEWS = ROOT.parent / "admin"
+SENTENCES = {"Sentence": None, "Plain": None}
+"""What views say in whole sentences (``admin.sentence``)."""
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "phrase": None}
 
 
 def said() -> dict[str | tuple[str, ...], str]:
     """Return every message id, and where it stands; those with a plural are pairs."""
-    found = extract_from_dir(ROOT, METHODS, {"templates/**.html": {"trim_blocks": "true"}}, keywords=KEYWORDS)
+    found = [
+        *extract_from_dir(ROOT, METHODS, {"templates/**.html": {"trim_blocks": "true"}}, keywords=KEYWORDS),
+        *extract_from_dir(VIEWS, [("**.py", "python")], keywords=SENTENCES),
+    ]
     return {message: f"{name}:{line}" for name, line, message, _, _ in found}
 
 

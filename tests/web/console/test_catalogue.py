@@ -44,6 +44,7 @@ def test_every_text_is_translated_and_no_other() -> None:
         wanted = set(re.findall(r"%\(\w+\)\w", "".join(texts[text])))
         assert all(set(re.findall(r"%\(\w+\)\w", form)) <= wanted for form in forms), text
         assert wanted <= set(re.findall(r"%\(\w+\)\w", "".join(forms))), text
+        assert all(set(re.findall(r"{\w+}", form)) == set(re.findall(r"{\w+}", text)) for form in forms), text
 
 
 @pytest.mark.parametrize("words", SETS, ids=lambda words: words.__name__)

@@ -7,6 +7,7 @@ import pyotp
 import pytest
 
 from gateway.admin import accounts, sessions
+from gateway.store.accounts.sessions import ABSOLUTE, IDLE
 from gateway.wiring import Wiring
 from tests.e2e.console.stand import MACHINE, PASSWORD
 from tests.web.console.conftest import Reader
@@ -88,17 +89,17 @@ def test_sessions_end_by_themselves(browse: Browse, monkeypatch: pytest.MonkeyPa
 
         monkeypatch.setattr(sessions, "now", then)
 
-    later(sessions.LIFETIMES.idle - timedelta(minutes=1))
+    later(IDLE - timedelta(minutes=1))
     assert reader.get("/certificates").status_code == 200
-    later(2 * sessions.LIFETIMES.idle)
+    later(2 * IDLE)
     assert reader.get("/certificates").status_code == 401
     reader.sign_in("viewer")
-    begun = 2 * sessions.LIFETIMES.idle
+    begun = 2 * IDLE
     for steps in range(1, 100):
-        later(begun + steps * (sessions.LIFETIMES.idle / 2))
+        later(begun + steps * (IDLE / 2))
         if reader.get("/certificates").status_code == 401:
             break
-    assert steps * (sessions.LIFETIMES.idle / 2) == sessions.LIFETIMES.absolute
+    assert steps * (IDLE / 2) == ABSOLUTE
 
 
 def test_wrong_passwords_are_answered_alike_and_then_have_to_wait(browse: Browse) -> None:

@@ -1,0 +1,90 @@
+"""What sources had for an address, on both databases."""
+
+from datetime import UTC, datetime, timedelta
+
+from gateway.pki.holding import Holding, Origin
+from gateway.store import Store
+from gateway.store.certificates.found import PER_ADDRESS, Filed, Find
+from gateway.store.certificates.said import Trust, Waits
+from gateway.store.lookups import KEPT, Saying
+from tests.authority import Authority
+
+ALICE = "alice@example.com"
+AT = datetime(2026, 6, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def holdings(store: Store) -> dict[str, Holding]:
+    return {each.certificate.fingerprint: each for each in store.certificates.find([ALICE], AT)[ALICE]}
+
+
+def test_what_is_known_is_brought_up_to_date(store: Store, authority: Authority) -> None:
+    leaf = authority.leaf(ALICE, kind="p256").certificate
+    assert store.found.file(ALICE, "dns", Origin.DNS, [Find(leaf, dnssec=True)]) == [Filed.NEW]
+    generation = store.generation.current()
+    assert store.found.file(ALICE, "dns", Origin.DNS, [Find(leaf, dnssec=True)]) == [Filed.KNOWN]
+    assert store.generation.current() == generation, "nothing new is no change of the store"
+    assert store.found.file(ALICE, "ldap", Origin.DIRECTORY, [Find(leaf, waits=Waits.PATH)]) == [Filed.CHANGED]
+    assert holdings(store)[leaf.fingerprint].origin is Origin.DIRECTORY
+    assert store.found.file(ALICE, "dns", Origin.DNS, [Find(leaf, dnssec=True)]) == [Filed.CHANGED]
+    assert holdings(store)[leaf.fingerprint].origin is Origin.DIRECTORY, "it does not fall behind what it was"
+
+
+def test_what_mail_taught_is_believed_more_once_a_directory_has_it(store: Store, authority: Authority) -> None:
+    leaf = authority.leaf(ALICE, kind="p256").certificate
+    store.learned.learn(ALICE, leaf, ("aes-256-gcm",), AT, trusted=False)
+    assert store.found.file(ALICE, "ldap", Origin.DIRECTORY, [Find(leaf)]) == [Filed.CHANGED]
+    found = holdings(store)[leaf.fingerprint]
+    assert (found.origin, found.trusted, found.capabilities) == (Origin.DIRECTORY, True, {"aes-256-gcm"})
+
+
+def test_what_an_administrator_said_stays(store: Store, authority: Authority) -> None:
+    leaf = authority.leaf(ALICE, kind="p256").certificate
+    store.found.file(ALICE, "ldap", Origin.DIRECTORY, [Find(leaf, waits=Waits.MINIMUM)])
+    for trust in (Trust.TRUSTED, Trust.DISTRUSTED):
+        store.certificates.set_trust(leaf.fingerprint, trust, "ada")
+        assert store.found.file(ALICE, "ldap", Origin.DIRECTORY, [Find(leaf)]) == [Filed.KNOWN]
+        assert holdings(store)[leaf.fingerprint].distrusted is (trust is Trust.DISTRUSTED)
+    store.certificates.set_trust(leaf.fingerprint, Trust.NONE, "ada")
+    assert not holdings(store)[leaf.fingerprint].trusted, "what he takes back serves for nothing meanwhile"
+
+
+def test_an_address_has_so_many_and_only_what_is_gone_gives_way(store: Store, authority: Authority) -> None:
+    crowd = [authority.leaf(ALICE, kind="p256").certificate for _ in range(PER_ADDRESS + 2)]
+    for leaf in crowd[:PER_ADDRESS]:
+        store.found.file(ALICE, "one", Origin.DIRECTORY, [Find(leaf)])
+    assert store.found.file(ALICE, "two", Origin.DIRECTORY, [Find(crowd[-1])]) == [Filed.FULL]
+    assert store.found.file(ALICE, "one", Origin.DIRECTORY, [Find(crowd[-2]), Find(crowd[0])]) == [
+        Filed.NEW,
+        Filed.KNOWN,
+    ]
+    assert set(holdings(store)) == {leaf.fingerprint for leaf in (*crowd[2:PER_ADDRESS], crowd[-2], crowd[0])}
+
+
+def test_what_expired_goes_unless_it_is_pinned(store: Store, authority: Authority) -> None:
+    leaves = [authority.leaf(ALICE, kind="p256", not_after=AT - DAY).certificate for _ in range(2)]
+    store.found.file(ALICE, "ldap", Origin.DIRECTORY, [Find(leaf) for leaf in leaves])
+    store.places.pin(leaves[0].fingerprint, "ada")
+    assert store.learned.prune(AT) == 1
+    assert set(holdings(store)) == {leaves[0].fingerprint}
+
+
+def test_pins_are_one_to_an_address(store: Store, authority: Authority) -> None:
+    leaves = [authority.leaf(ALICE, kind="p256").certificate for _ in range(2)]
+    store.found.file(ALICE, "ldap", Origin.DIRECTORY, [Find(leaf) for leaf in leaves])
+    for leaf in leaves:
+        store.places.pin(leaf.fingerprint, "ada")
+    assert [holdings(store)[leaf.fingerprint].pinned for leaf in leaves] == [False, True]
+
+
+def test_what_sources_said_is_kept_and_pruned(store: Store) -> None:
+    said = Saying("ldap", ALICE, AT, "none", AT + DAY)
+    store.lookups.note(said)
+    store.lookups.note(Saying("dns", ALICE, AT, "failed", AT))
+    assert store.lookups.of([ALICE.upper(), "\0@x"]) == [Saying("dns", ALICE, AT, "failed", AT), said]
+    assert said.is_fresh(AT) and not said.is_fresh(AT + DAY)
+    assert not said.is_fresh(AT - 30 * DAY), "said under a clock that was wrong"
+    store.lookups.note(Saying("ldap", ALICE, AT + DAY, "found", AT + 2 * DAY))
+    assert [each.result for each in store.lookups.of([ALICE])] == ["failed", "found"]
+    assert store.lookups.prune(AT + KEPT + timedelta(hours=1)) == 1
+    assert [each.result for each in store.lookups.of([ALICE])] == ["found"]
