@@ -16,6 +16,7 @@ pages. What a change would cost is a view of its own, asked before it is made (`
 ``pending``              certificates that wait to be approved
 ``trust`` ``deletion``   what is said of certificates, and taken away, with what goes along
 ``places`` ``find``      one that waits is approved, one is pinned; what sources say of an address
+``publish``              our certificates, for others to find
 ``keys`` ``crls``        private keys (``key_view``) and revocation lists
 ``held``                 mail that waits: shown, tried again, deleted
 ``activity`` ``export``  the records of messages; as a file for others

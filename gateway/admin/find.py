@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.admin.certificate_view import CertificateView, certificate_view
+from gateway.admin.reach import Reach
 from gateway.clock import now
 from gateway.discovery.search import Search
 from gateway.errors import Refused
@@ -47,10 +48,14 @@ def find(wiring: Wiring, address: str) -> FindView:
     return said_of(wiring.store, address)
 
 
-def said_of(store: Store, address: str) -> FindView:
-    """Return what sources said last of an address, and what is stored for it. Raises ``Fault``."""
+def said_of(store: Store, address: str, reach: Reach | None = None) -> FindView:
+    """Return what sources said last of an address, and what is stored for it and may be seen. Raises ``Fault``."""
     at = now()
-    stored = store.certificates.find([address], at)[address]
+    stored = [
+        item
+        for item in store.certificates.find([address], at)[address]
+        if reach is None or reach.sees(item.certificate.addresses, has_key=item.has_key)
+    ]
     listed = store.listing.of((item.certificate.fingerprint for item in stored), at)
     views = tuple(certificate_view(store, item) for item in listed)
     return FindView(address, tuple(lookups_of(store, [address])), views)

@@ -235,7 +235,9 @@ class Fields:
 
     def skip_version(self) -> None:
         """Take the next field, which must be an INTEGER of one octet: no version ever had more."""
-        version = self.next().expect(INTEGER)
+        version = self.next()
+        if version.tag != INTEGER:
+            version.expect(INTEGER)
         if version.end - version.content != 1:
             raise Malformed(f"a version of {version.end - version.content} octets at offset {version.start}")
 
@@ -276,7 +278,9 @@ def pair(element: Element) -> tuple[Element, Element]:
 
 def members(element: Element, limit: int, tag: int = SET) -> list[Element]:
     """Return the members of a SET OF, at most ``limit``."""
-    items = element.expect(tag).children
+    if element.tag != tag:
+        element.expect(tag)
+    items = element.children
     if len(items) > limit:
         raise LimitExceeded(f"{len(items)} members in a set at offset {element.start}, at most {limit} are read")
     return items

@@ -9,10 +9,12 @@ import click
 
 from gateway.admin import certificates, deletion, places
 from gateway.admin import find as finding
+from gateway.admin import publish as publishing
 from gateway.admin import trust as trusting
 from gateway.admin.certificate_view import CertificateKind, CertificateView, NamedCertificate
 from gateway.admin.certificates import CertificateFilter
 from gateway.admin.deletion import Doomed
+from gateway.admin.publish import Form
 from gateway.admin.trust import Fall
 from gateway.cli import certificate as telling
 from gateway.cli.actor import this_user
@@ -189,6 +191,25 @@ def approve(wiring: Wiring, names: tuple[str, ...], as_json: bool) -> None:
 def pin(wiring: Wiring, names: tuple[str, ...], as_json: bool) -> None:
     """Have no other certificate come in the place of these, not even when they have expired."""
     _print_marked(places.pin(wiring, this_user(), names), as_json)
+
+
+@cert.command()
+@click.option("--dns", "form", flag_value=Form.DNS.value, default=True, help="SMIMEA records, and what the DNS has.")
+@click.option("--ldif", "form", flag_value=Form.LDIF.value, help="Entries of a directory.")
+@click.option("--vcard", "form", flag_value=Form.VCARD.value, help="vCards.")
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS...]")
+@json_option
+@click.pass_obj
+def publish(wiring: Wiring, form: str, addresses: tuple[str, ...], as_json: bool) -> None:
+    """Print what publishes our certificates, those that mail is encrypted to, for others to find."""
+    found = publishing.published(wiring, Form(form), [typed_address(address) for address in addresses])
+    if as_json:
+        print_json(found)
+        return
+    for view in found:
+        for line in telling.dns_notes(view):
+            click.echo(visible(f"; {line}"))
+        click.echo(view.text)
 
 
 @cert.command()

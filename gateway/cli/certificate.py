@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 from gateway.admin.certificate_view import CertificateDetail, CertificateView, Origin, WaitingView
+from gateway.admin.publish import PublishedView
 from gateway.cli.printing import SHORT, day
+from gateway.lookup.published import Agreement
 
 COLUMNS = ("id", "for", "key", "use", "trust", "state", "expires", "note")
 _HOW = {
@@ -88,3 +90,21 @@ def _key(detail: CertificateDetail) -> str:
 
 def _grouped(digits: str) -> str:
     return " ".join(digits[at : at + _GROUP].upper() for at in range(0, len(digits), _GROUP))
+
+
+_AGREEMENT = {
+    Agreement.AGREES: "is published",
+    Agreement.DIFFERS: "is not published, others are: mail may be encrypted to them",
+    Agreement.ABSENT: "is not published",
+    Agreement.UNKNOWN: "cannot be asked for now",
+}
+
+
+def dns_notes(view: PublishedView) -> Iterator[str]:
+    """Yield what the DNS says of one of our certificates."""
+    if view.zone is None:
+        return
+    yield f"{view.address}: {view.fingerprint[:SHORT]} {_AGREEMENT[view.zone]}"
+    if view.issuers is not None:
+        allowed = ", ".join(view.issuers) or "nobody"
+        yield f"CAA issuemail allows {allowed} to issue; the present issuer is {view.issuer}"

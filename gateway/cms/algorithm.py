@@ -303,6 +303,8 @@ def raised(cipher: str, announced: Collection[str]) -> str:
 
     What every recipient says he can open may make the encryption stronger, never weaker (RFC 8551 §2.7.1, §6).
     """
+    if not announced:
+        return cipher
     least = CIPHERS[cipher]
     strong = (row for row in CIPHERS.values() if row.key_size >= least.key_size and row.aead >= least.aead)
     return next((row.name for row in strong if row.name in announced), cipher)

@@ -177,7 +177,7 @@ def signed_data(element: Element) -> SignedData:
     revocation_lists = _sequences(fields.optional(der.context(1)), REVOCATION_LISTS)
     infos = members(fields.next(), SIGNERS)
     fields.end()
-    signers = tuple(_read_signer(info, content_type, digests) for info in infos)
+    signers = tuple([_read_signer(info, content_type, digests) for info in infos])
     return SignedData(content, certificates, revocation_lists, signers)
 
 
@@ -196,7 +196,7 @@ def _sequences(element: Element | None, limit: int) -> tuple[memoryview, ...]:
     """The members of a set that are plain sequences: X.509 certificates and CRLs (RFC 5652 §10.2.1, §10.2.2)."""
     if element is None:
         return ()
-    return tuple(item.raw for item in members(element, limit, element.tag) if item.tag == der.SEQUENCE)
+    return tuple([item.raw for item in members(element, limit, element.tag) if item.tag == der.SEQUENCE])
 
 
 def _read_signer(element: Element, content_type: bytes, digests: set[bytes]) -> SignerInfo:

@@ -71,7 +71,8 @@ def read_submission(transaction: Transaction, rules: Rules, sealer: Sealer) -> S
         author=author,
         fault=read.fault,
         claimed=() if author else (envelope.sender, *_claimed(header)),
-        visible=_visible(header, rules),
+        # One recipient is hidden from nobody.
+        visible=_visible(header, rules) if len(envelope.recipients) > 1 else None,
         wishes=wishes,
         report=not envelope.sender and _is_report(header),
         exempt=bool(author and rules.exempt) and _holds(content, header, rules.exempt),
@@ -172,8 +173,8 @@ def _claimed(header: Header) -> tuple[str, ...]:
 def _visible(header: Header, rules: Rules) -> frozenset[str]:
     """Whom the message shows as its recipients; a field that does not parse shows, and so reveals, nobody."""
     fields = [field for name in VISIBLE_FIELDS for field in header.named(name)]
-    found = (mailbox for field in fields for mailbox in _recipients(header.value(field)))
-    return frozenset(folded(mailbox.address, fold=rules.fold) for mailbox in found)
+    found = [mailbox for field in fields for mailbox in _recipients(header.value(field))]
+    return frozenset([folded(mailbox.address, fold=rules.fold) for mailbox in found])
 
 
 def _recipients(value: bytes) -> tuple[Mailbox, ...]:

@@ -8,6 +8,7 @@
 ``directory``          a source of certificates as others see it: threads, breaker, rate
 ``ldap`` ``ldap_session`` ``ldap_filter``  directories, among them Active Directory
 ``smimea``             the DNS
+``published``          what the DNS says of our own addresses
 ``key_server``         web servers
 
 Nothing here decides when to ask; callers see to it that the path holds first (row NET-01). Nothing is stored here, and

@@ -36,11 +36,11 @@ class SmimeaRecords:
     def __call__(self, address: str) -> Answer:
         """Ask for an address. Raises ``NotAnswered``."""
         try:
-            found = self._made().resolve(owner_name(address), dns.rdatatype.SMIMEA, lifetime=self.seconds, search=False)
+            found = self.made().resolve(owner_name(address), dns.rdatatype.SMIMEA, lifetime=self.seconds, search=False)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return Answer()
         except dns.exception.DNSException as error:
-            raise NotAnswered(_told(error)) from error
+            raise NotAnswered(told(error)) from error
         except OSError as error:
             raise NotAnswered(f"the resolver cannot be reached: {error.strerror}") from error
         records = [record for record in found if isinstance(record, SMIMEA)]
@@ -52,7 +52,8 @@ class SmimeaRecords:
         """Whether the resolver's word counts that an answer was validated."""
         return self.resolver is not None and ip_address(self.resolver[0]).is_loopback
 
-    def _made(self) -> dns.resolver.Resolver:
+    def made(self) -> dns.resolver.Resolver:
+        """Return who is asked."""
         made = dns.resolver.Resolver(configure=self.resolver is None)
         if self.resolver is not None:
             made.nameservers, made.port = [self.resolver[0]], self.resolver[1]
@@ -74,7 +75,8 @@ def owner_name(address: str) -> dns.name.Name:
         raise NotAnswered("the address's domain is no DNS name") from error
 
 
-def _told(error: dns.exception.DNSException) -> str:
+def told(error: dns.exception.DNSException) -> str:
+    """Return what went wrong in our own words."""
     if isinstance(error, dns.resolver.NoNameservers):
         return "the resolver failed, or refused the answer: it may not validate"
     if isinstance(error, dns.exception.Timeout):

@@ -159,6 +159,7 @@ def _folded_domain(domain: str) -> str:
         return domain.lower()
 
 
+@lru_cache(1024)
 def without_detail(address: str, delimiter: str) -> str:
     """Return ``user@domain`` for ``user+tag@domain``; each character of ``delimiter`` separates, as in Postfix.
 

@@ -3,7 +3,7 @@
 All methods block where the store does; a front end with an event loop calls them in threads.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -43,15 +43,23 @@ NAMES = 20
 class Pipeline:
     """What a message passes over, whichever way it came."""
 
-    def __init__(self, options: Options, poison: PoisonWatch | None = None, gateway: str = "") -> None:
-        """Open the store, as a process of ``gateway`` (an id). Without ``poison`` the engine runs without.
+    def __init__(
+        self,
+        options: Options,
+        poison: PoisonWatch | None = None,
+        gateway: str = "",
+        elected: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Open the store, as a process of ``gateway`` (an id), which may be ``elected`` for what only one does.
+
+        Without ``poison`` the engine runs without.
 
         Raises ``Fault``, ``Misconfigured``, ``NotPermitted``.
         """
         self._poison = poison
         self.store: Store = open_store(store_options(options, gateway), durable=False)
         self._search: Search | None = None
-        self._fetching = StatusLookup(self.store, Fetch())
+        self._fetching = StatusLookup(self.store, Fetch(), elected=elected)
         self._discoverer = Discoverer()
         self.renew(options)
         self._journal = JournalWriter(self._write_down, self._not_written)

@@ -1,7 +1,8 @@
 """Evidence of revocation is fetched while mail goes on: what messages found unknown is looked up for the next ones.
 
 One thread of each process, which no message waits for. It fetches one thing at a time, with a pause between; the store
-says what is due and gives each source to one process only. Nothing is asked of a certificate whose path does not hold
+says what is due and gives each source to one process only. What is wanted is noted by all gateways of a store, and
+fetched by the one that is elected. Nothing is asked of a certificate whose path does not hold
 (row NET-01), nor of one whose status has become known meanwhile. Not here: what is fetched, and how (``lookup``).
 """
 
@@ -28,7 +29,7 @@ BETWEEN = 0.25
 """Seconds between two fetches."""
 AFTER_A_FAULT = 30.0
 """Seconds before the next look where the store fails."""
-LEASE = timedelta(minutes=1)
+LEASE = timedelta(seconds=30)
 """How long one fetch may take, with everything around it."""
 
 
@@ -61,7 +62,15 @@ def fetches(options: Options) -> bool:
 class StatusLookup:
     """One process's thread; it exists while something is to be fetched."""
 
-    def __init__(self, store: Store, fetch: Fetch, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self,
+        store: Store,
+        fetch: Fetch,
+        clock: Callable[[], datetime] = now,
+        elected: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """``elected``: whether it is this gateway's to fetch."""
+        self._elected = elected
         self.wants = WantedStatuses()
         self._store = store
         self._fetch = fetch
@@ -77,7 +86,7 @@ class StatusLookup:
             Thread(target=self._run, args=(self._stopped,), name="fetching", daemon=True).start()
 
     def close(self) -> None:
-        """Begin nothing more. A fetch under way is not waited for; what it was for is due again in a minute."""
+        """Begin nothing more. A fetch under way is not waited for; what it was for is due again in half a minute."""
         if self._stopped is not None:
             self._stopped.set()
             self._stopped = None
@@ -101,7 +110,7 @@ class StatusLookup:
         """Fetch what is due next; return whether there was anything. Raises ``Fault``."""
         for path in self.wants.take():
             self._want(path)
-        source = self._store.revocation_sources.claim(self._now(), LEASE)
+        source = self._store.revocation_sources.claim(self._now(), LEASE) if self._elected() else None
         if source is None:
             return False
         if self._holds(source):

@@ -26,9 +26,11 @@ POLICY = {"groups", "defaults", "partners", "internal", "algorithms"}
 
 
 class Pulse:
-    """The last beat, and since when none was late: monotonic seconds, which all processes of a host share."""
+    """The last beat, since when none was late, and until when this gateway is elected: monotonic seconds, which all
+    processes of a host share."""
 
     _TIMES = struct.Struct("=dd")
+    _ELECTED = struct.Struct("=d")
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, mmap.PAGESIZE)
@@ -37,6 +39,15 @@ class Pulse:
         """Note a beat that was sent at that time, or later."""
         since, last = self._TIMES.unpack_from(self._memory)
         self._TIMES.pack_into(self._memory, 0, at if at - last >= HELD_FOR else since, at)
+
+    def elect(self, until: float) -> None:
+        """Note until when this gateway does what only one of a store may; a time that has gone: it does not."""
+        self._ELECTED.pack_into(self._memory, self._TIMES.size, until)
+
+    def elected(self) -> bool:
+        """Whether this gateway does what only one may."""
+        (until,) = self._ELECTED.unpack_from(self._memory, self._TIMES.size)
+        return bool(time.monotonic() < until)
 
     def holds(self, since: float) -> bool:
         """Whether what was taken in the store at that time is still ours, for no other could take it over."""

@@ -68,7 +68,7 @@ class MilterWorker:
         self._name = name
         self._server = server
         self._child = child
-        self._pipeline = Pipeline(child.options, child.poison, gateway.id)
+        self._pipeline = Pipeline(child.options, child.poison, gateway.id, gateway.pulse.elected)
         self._turns = BoundedSemaphore(ENGINE_THREADS)
 
     def run(self) -> None:

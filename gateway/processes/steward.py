@@ -39,7 +39,6 @@ class Steward:
         self._gateway = gateway
         self._options = options
         self._stopped = Event()
-        self._elected_until = float("-inf")
         self._silent = False
         self._store: Store | None = None
         self._opening = Lock()
@@ -65,11 +64,6 @@ class Steward:
         except GatewayError as error:
             logger.warning("gateways: %s; the others take this one for ended in half a minute", error)
 
-    @property
-    def elected(self) -> bool:
-        """Whether this gateway does what only one may."""
-        return time.monotonic() < self._elected_until
-
     def beat(self) -> None:
         """Beat once; where that fails it is told once, and whatever is held in the store counts for a while only."""
         at = time.monotonic()
@@ -82,13 +76,14 @@ class Steward:
                 logger.error("gateways: no beat: %s; held mail and mail in several copies wait from now on", error)
             self._silent = True
             return
-        self._gateway.pulse.beat(at)
+        pulse = self._gateway.pulse
+        pulse.beat(at)
         if self._silent:
             logger.warning("gateways: this one beats again")
         self._silent = False
-        if elected and not self.elected:
+        if elected and not pulse.elected():
             logger.info("gateways: this one was elected for housekeeping")
-        self._elected_until = at + ELECTED_FOR.total_seconds() if elected else float("-inf")
+        pulse.elect(at + ELECTED_FOR.total_seconds() if elected else 0)
 
     def _beat_on(self) -> None:
         while not self._stopped.is_set():
@@ -101,7 +96,7 @@ class Steward:
         while not self._stopped.wait(PRUNE_EVERY):
             if abs(moved := watch.moved()) > CLOCK_SET:
                 logger.warning("retention: the clock was set by %+d s; nothing is removed for an hour", moved)
-            elif self.elected:
+            elif self._gateway.pulse.elected():
                 self._prune()
 
     def _prune(self) -> None:

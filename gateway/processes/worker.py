@@ -47,7 +47,7 @@ class Worker:
         self._options = child.options
         self._share = share
         self._gateway = gateway
-        self._pipeline = Pipeline(child.options, child.poison, gateway.id)
+        self._pipeline = Pipeline(child.options, child.poison, gateway.id, gateway.pulse.elected)
         self._doors: list[OpenDoor] = []
         self._trying: set[asyncio.Task[None]] = set()
         self._enough = asyncio.Event()

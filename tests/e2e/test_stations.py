@@ -4,7 +4,7 @@ import pytest
 
 from tests.stations import Walk, walks
 
-MOST = {"outbound": (90, 650, 1800), "inbound": (110, 800, 2100)}
+MOST = {"outbound": (85, 600, 1350), "inbound": (108, 790, 1750)}
 """Modules entered, changes of module, calls. Who has to lift one of these says why in docs/architecture.md."""
 
 

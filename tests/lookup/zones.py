@@ -40,8 +40,8 @@ def whole(der: bytes, usage: int = 3) -> str:
 
 
 @contextmanager
-def zones(records: Records) -> Iterator[Dns]:
-    """Serve these records in the zones of their domains."""
+def zones(records: Records, more: Mapping[str, Sequence[str]] | None = None) -> Iterator[Dns]:
+    """Serve these records in the zones of their domains; ``more``: further lines of zones."""
     programs = {name: shutil.which(name, path="/usr/sbin:/usr/bin") for name in ("knotd", "keymgr", "unbound")}
     for name, path in programs.items():
         if path is None:
@@ -49,7 +49,8 @@ def zones(records: Records) -> Iterator[Dns]:
     with tempfile.TemporaryDirectory(prefix="dns-") as name:
         folder = Path(name)
         for zone in (SIGNED, PLAIN, BROKEN):
-            (folder / f"{zone}.zone").write_text(_zone(zone, records))
+            lines = (more or {}).get(zone, ())
+            (folder / f"{zone}.zone").write_text("\n".join([_zone(zone, records), *lines, ""]))
         server, resolver = free_port(), free_port()
         (folder / "knot.conf").write_text(_knot(folder, server))
         with serving([str(programs["knotd"]), "-c", str(folder / "knot.conf")], server):

@@ -157,6 +157,19 @@ def test_sig_11_under_soft_an_unknown_signer_passes_until_the_list_is_here(ca: C
     assert gateway.says(bad) == REVOKED
 
 
+def test_what_any_gateway_wants_the_elected_one_fetches(ca: Ca, gateway: Any) -> None:
+    good, elected = ca.leaf(), [False]
+    ca.publish()
+    gateway = gateway()
+    gateway.fetching = StatusLookup(gateway.store, ca.site.fetch(), lambda: gateway.at, lambda: elected[0])
+    assert gateway.says(good) == UNKNOWN
+    assert gateway.work() == 0
+    assert ca.site.connections == 0
+    elected[0] = True
+    assert gateway.work() == 2
+    assert gateway.says(good) == PASS
+
+
 def test_a_responder_is_asked_where_there_is_no_list(ca: Ca, gateway: Any) -> None:
     lists, responder = ca.site.list_at("/gone.crl"), ca.site.responder_at("/ocsp")
     alice, bob = ca.leaf(lists, responder), ca.leaf(responder)

@@ -22,6 +22,15 @@ def test_what_was_taken_counts_while_no_beat_is_late() -> None:
     assert pulse.holds(now), "it goes on"
 
 
+def test_an_election_ends_by_itself() -> None:
+    now, pulse = time.monotonic(), Pulse()
+    assert not pulse.elected()
+    pulse.elect(now + 100)
+    assert pulse.elected()
+    pulse.elect(now - 1)
+    assert not pulse.elected()
+
+
 def test_it_stops_before_the_others_go_on() -> None:
     assert GONE.total_seconds() > HELD_FOR
 

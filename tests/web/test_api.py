@@ -1,7 +1,7 @@
 """The API over a real store: what it tells, what it takes, and what a token may not."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,10 @@ from gateway.admin import audit, certificates, tokens
 from gateway.admin.view import as_json
 from gateway.clock import now
 from gateway.errors import Fault
+from gateway.pki.holding import Origin
+from gateway.store.certificates.found import Find
+from gateway.store.certificates.said import Waits
+from gateway.store.lookups import Saying
 from gateway.web.api.answer import MOST
 from gateway.web.app import create_app
 from gateway.web.site import Site
@@ -172,6 +176,28 @@ def test_trust_and_its_taking_back(holder: Holder, people: People) -> None:
     problem(ask.post(f"certificates/{name}/trust", json={"trust": "sometimes"}), 422, "invalid")
 
 
+def test_what_waits_is_approved_and_what_shall_stay_is_pinned(
+    site: Site, holder: Holder, people: People, authority: Authority
+) -> None:
+    ask, other = holder("import", "read"), authority.leaf(ALICE, kind="p256").certificate
+    found = [Find(other, waits=Waits.CHANGE)]
+    site.wiring.store.found.file(ALICE, "ldap", Origin.DIRECTORY, found)
+    noted = datetime(2026, 6, 1, tzinfo=UTC)
+    site.wiring.store.lookups.note(Saying("ldap", ALICE, noted, "pending", noted))
+    told = ask.get("find", params={"address": ALICE}).json()
+    assert told["sources"] == [{"source": "ldap", "at": "2026-06-01T00:00:00Z", "result": "pending"}]
+    assert {item["fingerprint"]: item["pinned"] for item in told["certificates"]} == {
+        fingerprint(people.alice): True,
+        other.fingerprint: False,
+    }
+    approved = ask.post(f"certificates/{other.fingerprint}/approve").json()
+    assert (approved["state"], approved["trust"], approved["pinned"]) == ("current", "approved", True)
+    batch = {"action": "pin", "fingerprints": [fingerprint(people.alice)]}
+    assert [item["state"] for item in ask.post("certificates/batch", json=batch).json()["items"]] == ["current"]
+    assert ask.get(f"certificates/{other.fingerprint}").json()["state"] == "superseded"
+    problem(ask.post(f"certificates/{fingerprint(people.alice)}/approve"), 422, "invalid")
+
+
 def test_a_key_is_not_lost_unawares(holder: Holder, people: People) -> None:
     ask, name = holder("admin"), fingerprint(people.support)
     problem(ask.delete(f"certificates/{name}"), 409, "conflict")
@@ -280,6 +306,8 @@ NEEDED = {
     ("POST", "/certificates"): "import",
     ("POST", "/certificates/batch"): "import",
     ("POST", "/certificates/{fingerprint}/trust"): "import",
+    ("POST", "/certificates/{fingerprint}/approve"): "import",
+    ("POST", "/certificates/{fingerprint}/pin"): "import",
 }
 ADMINISTRATORS = {"/users", "/users/{name}", "/tokens", "/tokens/{name}", "/audit", "/keys/{id}/export"}
 """And every DELETE."""

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, StringConstraints
 from starlette.responses import Response
 
-from gateway.admin import certificates, deletion, reach, trust
+from gateway.admin import certificates, deletion, places, reach, trust
 from gateway.admin.certificate_view import CertificateDetail, CertificateKind, CertificateView
 from gateway.admin.deletion import CertificateDeleted
 from gateway.admin.permission import Grant, Permission
@@ -50,12 +50,18 @@ class Trust(BaseModel):
 class Batch(BaseModel):
     """One thing to be done to several certificates, to all of them or to none."""
 
-    action: Literal["trust", "distrust", "untrust", "delete"]
+    action: Literal["approve", "pin", "trust", "distrust", "untrust", "delete"]
     fingerprints: list[Fingerprint] = Field(min_length=1, max_length=500, examples=[[EXAMPLE]])
     with_key: bool = Field(False, description="Delete: also where a private key goes along.")
 
 
-ACTIONS = {"trust": Said.TRUSTED, "distrust": Said.DISTRUSTED, "untrust": Said.NONE}
+ACTIONS = {
+    "approve": places.approve,
+    "pin": places.pin,
+    "trust": trust.trust,
+    "distrust": trust.distrust,
+    "untrust": trust.untrust,
+}
 
 
 def seen(wiring: Wiring, who: Grant, path: Mapping[str, str]) -> object:
@@ -99,7 +105,7 @@ def change_certificates(request: Request, wiring: InForce, who: Who, batch: Batc
     if batch.action == "delete":
         gone = deletion.delete_certificates(wiring, who.actor, _once(batch.fingerprints), with_keys=batch.with_key)
         return told(request, whole(gone))
-    return told(request, whole(SAY[ACTIONS[batch.action]](wiring, who.actor, batch.fingerprints)))
+    return told(request, whole(ACTIONS[batch.action](wiring, who.actor, batch.fingerprints)))
 
 
 @router.get("/certificates/{fingerprint}", response_model=CertificateDetail)
@@ -128,6 +134,22 @@ def certificate_file(wiring: InForce, fingerprint: str, form: Literal["pem", "de
 def trust_certificate(request: Request, wiring: InForce, who: Who, fingerprint: str, body: Trust) -> Response:
     """Say of a certificate that it is trusted, distrusted or neither; of an authority's with `admin` only."""
     (view,) = SAY[body.trust](wiring, who.actor, [fingerprint])
+    return told(request, view)
+
+
+@router.post("/certificates/{fingerprint}/approve", response_model=CertificateView)
+@needs(Permission.IMPORT, changeable)
+def approve_certificate(request: Request, wiring: InForce, who: Who, fingerprint: str) -> Response:
+    """Have a certificate that waits used to encrypt to; where another key is pinned, it takes its place."""
+    (view,) = places.approve(wiring, who.actor, [fingerprint])
+    return told(request, view)
+
+
+@router.post("/certificates/{fingerprint}/pin", response_model=CertificateView)
+@needs(Permission.IMPORT, changeable)
+def pin_certificate(request: Request, wiring: InForce, who: Who, fingerprint: str) -> Response:
+    """Have no other certificate come in the place of one, not even when it has expired."""
+    (view,) = places.pin(wiring, who.actor, [fingerprint])
     return told(request, view)
 
 

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 from fastapi import Query
 from starlette.responses import HTMLResponse, Response
 
-from gateway.admin import certificates, deletion, trust
+from gateway.admin import certificates, deletion, places, trust
 from gateway.admin.actor import Actor
 from gateway.admin.certificate_view import CertificateKind, CertificateView, TrustWord
 from gateway.admin.permission import Permission
 from gateway.policy.state import State
+from gateway.web.console.page import local
 from gateway.web.console.page_route import pages
 from gateway.web.console.visit import Posted, Reading, Visit, known
 from gateway.web.console.words import phrase
@@ -52,7 +53,10 @@ DEEDS = {
         phrase("Approve this certificate?"),
         phrase("Approve these certificates?"),
         "approved",
-        trust.trust,
+        places.approve,
+    ),
+    "pin": Deed(
+        phrase("Pin"), phrase("Pin this certificate?"), phrase("Pin these certificates?"), "pinned", places.pin
     ),
     "trust": Deed(
         phrase("Trust"), phrase("Trust this certificate?"), phrase("Trust these certificates?"), "trusted", trust.trust
@@ -88,7 +92,8 @@ def possible(item: CertificateView) -> list[str]:
     """Return the deeds that change something of a certificate as it stands."""
     said = {
         "approve": item.state is State.PENDING,
-        "trust": item.trust in (TrustWord.NONE, TrustWord.DISTRUSTED),
+        "pin": item.kind is CertificateKind.LEAF and not item.pinned and item.trust is not TrustWord.DISTRUSTED,
+        "trust": item.trust not in (TrustWord.ANCHOR, TrustWord.TRUSTED),
         "untrust": item.trust in (TrustWord.ANCHOR, TrustWord.TRUSTED, TrustWord.DISTRUSTED),
         "distrust": item.trust is not TrustWord.DISTRUSTED,
         "delete": True,
@@ -97,12 +102,14 @@ def possible(item: CertificateView) -> list[str]:
 
 
 @router.get("/certificates/change")
-def ask(visit: Reading, do: str, id: Annotated[list[str], Query(max_length=MOST)]) -> HTMLResponse:
-    """Ask whether it is to be done, and say what goes along."""
-    return _asked(visit, do, *_meant(visit, do, id))
+def ask(visit: Reading, do: str, id: Annotated[list[str], Query(max_length=MOST)], back: str = "") -> HTMLResponse:
+    """Ask whether it is to be done, and say what goes along. ``back``: the page that asked."""
+    return _asked(visit, do, *_meant(visit, do, id), back=back)
 
 
-def _asked(visit: Visit, do: str, deed: Deed, items: Sequence[CertificateView], status: int = 200) -> HTMLResponse:
+def _asked(
+    visit: Visit, do: str, deed: Deed, items: Sequence[CertificateView], *, back: str, status: int = 200
+) -> HTMLResponse:
     names = [item.fingerprint for item in items]
     return visit.page(
         "change.html",
@@ -110,6 +117,7 @@ def _asked(visit: Visit, do: str, deed: Deed, items: Sequence[CertificateView], 
         do=do,
         deed=deed,
         items=items,
+        back=local(back or f"/certificates/{names[0]}"),
         falls=trust.falls(visit.wiring, names) if do in ("distrust", "untrust") else [],
         doomed=deletion.doomed(visit.wiring, names) if do == "delete" else None,
     )
@@ -118,15 +126,14 @@ def _asked(visit: Visit, do: str, deed: Deed, items: Sequence[CertificateView], 
 @router.post("/certificates/change")
 def change(visit: Reading, form: Posted) -> Response:
     """Do it."""
-    do = str(form.get("do", ""))
+    do, back = str(form.get("do", "")), local(str(form.get("back", "")))
     deed, items = _meant(visit, do, [str(name) for name in form.getlist("id")][:MOST])
     names = [item.fingerprint for item in items]
     if do == "delete" and str(len(deletion.doomed(visit.wiring, names).keys)) != form.get("losing"):
-        return _asked(visit, do, deed, items, 409)  # a key would go that nobody was told of
+        return _asked(visit, do, deed, items, back=back, status=409)  # a key would go that nobody was told of
     deed.act(visit.wiring, visit.actor, names)
-    one_left = len(items) == 1 and do not in ("delete", "approve")
-    path = f"/certificates/{names[0]}" if one_left else "/pending" if do == "approve" else "/certificates"
-    return visit.to(path, done=deed.done)
+    is_gone = do == "delete" and back == f"/certificates/{names[0]}"
+    return visit.to("/certificates" if is_gone else back, done=deed.done)
 
 
 def _meant(visit: Visit, do: str, names: Sequence[str]) -> tuple[Deed, list[CertificateView]]:

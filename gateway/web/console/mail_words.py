@@ -47,8 +47,8 @@ STATUS: Final[Mapping[str, str]] = {
     "never": phrase("never"),
     "if-possible": phrase("if possible"),
     "required": phrase("required"),
-    "require": phrase("has to be encrypted"),
-    "warn": phrase("is noted"),
+    "require": phrase("has to be encrypted, or is refused"),
+    "warn": phrase("is noted where it leaves in clear"),
     "ignore": phrase("nothing special"),
     # held mail that is delivered again
     "manual": phrase("by hand only"),

@@ -36,6 +36,12 @@ def language_of(request: Request) -> str:
     return chosen(request.cookies.get(COOKIE), request.headers.get("accept-language", ""))
 
 
+def local(path: str) -> str:
+    """Return a path of ours as it is; what may lead elsewhere becomes the first page."""
+    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if is_ours else "/"
+
+
 def _link(request: Request, changes: dict[str, object]) -> str:
     """Return the address of this page with other parameters; None takes one away."""
     kept = {name: value for name, value in request.query_params.items() if name != "done"} | changes

@@ -8,7 +8,7 @@ from gateway.admin import sessions
 from gateway.admin.sessions import SignedIn, TooOften, WrongCredentials
 from gateway.web.console import cookie, forgery
 from gateway.web.console.language import COOKIE, LANGUAGES
-from gateway.web.console.page import page, translated
+from gateway.web.console.page import local, page, translated
 from gateway.web.console.page_route import pages
 from gateway.web.console.visit import Own, Short, caller
 from gateway.web.console.words import phrase
@@ -59,12 +59,6 @@ def speak(request: Request, code: str, next: str = "/") -> Response:
     if code in LANGUAGES:
         answer.set_cookie(COOKIE, code, max_age=YEAR, httponly=True, samesite="lax")
     return answer
-
-
-def local(path: str) -> str:
-    """Return a path of ours as it is; what may lead elsewhere becomes the first page."""
-    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
-    return path if is_ours else "/"
 
 
 def _next(form: FormData) -> str:

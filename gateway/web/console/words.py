@@ -136,6 +136,10 @@ WORDS: Final[Mapping[str, str]] = {
     "delete-token": phrase("delete token"),
     "reload": phrase("new configuration"),
     "start": phrase("start of the gateway"),
+    "back-up": phrase("back the store up"),
+    "restore": phrase("restore the store"),
+    "copy-store": phrase("copy the store"),
+    "store": phrase("store"),
     "deleted": phrase("deleted"),
     "exported": phrase("exported"),
     "opened": phrase("opened"),
@@ -152,6 +156,7 @@ WORDS: Final[Mapping[str, str]] = {
 
 DONE: Final[Mapping[str, str]] = {
     "approved": phrase("Approved."),
+    "pinned": phrase("Pinned: no other comes in its place."),
     "trusted": phrase("Trusted."),
     "untrusted": phrase("Taken back."),
     "distrusted": phrase("Distrusted: it is used for nothing."),

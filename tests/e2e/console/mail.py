@@ -63,7 +63,7 @@ def deliver(wiring: Wiring, authority: Authority) -> dict[str, Record]:
     customer = authority.leaf(CUSTOMER, common_name="Alice Customer")
     stranger = Authority(name="Somebody's CA").leaf(CUSTOMER, common_name="Alice Customer")
     out, in_ = Direction.OUTBOUND, Direction.INBOUND
-    for number in range(20):
+    for number in range(19, -1, -1):
         passed(wiring, letter(ADA), out, ADA, at=at - number * hour)
         if number % 3 == 0:
             passed(wiring, letter("bob@example.net"), out, "bob@example.net", at=at - number * hour)

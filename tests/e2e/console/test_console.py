@@ -18,6 +18,8 @@ from gateway.policy.state import State
 from tests.e2e.console.conftest import DESK, PASSWORD, PHONE
 from tests.e2e.console.stand import MACHINE, Stand
 
+pytestmark = pytest.mark.apart
+
 Open = Callable[..., Page]
 
 PAGES = (

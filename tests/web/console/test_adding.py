@@ -118,3 +118,7 @@ def test_what_is_too_large_is_not_taken_in(operator: Reader) -> None:
     assert over.status_code == 413
     assert "8 MB" in over.text
     assert operator.send("/add", {"file": ("huge.pem", b"x" * (60 << 20))}).status_code == 413
+    endless = (b"x" * (1 << 20) for _ in range(60))
+    fields = operator.fields | {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = operator.client.post("/add", content=endless, headers=fields)
+    assert answer.status_code == 413

@@ -82,7 +82,7 @@ def test_of_two_who_delete_the_same_the_second_is_told(signed_in: Callable[[str]
     name = wiring.store.certificates.find(["grace@example.com"], now())["grace@example.com"][0].certificate.fingerprint
     things = [
         ("/accounts/viewer/delete", {}),
-        ("/certificates/change", {"do": "delete", "id": name}),
+        ("/certificates/change", {"do": "delete", "id": name, "losing": "0"}),
     ]
     first.send("/tokens", name="desk", scope="read")
     things.append(("/tokens/desk/delete", {}))

