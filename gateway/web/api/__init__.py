@@ -8,15 +8,9 @@ nothing but the schema.
 ``answer``                            views as JSON, pages, ETags
 ``certificates`` ``imports``          certificates, and what files bring
 ``keys`` ``crls``                     private keys, revocation lists
-<<<<<<< HEAD
-``check``                             the composer's question
-``people``                              accounts, tokens, the audit log
-``state`` ``gateways``                how the gateway is; those that share its store
-=======
 ``check`` ``find``                    the composer's question; what sources said of an address
 ``people``                            accounts, tokens, the audit log
-``state``                             how the gateway is
->>>>>>> main
+``state`` ``gateways``                how the gateway is; those that share its store
 ====================================  ==================================================================
 
 A new route: a function in the module of its noun, under ``@router.METHOD(path, response_model=VIEW)`` and below that
@@ -41,22 +35,14 @@ from gateway.admin.permission import Grant
 from gateway.admin.tokens import authenticate
 from gateway.errors import Fault, Refused
 from gateway.log import logger
-<<<<<<< HEAD
-from gateway.web.api import certificates, check, crls, gateways, imports, keys, people, state
-=======
-from gateway.web.api import certificates, check, crls, find, imports, keys, people, state
->>>>>>> main
+from gateway.web.api import certificates, check, crls, find, gateways, imports, keys, people, state
 from gateway.web.identity import bearer, client
 from gateway.web.problem import CHALLENGE, RETRY_AFTER, Problem, ProblemAnswer, tell_problems
 from gateway.web.site import Site
 
 VERSION = "1"
 SCHEMA = "/openapi.json"
-<<<<<<< HEAD
-ROUTERS = (*(each.router for each in (certificates, imports, keys, crls, check, people, state, gateways)),)
-=======
-ROUTERS = (*(each.router for each in (certificates, imports, keys, crls, check, find, people, state)),)
->>>>>>> main
+ROUTERS = (*(each.router for each in (certificates, imports, keys, crls, check, find, people, state, gateways)),)
 
 
 def create_api(site: Site) -> FastAPI:
