@@ -8,26 +8,16 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from threading import local
 from typing import Any
 
-from sqlalchemy import (
-    URL,
-    Connection,
-    Engine,
-    NullPool,
-    Select,
-    Table,
-    Transaction,
-    create_engine,
-    event,
-    make_url,
-    update,
-)
+from sqlalchemy import URL, Connection, Engine, NullPool, Select, Table, Transaction, create_engine, event, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.sql.dml import ReturningInsert
 
 from gateway.errors import Fault
 from gateway.store import schema
@@ -226,9 +216,14 @@ def _may_ask() -> None:
 
 def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
     """Insert the rows that are not there yet, by primary key, in few statements; return how many were new."""
-    made = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
-    statement = made.on_conflict_do_nothing().returning(*table.primary_key)
-    return len(connection.execute(statement, rows).all()) if rows else 0
+    return len(connection.execute(_of_new(table, connection.dialect.name), rows).all()) if rows else 0
+
+
+@cache
+def _of_new(table: Table, dialect: str) -> ReturningInsert[Any]:
+    # Made once: to build it takes as long as to carry it out.
+    made = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    return made.on_conflict_do_nothing().returning(*table.primary_key)
 
 
 def open_database(database: str, state: Path, *, durable: bool, wait: float, pool: int = POOL) -> Database:

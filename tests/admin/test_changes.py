@@ -76,6 +76,10 @@ def _restore(wiring: Wiring) -> None:
     stores.restore(wiring, ADA, file, replace=True)
 
 
+def _new_key(wiring: Wiring) -> str:
+    return f"file:{wiring.options.state}/kek.new"
+
+
 def _aside(wiring: Wiring) -> str:
     return f"sqlite:{wiring.options.state}/copy.db"
 
@@ -95,6 +99,7 @@ ACTS: dict[Verb, tuple[Act, Sequence[tuple[str, str]]]] = {
     Verb.DELETE_CRLS: (lambda wiring, has: delete_crls(wiring, ADA, [has.crl[:8], has.crl]), [("crl", "deleted")]),
     Verb.RETRY_HELD: (lambda wiring, has: retry_held(wiring, ADA, []), [("held", "ready")]),
     Verb.DELETE_HELD: (lambda wiring, has: delete_held(wiring, ADA, [has.held]), [("held", "deleted")]),
+    Verb.ROTATE_KEK: (lambda wiring, has: stores.rotate(wiring, ADA, _new_key(wiring)), [("store", "rotated")]),
     Verb.BACK_UP: (lambda wiring, has: stores.back_up(wiring, ADA, BytesIO()), [("store", "backed up")]),
     Verb.RESTORE: (lambda wiring, has: _restore(wiring), [("store", "restored")]),
     Verb.COPY_STORE: (lambda wiring, has: stores.copy(wiring, ADA, _aside(wiring)), [("store", "copied")]),

@@ -20,6 +20,8 @@ from gateway.web.console.visit import Reading
 PER_PAGE = 50
 STATES = tuple(reversed([state for state in State if state is not State.WAITING]))
 """What is in use comes first."""
+FALLEN = (State.EXPIRED, State.REVOKED, State.DISTRUSTED)
+SOON = timedelta(days=30)
 
 router = pages()
 
@@ -78,8 +80,8 @@ def span(item: CertificateDetail, at: datetime) -> Span:
 
     start, end = place(item.not_before), place(item.not_after)
     rest = min(max(place(at), start), end)
-    days = (item.not_after - at).days
-    tone = "bad" if days < 0 else "warn" if days < 30 or item.not_before > at else "good"
+    ends_soon = item.not_after - at < SOON or item.not_before > at
+    tone = "bad" if item.state in FALLEN else "warn" if ends_soon else "good"
     return Span(start, rest - start, rest, end - rest, min(place(at), 99.5), tone)
 
 
