@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 setup: $(READY)
 
 $(READY): requirements.lock requirements-build.lock pyproject.toml
-	@sh .ci/packages python3-venv python3-dev openssl gcc libmilter-dev libldap2-dev libsasl2-dev
+	@sh .ci/packages python3-venv python3-dev openssl gcc libmilter-dev
 	$(PYTHON) -m venv $(VENV)
 	@sh .ci/lock > $(VENV)/requirements.lock
 	$(PIP) --require-hashes -r requirements-build.lock
@@ -66,8 +66,8 @@ COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-heade
 	--allow-unsafe
 
 lock: setup
-	$(COMPILE) --extra postgresql --extra milter --extra ldap --extra test --extra dev --output-file requirements.lock pyproject.toml
-	$(COMPILE) --extra postgresql --extra milter --extra ldap --constraint requirements.lock --output-file requirements-run.lock \
+	$(COMPILE) --extra postgresql --extra milter --extra test --extra dev --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra postgresql --extra milter --constraint requirements.lock --output-file requirements-run.lock \
 		pyproject.toml
 	sed -i '/^--/d' requirements.lock requirements-run.lock
 	sed -n '/^setuptools==/,/[^\\]$$/p' requirements.lock > requirements-build.lock

@@ -35,6 +35,7 @@ class Verb(StrEnum):
     DELETE_CRLS = "delete-crls"
     RETRY_HELD = "retry-held"
     DELETE_HELD = "delete-held"
+    ROTATE_KEK = "rotate-kek"
     BACK_UP = "back-up"
     RESTORE = "restore"
     COPY_STORE = "copy-store"

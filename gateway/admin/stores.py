@@ -10,6 +10,8 @@ from gateway.admin.actor import Actor
 from gateway.admin.changes import Effect, Kind, Verb, changing
 from gateway.clock import now
 from gateway.store.files import whole_file
+from gateway.store.keys import rotation
+from gateway.store.keys.place import KeyPlace
 from gateway.store.portable import moving
 from gateway.store.portable.places import Claim
 from gateway.wiring import Wiring, store_options
@@ -48,6 +50,18 @@ class CopiedView:
     rows: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class RotatedView:
+    """What is under another key-encryption key now: private keys and held messages.
+
+    ``key_encryption_key``: what the configuration has to say from now on.
+    """
+
+    key_encryption_key: str
+    keys: int
+    held: int
+
+
 def back_up(wiring: Wiring, actor: Actor, target: Path | IO[bytes]) -> BackupView:
     """Write the store as it is at one moment, while the service goes on. A path is a new file of mode 0600.
 
@@ -76,6 +90,20 @@ def restore(
         note(Effect(Kind.STORE, PLACE, "restored", restored.summary.digest))
     summary = restored.summary
     return RestoredView(summary.made_at, summary.version, summary.digest, summary.rows, restored.kept)
+
+
+def rotate(wiring: Wiring, actor: Actor, setting: str) -> RotatedView:
+    """Wrap everything in the store under another key-encryption key.
+
+    ``setting``: its place, as the option ``key_encryption_key`` names it; a file that is absent is made.
+    Raises ``Fault``, ``Refused``, ``Misconfigured``, ``NotPermitted``.
+    """
+    store, options = wiring.store, store_options(wiring.options)
+    old, new = KeyPlace(options.key_encryption_key, options.state), KeyPlace(setting, options.state)
+    with changing(wiring, actor, Verb.ROTATE_KEK) as note:
+        done = rotation.rotate(store.database, old, new)
+        note(Effect(Kind.STORE, PLACE, "rotated", f"to {setting}"))
+    return RotatedView(setting, done.keys, done.held)
 
 
 def copy(wiring: Wiring, actor: Actor, url: str) -> CopiedView:

@@ -43,6 +43,7 @@ COMMANDS = {
     "gateway": "gateway.gateway",
     "held": "held.held",
     "import": "import_.import_command",
+    "kek": "kek.kek",
     "key": "key.key",
     "log": "log.log",
     "message": "message.message",

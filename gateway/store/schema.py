@@ -28,7 +28,7 @@ from gateway.store.people import failed_sign_ins as failed_sign_ins
 from gateway.store.people import sessions as sessions
 from gateway.store.people import tokens as tokens
 
-REVISION = "0012"
+REVISION = "0013"
 """The newest migration: what ``alembic_version`` says in a store that is up to date."""
 RELEASE = 1
 """Counts the releases whose schemas differ: what ``condition.release`` says in a store that is up to date. A release
@@ -227,12 +227,14 @@ held = Table(
     Column("generation", BigInteger, nullable=False),
     Column("note", ForeignText),
     Column("door", Text),
+    Column("data_key", LargeBinary),
     Index("ix_held_state_due", "state", "due"),
     Index("ix_held_sender_size", "sender", "size"),
 )
 """Mail kept to be tried again. ``sender``: hash, for counting. ``facts``: what does not change, as JSON; the content is
 bound to it. ``door``: by which it came; None: an older version kept it. ``due``: when a ``ready`` one may be tried, and
-until when one is leased to its ``owner``. ``generation``: the one it was last judged under."""
+until when one is leased to its ``owner``. ``generation``: the one it was last judged under.
+``data_key``: what its content is under (``held.data_keys``)."""
 
 held_content = Table(
     "held_content",

@@ -76,6 +76,10 @@ def _restore(wiring: Wiring) -> None:
     stores.restore(wiring, ADA, file, replace=True)
 
 
+def _new_key(wiring: Wiring) -> str:
+    return f"file:{wiring.options.state}/kek.new"
+
+
 def _aside(wiring: Wiring) -> str:
     return f"sqlite:{wiring.options.state}/copy.db"
 
@@ -95,6 +99,7 @@ ACTS: dict[Verb, tuple[Act, Sequence[tuple[str, str]]]] = {
     Verb.DELETE_CRLS: (lambda wiring, has: delete_crls(wiring, ADA, [has.crl[:8], has.crl]), [("crl", "deleted")]),
     Verb.RETRY_HELD: (lambda wiring, has: retry_held(wiring, ADA, []), [("held", "ready")]),
     Verb.DELETE_HELD: (lambda wiring, has: delete_held(wiring, ADA, [has.held]), [("held", "deleted")]),
+    Verb.ROTATE_KEK: (lambda wiring, has: stores.rotate(wiring, ADA, _new_key(wiring)), [("store", "rotated")]),
     Verb.BACK_UP: (lambda wiring, has: stores.back_up(wiring, ADA, BytesIO()), [("store", "backed up")]),
     Verb.RESTORE: (lambda wiring, has: _restore(wiring), [("store", "restored")]),
     Verb.COPY_STORE: (lambda wiring, has: stores.copy(wiring, ADA, _aside(wiring)), [("store", "copied")]),
@@ -208,11 +213,12 @@ def contents(wiring: Wiring) -> dict[str, list[Any]]:
 # what the code may call, by its text
 
 
-def functions(folder: Path) -> Iterator[ast.FunctionDef]:
+def scopes(folder: Path) -> Iterator[list[ast.FunctionDef]]:
+    """Yield the functions of each module, and the methods of each class."""
     for path in sorted(folder.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef):
-                yield node
+        tree = ast.parse(path.read_text())
+        for scope in (tree, *(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))):
+            yield [node for node in scope.body if isinstance(node, ast.FunctionDef)]
 
 
 def calls(node: ast.AST) -> Iterator[ast.Call]:
@@ -237,10 +243,12 @@ def of_its_own(node: ast.FunctionDef) -> set[str]:
 
 def changing_names() -> set[str]:
     """The store's functions that write, themselves or by another of their class."""
-    found = list(functions(ROOT / "store"))
-    names = {node.name for node in found if any(map(writes, calls(node)))}
-    while more := {node.name for node in found if of_its_own(node) & names} - names:
-        names |= more
+    names: set[str] = set()
+    for found in scopes(ROOT / "store"):
+        writing = {node.name for node in found if any(map(writes, calls(node)))}
+        while more := {node.name for node in found if of_its_own(node) & writing} - writing:
+            writing |= more
+        names |= writing
     return {name for name in names if not name.startswith("_")} - NO_CHANGES | SECRETS
 
 

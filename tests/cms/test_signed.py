@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from asn1crypto import cms as oracle
@@ -15,7 +15,7 @@ from gateway.cms.content import DATA, SIGNED_DATA
 from gateway.cms.identity import issuer_and_serial
 from gateway.cms.parameter import signature_identifier
 from gateway.cms.rejected import Rejected
-from gateway.cms.signed import Signer, read_signed, sign_detached, sign_opaque, verify
+from gateway.cms.signed import Signer, read_signed, sign_detached, sign_opaque, verify, verify_made
 from gateway.errors import LimitExceeded, Malformed
 from gateway.pki.key import SignatureScheme
 from gateway.pki.kinds import SignatureKind
@@ -301,6 +301,31 @@ def test_signature_of_another_key(signer: SignerOf) -> None:
         with pytest.raises(Rejected) as refused:
             verify(info, content_digest(who), key)
         assert refused.value.reason is Reason.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize(("kind", "digest", "rsa"), MATRIX)
+def test_what_was_just_made_is_held_against_what_it_has_to_be(
+    signer: SignerOf, kind: str, digest: str, rsa: str
+) -> None:
+    """OUT-10: another content, moment, preference, certificate or key, or one bit of the signature, and it fails."""
+    who, other = signer(kind, digest, rsa), signer("p384" if kind == "p256" else "p256")
+    right = content_digest(who)
+    info = read_signed(sign_detached(right, who, [], AT)).signers[0]
+    verify_made(info, right, who, AT)
+    flipped = replace(info, signature=bytes((info.signature[0], info.signature[1] ^ 1)) + info.signature[2:])
+    wrong = [
+        (info, bytes(len(right)), who, AT),
+        (info, right, who, AT + timedelta(seconds=1)),
+        (info, right, replace(who, preferred=other.certificate), AT),
+        (info, right, replace(who, certificate=other.certificate), AT),
+        (replace(info, attributes=None), right, who, AT),
+        (replace(info, unsigned=info.attributes), right, who, AT),
+        (replace(info, announced=False), right, who, AT),
+        (flipped, right, who, AT),
+    ]
+    for read, value, by, moment in wrong:
+        with pytest.raises((Rejected, Malformed)):
+            verify_made(read, value, by, moment)
 
 
 @pytest.mark.parametrize("kind", ["rsa-2048", "p256", "ed25519"])

@@ -19,6 +19,7 @@ from tests.authority import Authority
 from tests.discovery.worlds import ALICE, DOMAIN, options_of, publish, web
 from tests.letters import head, signed
 from tests.lookup.site import Site, listening
+from tests.lookup.slapd import BASE, person, slapd
 
 SUPPORT = "support@example.org"
 TAKEN = Reply(250, "2.0.0 Ok")
@@ -99,6 +100,29 @@ def test_who_writes_unsigned_is_answered_encrypted(site: Site, make: Make, autho
     assert outcome.deliveries[0].encrypted
     assert outcome.finding.lookups == (), "nobody is asked while the answer waits"
     assert site.connections == 1
+
+
+def test_a_real_directory_is_asked_by_the_addresses_that_active_directory_has(
+    tmp_path: Path, authority: Authority
+) -> None:
+    """The story again, with slapd: found on arrival by a proxy address; down, what is required is deferred."""
+    alice, own = authority.leaf(ALICE, kind="p256"), authority.leaf(SUPPORT, kind="p256")
+    entry = person("Alice", f"a.smith@{DOMAIN}", userCertificate_binary=[alice.der])
+    with slapd([entry | {"proxyAddresses": [f"SMTP:a.smith@{DOMAIN}", f"smtp:{ALICE}"]}]) as server:
+        source = {"name": "ldap", "kind": "ldap", "domains": [DOMAIN], "base": BASE}
+        source |= {"url": f"ldaps://localhost:{server.tls}", "ca": str(server.ca)}
+        options = options_of(tmp_path, source, defaults={"encrypt": "required"})
+        pipeline = Pipeline(options)
+        for data, trust in ((authority.root.pem(), True), (authority.intermediate.pem(), False), (own.p12(), True)):
+            import_file(pipeline.store, data, (), ImportOptions(trust=trust))
+        handled(pipeline, arriving(plain()))
+        until(lambda: known(pipeline.store))
+        outcome = handled(pipeline, answer())
+        assert (outcome.deliveries[0].encrypted, outcome.finding.lookups) == (True, ())
+    down = handled(pipeline, answer(f"bob@{DOMAIN}"))
+    assert str(down.reply).startswith("451 4.4.3 lookup-failed")
+    assert handled(pipeline, answer()).deliveries[0].encrypted, "who is known is known without the directory"
+    pipeline.close()
 
 
 def test_who_writes_signed_is_answered_encrypted(site: Site, make: Make, authority: Authority) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from threading import Event, current_thread
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from gateway.engine.wants import AnyOpened
 from gateway.errors import Fault
 from gateway.mailflow.telling import Teller
+from gateway.policy.wants import Found, Search
 from gateway.story import NotAtHand, Story, Want, Wanted, ask
 
 
@@ -128,3 +130,37 @@ def test_a_story_does_not_hear_that_nobody_could_be_sent_to_ask(
     with pytest.raises(RuntimeError, match="after shutdown"):
         asyncio.run(Teller(engine, asking).tell(story(), Answers({}, {}), is_small=False))
     assert heard == []
+
+
+def test_what_goes_further_than_the_store_has_threads_of_its_own() -> None:
+    """However many wait for directories, questions to the store are answered."""
+    go, waiting = Event(), Event()
+
+    class Slow(Answers):
+        def __call__(self, want: Wanted) -> Any:
+            if isinstance(want, Search):
+                waiting.set()
+                go.wait(10)
+                return Found()
+            return super().__call__(want)
+
+    def searching() -> Story[Found]:
+        return (yield from ask(Search(frozenset(), datetime(2026, 6, 1, tzinfo=UTC))))
+
+    async def both() -> int:
+        answers = Slow({}, {"a": lambda: 7})
+        searches = [asyncio.create_task(teller.tell(searching(), answers, is_small=False)) for _ in range(5)]
+        while not waiting.is_set():
+            await asyncio.sleep(0.01)
+        total = await teller.tell(adding("a"), answers, is_small=False)
+        go.set()
+        await asyncio.gather(*searches)
+        return total
+
+    with (
+        ThreadPoolExecutor(1) as engine,
+        ThreadPoolExecutor(1) as store,
+        ThreadPoolExecutor(2) as directories,
+    ):
+        teller = Teller(engine, store, searching=directories)
+        assert asyncio.run(both()) == 7

@@ -29,7 +29,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, update
 
 from gateway import backoff
-from gateway.errors import Fault, Malformed, Refused
+from gateway.errors import Conflict, Fault, Malformed, Refused
 from gateway.pki.need import Need
 from gateway.reason import Reason
 from gateway.store import schema
@@ -38,7 +38,7 @@ from gateway.store.due import is_due
 from gateway.store.gateways.fate import Fate, fate
 from gateway.store.gateways.presence import doors_elsewhere
 from gateway.store.generation import Generation
-from gateway.store.held import needs, pieces
+from gateway.store.held import data_keys, needs, pieces
 from gateway.store.held.message import HeldMessage, State, messages, new_row, one_message, words
 from gateway.store.keys.key_encryption_key import KeyEncryptionKey
 from gateway.store.keys.wrapping import Wrapping
@@ -105,7 +105,8 @@ class StoredHeld:
         """
         if len(content) > limits.max_size:
             return Held(None, why_not=NotHeld.MAX_SIZE)
-        key = self._key()
+        self._wrapping_key()
+        own = KeyEncryptionKey.fresh()
         row = new_row(message, judged_under)
         with self._database.write() as connection:
             if connection.scalar(select(_TABLE.c.id).where(_TABLE.c.id == message.id)) is not None:
@@ -115,16 +116,18 @@ class StoredHeld:
             if not insert_new(connection, _TABLE, [row]):
                 return Held(message.id)
             name = pieces.label(message.id, row["size"], row["facts"])
-            pieces.write(connection, key, message.id, name, content)
+            pieces.write(connection, own, message.id, name, content)
             needs.replace(connection, message.id, message.needs)
             overtaken = _line_up(connection) != judged_under
             if full := _full(connection, row, limits):  # others, who stood before us in the line, took the room
                 connection.rollback()
                 return Held(None, why_not=full)
+            values: dict[str, Any] = {"data_key": data_keys.wrapped(self._wrapping_key(connection), message.id, own)}
             woken = message.state is State.WAITING and message.reason is not BY_HAND
             if woken and (overtaken or not message.needs):
                 due = message.received_at + (timedelta() if message.needs else AFTER_THE_ORIGINAL)
-                connection.execute(update(_TABLE).where(_TABLE.c.id == message.id).values(state=State.READY, due=due))
+                values |= {"state": State.READY, "due": due}
+            connection.execute(update(_TABLE).where(_TABLE.c.id == message.id).values(values))
         return Held(message.id, new=True)
 
     def claim(
@@ -135,7 +138,10 @@ class StoredHeld:
         ``doors``: those of this gateway; what came by a door that only others have is left to them. None: nothing is.
         What follows sees certificates and keys at least as they are now. It must end in one of the four verbs below.
         """
-        for row in self._candidates(now, doors):
+        candidates = self._candidates(now, doors)
+        if candidates:
+            self._wrapping_key()  # without it nothing is taken: another gateway may have it
+        for row in candidates:
             if not self._take(row, now + lease):
                 continue
             self._generation.expire()
@@ -171,10 +177,11 @@ class StoredHeld:
         return taken and crashes < MAX_CRASHES
 
     def _opened(self, row: Row[Any]) -> tuple[HeldMessage, bytes]:
-        key, name = self._key(), pieces.label(row.id, row.size, row.facts)
+        name = pieces.label(row.id, row.size, row.facts)
         with self._database.read() as connection:
-            content = pieces.read(connection, key, row.id, name, row.size)
-            return one_message(connection, row.id), content
+            message = one_message(connection, row.id)
+            key = data_keys.opened(connection, self._wrapping, row.id)
+            return message, pieces.read(connection, key, row.id, name, row.size)
 
     # how an attempt ends
 
@@ -287,9 +294,10 @@ class StoredHeld:
             count, size = connection.execute(select(func.count(), func.sum(_TABLE.c.size)).select_from(_TABLE)).one()
         return count, int(size or 0)
 
-    def _key(self) -> KeyEncryptionKey:
+    def _wrapping_key(self, connection: Connection | None = None) -> KeyEncryptionKey:
+        """Return the key-encryption key, in a transaction: that which stays it until the end."""
         try:
-            return self._wrapping.key()
+            return self._wrapping.key() if connection is None else self._wrapping.first_use(connection)
         except (Misconfigured, NotPermitted) as error:  # it was right when the store was opened
             raise Fault(str(error)) from error
 
@@ -319,7 +327,7 @@ def _full(connection: Connection, row: dict[str, Any], limits: HoldLimits) -> No
 def _idle(connection: Connection, name: str) -> HeldMessage:
     found = one_message(connection, name)
     if found.state is State.TRYING:
-        raise Refused(f"held message {found.id} is being tried at this moment")
+        raise Conflict(f"held message {found.id} is being tried at this moment")
     if found.state is State.WITHHELD:
-        raise Refused(f"held message {found.id} may not be sent; it can only be deleted")
+        raise Conflict(f"held message {found.id} may not be sent; it can only be deleted")
     return found

@@ -6,10 +6,11 @@ is needed beside the content itself small, with every database.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from io import BytesIO
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from gateway.errors import Fault, Malformed
 from gateway.store import schema
@@ -45,6 +46,18 @@ def read(connection: Connection, key: KeyEncryptionKey, held: str, name: str, si
     if content.tell() != size:
         raise Malformed("its stored content is not whole")
     return content.getvalue()
+
+
+def rewrap(connection: Connection, held: str, name: str, old: KeyEncryptionKey, new: KeyEncryptionKey) -> None:
+    """Put what was stored under ``name`` from one key under another; a damaged piece stays, and stays damaged."""
+    numbers = list(connection.scalars(select(_TABLE.c.number).where(_TABLE.c.held == held)))
+    for number in numbers:
+        this = _TABLE.c.held == held, _TABLE.c.number == number
+        wrapped = connection.scalar(select(_TABLE.c.wrapped).where(*this)) or b""
+        with suppress(Fault):
+            piece = old.unwrap(wrapped, PURPOSE, f"{name}/{number}")
+            again = new.wrap(piece, PURPOSE, f"{name}/{number}")
+            connection.execute(update(_TABLE).where(*this).values(wrapped=again))
 
 
 def _pieces(content: bytes) -> Iterator[memoryview]:

@@ -33,13 +33,13 @@ class KeyPlace:
             return _credential(name) or _absent(name)
         if kind:
             raise Misconfigured("key_encryption_key: write credential:NAME or file:PATH, or leave it out")
-        return _credential(DEFAULT_NAME) or _read(self.file())
+        return _credential(DEFAULT_NAME) or _read(self.in_file())
 
     def right(self, check: str) -> KeyEncryptionKey:
         """Return the key that is there, if ``check`` is its check value."""
         found = self.find()
         if found is None:
-            raise Misconfigured(f"this store's key-encryption key is missing: put it back as {self.file()}")
+            raise Misconfigured(f"this store's key-encryption key is missing: put it back as {self.in_file()}")
         if found.check_value() != check:
             raise Misconfigured(f"{self} is not this store's key-encryption key: put the right one there")
         return found
@@ -47,10 +47,10 @@ class KeyPlace:
     def create(self) -> KeyEncryptionKey:
         """Make a new key in the file; nobody else may do so at the same time."""
         made = KeyEncryptionKey.fresh()
-        files.create_file(self.file(), made.encode())
+        files.create_file(self.in_file(), made.encode())
         return made
 
-    def file(self) -> Path:
+    def in_file(self) -> Path:
         """Return the file in which the key is, or would be made."""
         kind, _, name = (self.setting or "").partition(":")
         return Path(name) if kind == "file" else self.state / DEFAULT_NAME
@@ -58,7 +58,7 @@ class KeyPlace:
     def __str__(self) -> str:
         if self.setting:
             return self.setting
-        return f"credential {DEFAULT_NAME}" if _credential(DEFAULT_NAME) else str(self.file())
+        return f"credential {DEFAULT_NAME}" if _credential(DEFAULT_NAME) else str(self.in_file())
 
 
 def _credential(name: str) -> KeyEncryptionKey | None:

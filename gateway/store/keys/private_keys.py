@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
     load_pem_private_key,
 )
-from sqlalchemy import Connection, Row, Select, delete, or_, select
+from sqlalchemy import Connection, Row, Select, delete, or_, select, update
 
 from gateway.errors import Fault, Refused
 from gateway.pki.certificate import key_facts, public_key_id
@@ -150,6 +150,19 @@ def add(connection: Connection, kek: KeyEncryptionKey, key: PrivateKeyTypes, pas
     for certificate in with_key(connection, name):
         needs.wake(connection, certificate, has_key=True)
     return True
+
+
+def rewrap(connection: Connection, old: KeyEncryptionKey, new: KeyEncryptionKey) -> int:
+    """Put all keys under another key-encryption key; return how many. Raises ``Fault`` where one is damaged."""
+    table = schema.keys
+    names = list(connection.scalars(select(table.c.public_key_id)))
+    for name in names:
+        row = connection.execute(select(table).where(table.c.public_key_id == name)).one()
+        values = {"wrapped": new.wrap(old.unwrap(row.wrapped, _INSIDE, name), _INSIDE, name)}
+        if row.protected is not None:
+            values["protected"] = new.wrap(old.unwrap(row.protected, _LEAVING, name), _LEAVING, name)
+        connection.execute(update(table).where(table.c.public_key_id == name).values(values))
+    return len(names)
 
 
 def serves(connection: Connection, public_key_id: str) -> bool:

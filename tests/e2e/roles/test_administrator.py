@@ -49,6 +49,7 @@ MOVE, UNINSTALL, UPGRADE = (
 )
 TAKEOVER, BY_HAND = section(PAGE, "From a file to a credential"), section(PAGE, "Without systemd")
 POSTFIX, BACKUP = section("docs/postfix.md", "Is it working?"), section("docs/operation.md", "Backup")
+ROTATION = section("docs/operation.md", "Another key-encryption key")
 
 pytestmark = [pytest.mark.apart, pytest.mark.timeout(900)]
 _POSTFIX = """
@@ -195,6 +196,13 @@ def test_a_backup_brings_the_store_back(machine: Machine, support: Issued) -> No
         tell.next("systemctl stop")
         tell.leave_out("smime-gateway store copy", "there is no PostgreSQL here; tests/store/portable has both")
     machine.run("systemctl start smime-gateway", code=0)
+
+
+def test_the_key_encryption_key_is_changed(machine: Machine, support: Issued) -> None:
+    with ROTATION.on(machine) as tell:
+        tell.next("smime-gateway kek rotate")
+    machine.run(f"mv {STATE}/kek.new {STATE}/kek", code=0)
+    assert fingerprint(support) in machine.run("smime-gateway cert list --with-key", code=0).out
 
 
 @long
