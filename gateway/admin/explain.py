@@ -27,7 +27,7 @@ from gateway.engine.outbound import Weighed, verdict_of
 from gateway.engine.record import Record, as_json
 from gateway.engine.submission import author_of
 from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Transaction, Verdict
-from gateway.errors import Malformed, Refused
+from gateway.errors import Absent, Malformed, Refused
 from gateway.gather import Gather, Memory
 from gateway.mail.address import parse_path
 from gateway.mail.arrival import refusal
@@ -253,7 +253,7 @@ def _check(wiring: Wiring, transaction: Transaction, groups: Collection[str] | N
         author = None if header is None else author_of(header)
         group = None if author is None else rules.group_of(author)
     if group is None or group.name not in groups:
-        raise Refused("mail of other groups may not be asked about")
+        raise Absent("mail of other groups may not be asked about")
 
 
 def _keys(wiring: Wiring, transaction: Transaction, question: Question, record: Record) -> Iterator[KeyUse]:

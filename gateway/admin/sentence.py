@@ -1,6 +1,7 @@
 """Sentences for people: English, and made so that another language can say the same."""
 
-from typing import Self
+from collections.abc import Callable
+from typing import Any, Self
 
 
 class Sentence(str):
@@ -11,6 +12,11 @@ class Sentence(str):
 
     template: str
     values: dict[str, object]
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, handler: Callable[[Any], Any]) -> Any:
+        """Have schemas say that it is a text."""
+        return handler(str)
 
     def __new__(cls, template: str, **values: object) -> Self:
         """Make the sentence; in a template without values braces mean nothing."""

@@ -1,11 +1,13 @@
 """What the admin listener serves: the API below ``/api/v1``, the console's pages, static files, health."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.responses import Response
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from gateway.pki.bundle import MAX_SIZE
@@ -32,7 +34,10 @@ def create_app(site: Site) -> FastAPI:
     )
     app.state.site = site
     app.router.routes.extend(health_routes(site.health))
-    app.mount("/api/v1", create_api(site))
+    api = Mount("/api/v1", create_api(site))
+    # Everything below it is the API's, also what holds a line end.
+    api.path_regex = re.compile(api.path_regex.pattern, re.DOTALL)
+    app.router.routes.append(api)
     app.mount("/static", Kept(directory=STATIC))
     app.include_router(console.router)
     return app

@@ -33,7 +33,7 @@ def test_preflights_get_nothing(ask: TestClient) -> None:
     assert not any(name.startswith("access-control") for name in answer.headers)
 
 
-@pytest.mark.parametrize("path", ["/api/v1/certificates", "/api/v1/nothing", "/api/v1/", "/api/v1//openapi.json"])
+@pytest.mark.parametrize("path", ["certificates", "nothing", "", "/openapi.json", "a%0Ab"])
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
 @pytest.mark.parametrize("token", [None, "Bearer", "Bearer x", "Basic eDp5", "Bearer " + "x" * 5000, "Bearer \xff"])
 def test_web_06_without_a_token_the_api_tells_nothing(
@@ -41,7 +41,7 @@ def test_web_06_without_a_token_the_api_tells_nothing(
 ) -> None:
     """WEB-06: not even which paths and methods there are, and whatever is wrong with the body."""
     headers = {} if token is None else {"Authorization": token.encode("latin-1")}
-    answer = ask.request(method, path, headers=headers, content=b"{" if method == "POST" else None)
+    answer = ask.request(method, f"/api/v1/{path}", headers=headers, content=b"{" if method == "POST" else None)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
     if method != "HEAD":

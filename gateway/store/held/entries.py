@@ -29,7 +29,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, update
 
 from gateway import backoff
-from gateway.errors import Fault, Malformed, Refused
+from gateway.errors import Conflict, Fault, Malformed, Refused
 from gateway.pki.need import Need
 from gateway.reason import Reason
 from gateway.store import schema
@@ -327,7 +327,7 @@ def _full(connection: Connection, row: dict[str, Any], limits: HoldLimits) -> No
 def _idle(connection: Connection, name: str) -> HeldMessage:
     found = one_message(connection, name)
     if found.state is State.TRYING:
-        raise Refused(f"held message {found.id} is being tried at this moment")
+        raise Conflict(f"held message {found.id} is being tried at this moment")
     if found.state is State.WITHHELD:
-        raise Refused(f"held message {found.id} may not be sent; it can only be deleted")
+        raise Conflict(f"held message {found.id} may not be sent; it can only be deleted")
     return found

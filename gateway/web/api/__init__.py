@@ -9,8 +9,10 @@ nothing but the schema.
 ``certificates`` ``imports``          certificates, and what files bring
 ``keys`` ``crls``                     private keys, revocation lists
 ``check`` ``find``                    the composer's question; what sources said of an address
+``explain``                           what would become of a message, and why
+``mail``                              records, held mail
 ``people``                            accounts, tokens, the audit log
-``state`` ``gateways``                how the gateway is; those that share its store
+``state`` ``gateways``                how the gateway stands, and its groups; those that share its store
 ====================================  ==================================================================
 
 A new route: a function in the module of its noun, under ``@router.METHOD(path, response_model=VIEW)`` and below that
@@ -35,14 +37,15 @@ from gateway.admin.permission import Grant
 from gateway.admin.tokens import authenticate
 from gateway.errors import Fault, Refused
 from gateway.log import logger
-from gateway.web.api import certificates, check, crls, find, gateways, imports, keys, people, state
+from gateway.web.api import certificates, check, crls, explain, find, gateways, imports, keys, mail, people, state
 from gateway.web.identity import bearer, client
 from gateway.web.problem import CHALLENGE, RETRY_AFTER, Problem, ProblemAnswer, tell_problems
 from gateway.web.site import Site
 
 VERSION = "1"
 SCHEMA = "/openapi.json"
-ROUTERS = (*(each.router for each in (certificates, imports, keys, crls, check, find, people, state, gateways)),)
+NOUNS = (certificates, imports, keys, crls, check, explain, find, mail, people, state, gateways)
+ROUTERS = tuple(noun.router for noun in NOUNS)
 
 
 def create_api(site: Site) -> FastAPI:

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -110,9 +111,11 @@ def change_certificates(request: Request, wiring: InForce, who: Who, batch: Batc
 
 @router.get("/certificates/{fingerprint}", response_model=CertificateDetail)
 @needs(Permission.READ, seen)
-def show_certificate(request: Request, wiring: InForce, fingerprint: str) -> Response:
+def show_certificate(request: Request, wiring: InForce, who: Who, fingerprint: str) -> Response:
     """Tell all that is known of a certificate: path, anchor, origin, uses."""
-    return told(request, certificates.shown(wiring, fingerprint))
+    view = certificates.shown(wiring, fingerprint)
+    # Which mail used it last may be another group's.
+    return told(request, view if who.is_whole else replace(view, seen=None, last_use=None))
 
 
 @router.get(

@@ -51,7 +51,8 @@ class Guarded(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **settings: Any) -> None:
         wanted: Needs = getattr(endpoint, _NEEDS)
-        settings["openapi_extra"] = {"security": [{"token": [wanted.permission.value]}]}
+        security = {"security": [{"token": [wanted.permission.value]}]}
+        settings["openapi_extra"] = {**(settings.get("openapi_extra") or {}), **security}
         settings["responses"] = {**PROBLEMS, **(settings.get("responses") or {})}
         super().__init__(path, endpoint, **settings)
 
@@ -64,7 +65,7 @@ class Guarded(APIRoute):
             permit(grant(request), wanted.permission, whole=wanted.whole)
             if wanted.find is not None:
                 await run_in_threadpool(wanted.find, wiring(request), grant(request), request.path_params)
-            if kinds and _has_body(request) and _kind(request) not in kinds:
+            if kinds and _has_body(request) and kind(request) not in kinds:
                 raise HTTPException(415, f"send {' or '.join(kinds)}")
             return await handle(request)
 
@@ -81,7 +82,8 @@ def _has_body(request: Request) -> bool:
     return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
 
 
-def _kind(request: Request) -> str:
+def kind(request: Request) -> str:
+    """Return the media type of a body, without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
