@@ -34,16 +34,15 @@ def known(anywhere: Wiring, authority: Authority, alice: Issued) -> Wiring:
         connection.execute(
             table.update().where(table.c.fingerprint == alice.certificate.fingerprint).values(origin="learned")
         )
-    store.journal.write(
-        [record("to", recipients=("Alice@Example.com",)), record("bob", recipients=("bob@example.com",))]
-    )
+    for name, to in (("to", "Alice@Example.com"), ("bob", "bob@example.com")):
+        store.journal.write([record(name, recipients=(to,), deliveries=())])
     held(store, sender="ALICE@example.com")
     held(store, sender="bob@example.com", content=b"other")
     return anywhere
 
 
 def test_all_that_is_kept_is_exported(known: Wiring, alice: Issued) -> None:
-    """OPS-20"""
+    """KEY-12"""
     view = exported(known, "ALICE@example.com")
     assert [document["id"] for document in view.records] == ["to"]
     assert [message.sender for message in view.held] == ["ALICE@example.com"]
@@ -51,13 +50,14 @@ def test_all_that_is_kept_is_exported(known: Wiring, alice: Issued) -> None:
 
 
 def test_all_of_it_goes_and_others_stay(known: Wiring, alice: Issued) -> None:
-    """OPS-20: the audit log keeps that it was done, and not of whom."""
+    """KEY-12: the audit log keeps that it was done, and not of whom."""
     done = erase(known, ADA, ALICE)
     assert (done.records, len(done.held), done.learned) == (1, 1, (alice.certificate.fingerprint,))
     after = exported(known, ALICE)
     assert (after.records, after.held, after.learned) == ((), (), ())
     with known.store.database.read() as connection:
-        for table in (each for each in metadata.sorted_tables if each.name != "alembic_version"):
+        # Every process has to drop the address from its memory, so the last changes name it for a while.
+        for table in (each for each in metadata.sorted_tables if each is not schema.changes):
             assert "alice" not in repr(connection.execute(select(table)).all()).lower(), table.name
         verbs = list(connection.scalars(select(schema.audit.c.verb)))
     assert verbs == ["erase-person"]
