@@ -45,8 +45,9 @@ def exported(wiring: Wiring, address: str) -> PersonView:
 def erase(wiring: Wiring, actor: Actor, address: str) -> ErasedView:
     """Delete what is kept, in one transaction with its row in the audit log. Raises ``Fault``, ``Misconfigured``."""
     store = wiring.store
-    name = hmac.digest(store.wrapping.mac_key(_PURPOSE), index_key(address).encode(), "sha256").hex()[:32]
     with changing(wiring, actor, Verb.ERASE_PERSON) as note:
+        key = store.wrapping.mac_key(_PURPOSE)
+        name = hmac.digest(key, index_key(address).encode(), "sha256").hex()[:32]
         found = kept(store.database, address)
         held = [store.held.delete(message.id).id for message in found.held]
         learned = [store.certificates.delete(fingerprint).certificate.fingerprint for fingerprint in found.learned]

@@ -25,7 +25,6 @@ from gateway.admin.held import delete_held, retry_held
 from gateway.admin.imports import Bundle, Wishes, import_bundle
 from gateway.admin.keys import delete_keys, export_key
 from gateway.admin.places import pin
-from gateway.admin.privacy import erase
 from gateway.admin.trust import distrust, trust, untrust
 from gateway.clock import now
 from gateway.errors import Fault, Refused
@@ -100,7 +99,6 @@ ACTS: dict[Verb, tuple[Act, Sequence[tuple[str, str]]]] = {
     Verb.DELETE_CRLS: (lambda wiring, has: delete_crls(wiring, ADA, [has.crl[:8], has.crl]), [("crl", "deleted")]),
     Verb.RETRY_HELD: (lambda wiring, has: retry_held(wiring, ADA, []), [("held", "ready")]),
     Verb.DELETE_HELD: (lambda wiring, has: delete_held(wiring, ADA, [has.held]), [("held", "deleted")]),
-    Verb.ERASE_PERSON: (lambda wiring, has: erase(wiring, ADA, "alice@example.com"), [("person", "erased")]),
     Verb.ROTATE_KEK: (lambda wiring, has: stores.rotate(wiring, ADA, _new_key(wiring)), [("store", "rotated")]),
     Verb.BACK_UP: (lambda wiring, has: stores.back_up(wiring, ADA, BytesIO()), [("store", "backed up")]),
     Verb.RESTORE: (lambda wiring, has: _restore(wiring), [("store", "restored")]),
