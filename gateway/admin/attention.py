@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from gateway.admin import gateways
 from gateway.admin.groups import own_leaves, signing_ends
 from gateway.admin.held import listed as held_mail
 from gateway.admin.sentence import Sentence
@@ -42,6 +43,7 @@ class Topic(StrEnum):
     HELD = "held"
     DECRYPT = "decrypt"
     PENDING = "pending"
+    GATEWAY = "gateway"
     REFUSED = "refused"
 
 
@@ -87,6 +89,8 @@ def matters(
     yield from _held(wiring, groups)
     yield from _undecrypted(store, since, groups)
     yield from _refused(store, since, groups)
+    if groups is None:
+        yield from _gateways(wiring)
     waiting = count_pending(store.database) if groups is None else 0
     if waiting:
         text = Sentence("Learned certificates that wait for approval: {count}", count=waiting)
@@ -103,6 +107,20 @@ def _groups(
             text = Sentence("Group {group} cannot sign under all its addresses", group=name)
             cure = Sentence("Import a certificate with its private key for group {group}", group=name)
             yield Matter(Topic.GROUP, urgency, text, cure, 1, names=(name,))
+
+
+def _gateways(wiring: Wiring) -> Iterator[Matter]:
+    """Yield the gateways of this store that do not run as the others do."""
+    for view in gateways.listed(wiring).items:
+        if view.state is gateways.State.DIFFERS:
+            text = Sentence("Gateway {host} runs under other rules than the others", host=view.host)
+            cure = Sentence("Give all gateways of a store the same groups, partners and algorithms")
+            yield Matter(Topic.GATEWAY, Urgency.NOW, text, cure, 1, names=(view.host,))
+        if view.state is gateways.State.SILENT:
+            text = Sentence("Gateway {host} gives no sign of life", host=view.host)
+            yield Matter(
+                Topic.GATEWAY, Urgency.SOON, text, Sentence("Look at the service's log"), 1, names=(view.host,)
+            )
 
 
 def _ending(store: Store, mine: Sequence[Listed], at: datetime) -> Iterator[Matter]:

@@ -34,14 +34,14 @@ def hashed(password: str, name: str) -> str:
         raise Refused(f"the password is too long: at most {MOST} octets")
     if plain.casefold() in (name.casefold(), plain[0].casefold() * len(plain)):
         raise Refused("the password is too easy to guess: take several words, or what a password manager makes")
-    with _turn():
+    with in_line(), _turns:
         return _hasher.hash(plain)
 
 
 def matches(password: str, known: str | None) -> bool:
-    """Return whether a password has that hash; without one it takes as long to say no. Raises ``Fault``."""
+    """Return whether a password has that hash; without one it takes as long to say no. To be asked ``in_line``."""
     plain = _plain(password)[: MOST + 1]
-    with _turn():
+    with _turns:
         try:
             return _hasher.verify(known or _nobody(), plain) and known is not None
         except (VerificationError, InvalidHashError):
@@ -78,11 +78,11 @@ def _nobody() -> str:
 
 
 @contextmanager
-def _turn() -> Iterator[None]:
+def in_line() -> Iterator[None]:
+    """Keep a place among those whose password is looked at next. Raises ``Fault`` where there is none left."""
     if not _line.acquire(blocking=False):
         raise Fault("too many sign in at once: try again")
     try:
-        with _turns:
-            yield
+        yield
     finally:
         _line.release()

@@ -151,9 +151,10 @@ def _confirmed(wiring: Wiring, name: str, password: str, client: Client) -> Acco
         plain = plain_name(name)
     except Refused:
         plain = ""  # no account is called so; it takes as long as any other
-    _attempt(wiring, plain or name, client)
-    account = wiring.store.accounts.find(plain) if plain else None
-    right = passwords.matches(password, account.password if account else None)
+    with passwords.in_line():  # before anything is written: a flood of sign-ins must not keep others from writing
+        _attempt(wiring, plain or name, client)
+        account = wiring.store.accounts.find(plain) if plain else None
+        right = passwords.matches(password, account.password if account else None)
     if account is None or not right or account.disabled:
         # What is no account's name may be a password in the wrong field.
         who = f"account {account.name}" if account else "an unknown name"

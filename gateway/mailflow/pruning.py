@@ -15,6 +15,7 @@ def prune(store: Store, options: Options) -> None:
     store.failures.prune(moment)
     store.held.prune(moment - options.inbound.hold.retention)
     store.learned.prune(moment)
+    store.gateways.forget()
     store.lookups.prune(moment)
     store.audit.prune(moment - retention.audit)
     store.sessions.prune(moment)

@@ -73,7 +73,8 @@ class Steward:
             store.ledger.release_ended()
         except GatewayError as error:
             if not self._silent:
-                logger.error("gateways: no beat: %s; held mail and mail in several copies wait from now on", error)
+                waits = "; held mail and mail in several copies wait soon" if self._gateway.shares else ""
+                logger.error("gateways: no beat: %s%s", error, waits)
             self._silent = True
             return
         pulse = self._gateway.pulse

@@ -213,11 +213,12 @@ def contents(wiring: Wiring) -> dict[str, list[Any]]:
 # what the code may call, by its text
 
 
-def functions(folder: Path) -> Iterator[ast.FunctionDef]:
+def scopes(folder: Path) -> Iterator[list[ast.FunctionDef]]:
+    """Yield the functions of each module, and the methods of each class."""
     for path in sorted(folder.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef):
-                yield node
+        tree = ast.parse(path.read_text())
+        for scope in (tree, *(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))):
+            yield [node for node in scope.body if isinstance(node, ast.FunctionDef)]
 
 
 def calls(node: ast.AST) -> Iterator[ast.Call]:
@@ -242,10 +243,12 @@ def of_its_own(node: ast.FunctionDef) -> set[str]:
 
 def changing_names() -> set[str]:
     """The store's functions that write, themselves or by another of their class."""
-    found = list(functions(ROOT / "store"))
-    names = {node.name for node in found if any(map(writes, calls(node)))}
-    while more := {node.name for node in found if of_its_own(node) & names} - names:
-        names |= more
+    names: set[str] = set()
+    for found in scopes(ROOT / "store"):
+        writing = {node.name for node in found if any(map(writes, calls(node)))}
+        while more := {node.name for node in found if of_its_own(node) & writing} - writing:
+            writing |= more
+        names |= writing
     return {name for name in names if not name.startswith("_")} - NO_CHANGES | SECRETS
 
 

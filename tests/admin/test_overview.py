@@ -1,5 +1,6 @@
 """Everything at a glance: is mail flowing, what came within a day, and what needs attention, on both databases."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from gateway.store.imports.importing import ImportOptions, import_file
 from gateway.wiring import Wiring
 from tests.admin.conftest import fill
 from tests.authority import Authority, Issued
+from tests.store.gateways.around import here
 from tests.store.held.messages import held as hold
 from tests.store.journal.records import record
 
@@ -180,3 +182,14 @@ def test_a_group_that_has_to_sign_and_cannot_is_urgent(tmp_path: Path) -> None:
     file.write_text(f"state: {tmp_path / 'state'}\nhostname: gw.example.org\ngroups: [{group}]\n")
     (matter,) = overview(Wiring(file)).attention
     assert (matter.topic, matter.urgency) == (Topic.GROUP, Urgency.NOW)
+
+
+def test_a_gateway_under_other_rules_is_told(filled: Wiring) -> None:
+    for name, policy in (("g1", "a" * 64), ("g2", "a" * 64), ("g3", "b" * 64)):
+        filled.store.gateways.beat(replace(here(name), policy=policy))
+    (matter,) = of(overview(filled).attention, Topic.GATEWAY)
+    assert (matter.urgency, matter.text.template) == (
+        Urgency.NOW,
+        "Gateway {host} runs under other rules than the others",
+    )
+    assert of(overview(filled, groups=("support",)).attention, Topic.GATEWAY) == []

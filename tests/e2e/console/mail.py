@@ -89,7 +89,7 @@ def deliver(wiring: Wiring, authority: Authority) -> dict[str, Record]:
     required = "X-SMIME-Gateway-Encrypt: required\r\n"
     return found | {
         "refused": passed(wiring, letter(ADA, "bob@example.net", fields=required), out, ADA, "bob@example.net"),
-        "clear": passed(wiring, letter("bob@example.net", LONG), out, "bob@example.net", LONG),
+        "clear": passed(wiring, letter(ADA, "bob@example.net"), out, ADA, "bob@example.net"),
         "sealed": passed(wiring, letter(ADA), out, ADA),
         "good": passed(wiring, head() + signed(customer), in_),
         "doubtful": passed(wiring, head() + signed(stranger), in_),

@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.authority import Authority
 from tests.e2e.console.conftest import ARGUMENTS, CHROMIUM, PHONE, sign_in
+from tests.e2e.console.mail import deliver
 from tests.e2e.console.stand import Stand, built, furnish, hire, served
 
 PICTURES = Path(__file__).parents[3] / "docs/images"
@@ -27,6 +28,16 @@ def take(page: Page, name: str) -> None:
 def draw(chromium: Browser, stand: Stand) -> None:
     """Take all pictures."""
     page = opened(chromium, stand)
+    found = deliver(stand.wiring, stand.authority)
+    page.goto("/overview")
+    take(page, "overview")
+    page.goto(f"/activity/{found['clear'].id}")
+    take(page, "record")
+    page.goto("/explain?direction=outbound&sender=support@example.org&recipients=ada@example.com+bob@example.net")
+    page.get_by_role("button", name="Explain").click()
+    page.wait_for_selector(".steps")
+    take(page, "explain")
+    page.goto("/certificates")
     take(page, "certificates")
     page.goto(f"/certificates/{stand.people['sales'].certificate.fingerprint}")
     take(page, "certificate")

@@ -19,10 +19,9 @@ from tests.web.console.catalogue import said
 SETS = (State, TrustWord, Origin, CertificateKind, Use, Result, Role, Reason, ActorKind, Verb, Kind)
 
 ELSEWHERE = {
-    # results in the audit log
+    # in the audit log: results, what is done, and to what
     "added", "approved", "changed", "created", "deleted", "ended", "exported", "found", "opened", "pinned", "ready",
-    # what is done with certificates that wait
-    "approve", "pin",
+    "approve", "pin", "erase-person", "person",
     # origins, sources and answers about revocation
     "directory", "dns", "good", "ocsp", "unknown",
     # of an account
