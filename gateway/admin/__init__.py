@@ -31,6 +31,7 @@ pages. What a change would cost is a view of its own, asked before it is made (`
 ``replay`` ``past``      a record's question asked again; what a record knows of its message
 ``gateways``             those that share the store
 ``configuration``        the configuration, checked and shown
+``privacy``              what is kept of a person; its removal
 ``stores``               the store as a whole: backup, restore, copy
 =======================  ============================================================================
 

@@ -76,7 +76,7 @@ def listed(
     ``text``: only those with it in ids, addresses, reason or state. ``groups``: only those for one of these groups.
     """
     stored = wiring.store.held
-    found = following(map(_view, stored.list(text)), _id, None if after is None else stored.get(after).id)
+    found = following(map(view, stored.list(text)), _id, None if after is None else stored.get(after).id)
     if groups is not None:
         rules = build_rules(wiring.options)
         found = (view for view in found if is_for(rules, view, groups))
@@ -92,7 +92,7 @@ def is_for(rules: Rules, view: HeldView, groups: Collection[str]) -> bool:
 def shown(wiring: Wiring, names: Sequence[str]) -> list[HeldView]:
     """Return these held messages, each once. Raises ``Fault``, ``Refused``."""
     found = {message.id: message for message in map(wiring.store.held.get, names)}
-    return [_view(message) for message in found.values()]
+    return [view(message) for message in found.values()]
 
 
 def retry_held(wiring: Wiring, actor: Actor, names: Sequence[str]) -> list[HeldReady]:
@@ -122,7 +122,8 @@ def _id(view: HeldView) -> str:
     return view.id
 
 
-def _view(message: HeldMessage) -> HeldView:
+def view(message: HeldMessage) -> HeldView:
+    """Return how a held message is told."""
     return HeldView(
         id=message.id,
         record_id=message.record_id,

@@ -47,6 +47,7 @@ COMMANDS = {
     "key": "key.key",
     "log": "log.log",
     "message": "message.message",
+    "privacy": "privacy.privacy",
     "restore": "store.restore",
     "serve": "serve.serve",
     "store": "store.store",

@@ -11,6 +11,7 @@ doors' ports.
 ``schema`` ``people``         the tables; ``columns``: how values are kept in them
 ``migrate``                   bringing an older store up to date
 ``portable``                  all of it as a stream of rows: backup, restore, the move to another database
+``persons``                   what is kept of one address, and its removal
 ``prefix`` ``pruning``        things named by the beginning of an id; what is old goes in slices
 ``due``                       when something that was put off is due, whatever the clock did
 ``lookups``                   what sources of certificates said of addresses

@@ -111,3 +111,12 @@ def people(site: Site, authority: Authority) -> People:
 
 def fingerprint(issued: Issued) -> str:
     return issued.certificate.fingerprint
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Any]:
+    """A server of its own."""
+    from tests.web.serving import serving
+
+    with serving(tmp_path_factory.mktemp("served"), authority) as found:
+        yield found

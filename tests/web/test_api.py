@@ -303,11 +303,14 @@ def test_web_01_every_route_asks_who_it_is(site: Site, ask: TestClient) -> None:
 
 NEEDED = {
     ("POST", "/check"): "check",
+    ("POST", "/explain"): "check",
     ("POST", "/certificates"): "import",
     ("POST", "/certificates/batch"): "import",
     ("POST", "/certificates/{fingerprint}/trust"): "import",
     ("POST", "/certificates/{fingerprint}/approve"): "import",
     ("POST", "/certificates/{fingerprint}/pin"): "import",
+    ("POST", "/held/batch"): "import",
+    ("POST", "/held/{id}/retry"): "import",
 }
 ADMINISTRATORS = {"/users", "/users/{name}", "/tokens", "/tokens/{name}", "/audit", "/keys/{id}/export"}
 """And every DELETE."""

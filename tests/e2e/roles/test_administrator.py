@@ -49,6 +49,7 @@ MOVE, UNINSTALL, UPGRADE = (
 )
 TAKEOVER, BY_HAND = section(PAGE, "From a file to a credential"), section(PAGE, "Without systemd")
 POSTFIX, BACKUP = section("docs/postfix.md", "Is it working?"), section("docs/operation.md", "Backup")
+PRIVACY = section("docs/operation.md", "What is kept of a person")
 ROTATION = section("docs/operation.md", "Another key-encryption key")
 
 pytestmark = [pytest.mark.apart, pytest.mark.timeout(900)]
@@ -203,6 +204,12 @@ def test_the_key_encryption_key_is_changed(machine: Machine, support: Issued) ->
         tell.next("smime-gateway kek rotate")
     machine.run(f"mv {STATE}/kek.new {STATE}/kek", code=0)
     assert fingerprint(support) in machine.run("smime-gateway cert list --with-key", code=0).out
+
+
+def test_what_is_kept_of_a_person_is_shown_and_goes(machine: Machine) -> None:
+    with PRIVACY.on(machine) as tell:
+        tell.next("smime-gateway privacy export")
+        tell.next("smime-gateway privacy erase")
 
 
 @long

@@ -178,6 +178,11 @@ def test_pending_ones_stand_beside_what_is_in_use(
     )
     assert state(wiring, people["stranger"]) is State.CURRENT
     assert "Nothing waits" in operator.get("/pending").text
+    assert operator.get(f"/certificates/change?do=pin&id={names[1]}").status_code == 200
+    assert operator.send("/certificates/change", do="pin", id=names[1]).status_code == 303
+    assert certificates.shown(wiring, names[1]).pinned
+    assert 'value="pin"' not in operator.get(f"/certificates/{names[1]}").text
+    assert [row.verb for row in audit.listed(wiring).items[:2]] == ["pin", "approve"]
 
 
 def test_key_02_a_key_leaves_by_password_and_under_a_passphrase(
