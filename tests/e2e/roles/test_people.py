@@ -17,6 +17,7 @@ from tests.e2e.roles.place import SUPPORT, install, put, smallest
 FIRST = section("docs/console.md", "The first account")
 PEOPLE = section("docs/accounts.md", "People: accounts")
 PROGRAMS = section("docs/accounts.md", "Programs: tokens")
+TOKENS = section("docs/api.md", "Tokens")
 AUDIT = section("docs/accounts.md", "What was changed: the audit log")
 PASSWORD = "correct horse battery staple\n"
 CONSOLE = "http://127.0.0.1:9425"
@@ -69,6 +70,8 @@ def test_people_come_in(machine: Machine) -> None:
 def test_a_program_asks(machine: Machine) -> None:
     with PROGRAMS.on(machine) as tell:
         made = tell.next("smime-gateway token create", {"192.0.2.10/32": "127.0.0.0/8"})
+    with TOKENS.on(machine) as tell:
+        assert "smgw_" in tell.next("smime-gateway token create").out
     (token,) = (word for word in made.out.split() if word.startswith("smgw_"))
     question = {"sender": SUPPORT, "recipients": ["customer@example.net"]}
     assert asked(machine, "/api/v1/check", document=question).code == 401
