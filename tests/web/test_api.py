@@ -1,7 +1,9 @@
 """The API over a real store: what it tells, what it takes, and what a token may not."""
 
 import json
+import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -257,6 +259,18 @@ def test_tokens(site: Site, ask: TestClient, holder: Holder) -> None:
     problem(administrator.post("tokens", json=new | {"until": "2001-01-01T00:00:00Z"}), 422, "invalid")
     problem(administrator.post("tokens", json=new | {"until": "2031-01-01T00:00:00"}), 422, "invalid")
     problem(administrator.post("tokens", json=new | {"groups": ["nobody"]}), 422, "invalid")
+
+
+def test_an_upload_is_in_no_temporary_file(
+    holder: Holder, authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It may be a private key in clear. Here no temporary file can be made."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    own = authority.leaf(SUPPORT, kind="p256")
+    large = own.pem() + own.key_pem() + b"\n" * (3 * 1024 * 1024)
+    answer = holder("admin").post("certificates", files={"file": ("own.pem", large)})
+    assert answer.status_code == 200, answer.text
+    assert [line["result"] for line in answer.json()["items"]] == ["added", "added"]
 
 
 # what a token may not
