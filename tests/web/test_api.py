@@ -389,6 +389,8 @@ def test_web_05_a_groups_token_changes_its_own_only(site: Site, holder: Holder, 
             problem(ask.delete(f"keys/{item['public_key_id']}"), 404, "not-found")
     for path in ("users", "tokens", "audit"):
         problem(ask.get(path), 403, "forbidden")
+    for path in ("privacy/export", "privacy/erase"):
+        problem(ask.post(path, json={"address": ALICE}), 403, "forbidden")
     files = {"file": ("a", people.alice.pem())}
     problem(ask.post("certificates", files=files), 403, "forbidden")
     assert ask.post(f"certificates/{fingerprint(people.support)}/trust", json={"trust": "none"}).status_code == 200
