@@ -1,6 +1,7 @@
-"""docs/interface.md says what there is: commands with their options, exit codes, keys, reasons, statuses, fields."""
+"""docs/interface.md says what there is: commands with their options, exit codes, keys, reasons, statuses, calls."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -9,7 +10,10 @@ from gateway.cli import command
 from gateway.config.options import Options
 from gateway.reason import Reason
 from gateway.smime.finding import ORDER, Status, status_of
+from gateway.web.api import create_api
+from gateway.web.problem import CODES
 from tests.interface import rows, section, words
+from tests.web.serving import made
 
 
 def commands(group: click.Command, name: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -59,3 +63,18 @@ def test_the_statuses(status: Status) -> None:
     if status not in (Status.NONE, Status.PASS, Status.POLICY):
         reasons = {reason.value for reason in ORDER if status_of(reason) is status}
         assert told[status] - {"inbound.revocation: hard"} == reasons
+
+
+def test_the_calls_of_the_api_and_their_scopes() -> None:
+    told = sorted((call, words(scope)) for calls, scope in rows("11. The API") for call in words(calls))
+    paths = create_api(made(Path("/nowhere"))).openapi()["paths"]
+    assert told == sorted(
+        (f"{method.upper()} {path}", call["security"][0]["token"])
+        for path, calls in paths.items()
+        for method, call in calls.items()
+    )
+
+
+def test_the_codes_of_problems() -> None:
+    told = {int(status): words(code) for statuses, code in rows("Problems") for status in statuses.split(",")}
+    assert told == {status: [code] for status, code in CODES.items()}

@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 from gateway.pki.bundle import MAX_SIZE
 from gateway.web import console
 from gateway.web.api import create_api
-from gateway.web.body import BodyBound
+from gateway.web.body import BodyBound, keep_uploads_in_memory
 from gateway.web.boundary import Boundary
 from gateway.web.fields import Fields
 from gateway.web.health import health_routes
@@ -24,6 +24,7 @@ STATIC = Path(__file__).parent / "static"
 
 def create_app(site: Site) -> FastAPI:
     """Return the app over ``site``; nothing is opened yet. It tells nobody its schema: the API tells its own."""
+    keep_uploads_in_memory()
     largest = max(MAX_SIZE, site.wiring.options.limits.message_size)
     app = FastAPI(
         openapi_url=None,

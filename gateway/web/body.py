@@ -1,7 +1,10 @@
 """How much of a body is taken in: what says or turns out to be larger is 413 before it is in memory (row WEB-04)."""
 
+import sys
+
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartParser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.pki.bundle import MAX_SIZE
@@ -50,3 +53,11 @@ class BodyBound:
             return message
 
         await self._app(scope, bounded, send)
+
+
+def keep_uploads_in_memory() -> None:
+    """Have no form parser of this process write an upload to a temporary file: it may be a private key in clear.
+
+    ``BodyBound`` says how much that can be.
+    """
+    MultiPartParser.spool_max_size = sys.maxsize

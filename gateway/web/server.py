@@ -73,7 +73,7 @@ class Server(uvicorn.Server):
         while True:
             try:
                 family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-                return socket.create_server((address.host, address.port), family=family, backlog=BACKLOG)
+                listener = socket.create_server((address.host, address.port), family=family, backlog=BACKLOG)
             except OSError as error:
                 if not told:
                     where, why = address, error.strerror
@@ -81,6 +81,11 @@ class Server(uvicorn.Server):
                         "%s: cannot listen on %s: %s; tried again every %g s", self.name, where, why, LISTEN_AGAIN
                     )
                 told = True
+            else:
+                # Connections inherit it. asyncio sees to it only where a socket names its protocol, and without it an
+                # answer over a kept connection waits for the client's delayed acknowledgement, some 40 ms.
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return listener
             await asyncio.sleep(LISTEN_AGAIN)
 
     async def serve_at(self, address: Endpoint) -> None:

@@ -261,7 +261,7 @@ def test_lim_02_nested_bags_are_bounded(alice: Issued) -> None:
     assert the_fault(nested(100)).reason is Reason.LIMIT
 
 
-def _with_rounds(data: bytes, rounds: int) -> bytes:
+def with_rounds(data: bytes, rounds: int) -> bytes:
     """The MAC's count of rounds, the last element of a PFX, replaced by one of 4 bytes; all lengths are mended."""
     assert data.endswith(b"\x02\x02\x08\x00")
     changed = bytearray(data[:-4] + b"\x02\x04" + rounds.to_bytes(4))
@@ -273,8 +273,8 @@ def _with_rounds(data: bytes, rounds: int) -> bytes:
 def test_lim_07_rounds_of_key_derivation_are_bounded(alice: Issued) -> None:
     """LIM-07: 2^31 rounds are not begun."""
     data = p12(alice, SECRET)
-    assert the_fault(_with_rounds(data, 2**31 - 1), SECRET).reason is Reason.LIMIT
-    assert the_fault(_with_rounds(data, 1000), SECRET).reason is Reason.BAD_PASSPHRASE
+    assert the_fault(with_rounds(data, 2**31 - 1), SECRET).reason is Reason.LIMIT
+    assert the_fault(with_rounds(data, 1000), SECRET).reason is Reason.BAD_PASSPHRASE
 
 
 def test_lim_07_the_budget_is_one_for_the_whole_file(alice: Issued, monkeypatch: pytest.MonkeyPatch) -> None:

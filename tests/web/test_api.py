@@ -1,7 +1,9 @@
 """The API over a real store: what it tells, what it takes, and what a token may not."""
 
 import json
+import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -223,8 +225,9 @@ def test_a_key_leaves_encrypted_and_audited(site: Site, holder: Holder, people: 
         problem(weaker.post(f"keys/{name}/export", json={"passphrase": "a new passphrase"}), 403, "forbidden")
     ask = holder("admin")
     problem(ask.post(f"keys/{name}/export", json={"passphrase": ""}), 422, "invalid")
-    answer = ask.post(f"keys/{name}/export", json={"passphrase": "a new passphrase"})
-    assert answer.text.startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    for body in ({"passphrase": "a new passphrase"}, {"passphrase": "a new passphrase", "password": "anything"}):
+        answer = ask.post(f"keys/{name}/export", json=body)
+        assert answer.text.startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")
     assert audit.listed(site.wiring).items[0].verb == "export-key"
     assert ask.delete(f"keys/{name}").json()["deleted"] is True
     problem(ask.delete(f"keys/{name}"), 404, "not-found")
@@ -257,6 +260,18 @@ def test_tokens(site: Site, ask: TestClient, holder: Holder) -> None:
     problem(administrator.post("tokens", json=new | {"until": "2001-01-01T00:00:00Z"}), 422, "invalid")
     problem(administrator.post("tokens", json=new | {"until": "2031-01-01T00:00:00"}), 422, "invalid")
     problem(administrator.post("tokens", json=new | {"groups": ["nobody"]}), 422, "invalid")
+
+
+def test_an_upload_is_in_no_temporary_file(
+    holder: Holder, authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It may be a private key in clear. Here no temporary file can be made."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    own = authority.leaf(SUPPORT, kind="p256")
+    large = own.pem() + own.key_pem() + b"\n" * (3 * 1024 * 1024)
+    answer = holder("admin").post("certificates", files={"file": ("own.pem", large)})
+    assert answer.status_code == 200, answer.text
+    assert [line["result"] for line in answer.json()["items"]] == ["added", "added"]
 
 
 # what a token may not
@@ -375,6 +390,8 @@ def test_web_05_a_groups_token_changes_its_own_only(site: Site, holder: Holder, 
             problem(ask.delete(f"keys/{item['public_key_id']}"), 404, "not-found")
     for path in ("users", "tokens", "audit"):
         problem(ask.get(path), 403, "forbidden")
+    for path in ("privacy/export", "privacy/erase"):
+        problem(ask.post(path, json={"address": ALICE}), 403, "forbidden")
     files = {"file": ("a", people.alice.pem())}
     problem(ask.post("certificates", files=files), 403, "forbidden")
     assert ask.post(f"certificates/{fingerprint(people.support)}/trust", json={"trust": "none"}).status_code == 200

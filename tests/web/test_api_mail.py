@@ -112,3 +112,26 @@ def test_what_sources_said(holder: Holder, people: People) -> None:
     assert len(ask.get("find", params={"address": SALES}).json()["certificates"]) == 1
     assert holder("read", groups=["support"]).get("find", params={"address": SALES}).json()["certificates"] == []
     problem(ask.get("find", params={"address": "nobody"}), 422, "invalid")
+
+
+def test_key_12_a_person_is_exported_and_erased(site: Site, holder: Holder, people: People) -> None:
+    """KEY-12: by an administrator alone; the audit log says who did it, and not of whom."""
+    site.wiring.store.journal.write([record("p1", sender=ALICE), record("p2", sender=SALES, recipients=(SALES,))])
+    kept = held(site.wiring.store, sender="Alice@example.com")
+    ask = holder("admin")
+    told = ask.post("privacy/export", json={"address": "ALICE@example.com"}).json()
+    assert [each["id"] for each in told["records"]] == ["p1"]
+    assert [each["id"] for each in told["held"]] == [kept]
+    assert (told["learned"], told["imported"]) == ([], [people.alice.certificate.fingerprint])
+    for weaker in (holder("read", "check", "import"), holder("admin", groups=["support"])):
+        problem(weaker.post("privacy/erase", json={"address": ALICE}), 403, "forbidden")
+    gone = ask.post("privacy/erase", json={"address": ALICE}).json()
+    assert gone == {"records": 1, "held": [kept], "learned": [], "imported": told["imported"]}
+    after = ask.post("privacy/export", json={"address": ALICE}).json()
+    assert (after["records"], after["held"]) == ([], [])
+    assert [each["id"] for each in ask.get("activity").json()["items"]] == ["p2"]
+    row = audit.listed(site.wiring).items[0]
+    assert (row.verb, row.actor.kind) == ("erase-person", "token")
+    assert "alice" not in repr(row).lower()
+    for wrong in ("nobody", "a@b\r\nc", ""):
+        problem(ask.post("privacy/erase", json={"address": wrong}), 422, "invalid")

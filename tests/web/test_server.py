@@ -1,6 +1,7 @@
 """The server under both listeners: what it puts up with, octet by octet."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -242,3 +243,18 @@ def test_under_tls_nothing_is_spoken_in_clear(tmp_path: Any, authority: Any) -> 
         writer.close()
 
     story(tell, BOUNDS, Transport(context))
+
+
+def test_an_answer_does_not_wait_for_the_clients_acknowledgement() -> None:
+    """RFC 9293 §3.7.4: Nagle's algorithm is off on what is accepted."""
+
+    async def accept() -> None:
+        address = Endpoint("127.0.0.1", free_port())
+        with (
+            await Server("test", APP, BOUNDS).listen(address) as listener,
+            socket.create_connection((address.host, address.port)),
+            listener.accept()[0] as accepted,
+        ):
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    run(accept())

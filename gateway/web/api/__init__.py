@@ -12,6 +12,7 @@ nothing but the schema.
 ``explain``                           what would become of a message, and why
 ``mail``                              records, held mail
 ``people``                            accounts, tokens, the audit log
+``privacy``                           what is kept of a person, and its removal
 ``state`` ``gateways``                how the gateway stands, and its groups; those that share its store
 ====================================  ==================================================================
 
@@ -37,14 +38,27 @@ from gateway.admin.permission import Grant
 from gateway.admin.tokens import authenticate
 from gateway.errors import Fault, Refused
 from gateway.log import logger
-from gateway.web.api import certificates, check, crls, explain, find, gateways, imports, keys, mail, people, state
+from gateway.web.api import (
+    certificates,
+    check,
+    crls,
+    explain,
+    find,
+    gateways,
+    imports,
+    keys,
+    mail,
+    people,
+    privacy,
+    state,
+)
 from gateway.web.identity import bearer, client
 from gateway.web.problem import CHALLENGE, RETRY_AFTER, Problem, ProblemAnswer, tell_problems
 from gateway.web.site import Site
 
 VERSION = "1"
 SCHEMA = "/openapi.json"
-NOUNS = (certificates, imports, keys, crls, check, explain, find, mail, people, state, gateways)
+NOUNS = (certificates, imports, keys, crls, check, explain, find, mail, people, privacy, state, gateways)
 ROUTERS = tuple(noun.router for noun in NOUNS)
 
 

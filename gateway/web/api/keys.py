@@ -23,7 +23,11 @@ class Export(BaseModel):
     """Under which passphrase a key leaves: the one it came with, or for one that came without, a new one."""
 
     passphrase: str = Field(min_length=1, max_length=1024, examples=["correct horse battery staple"])
-    password: str | None = Field(None, max_length=1024, description="Of an account; a token needs none.")
+    password: str | None = Field(
+        None,
+        max_length=1024,
+        description="Not looked at: only accounts have one, the console asks them for it, and a token stands for none.",
+    )
 
 
 def seen(wiring: Wiring, who: Grant, path: Mapping[str, str]) -> None:

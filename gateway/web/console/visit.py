@@ -5,7 +5,6 @@ Without a session, or without that permission, it is never called. One that chan
 the form, which is there only where it came from a page of this session (``forgery``).
 """
 
-import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
@@ -145,7 +144,7 @@ Administering = Annotated[Visit, Depends(visitor(Permission.ADMIN))]
 
 
 async def filled(request: Request) -> AsyncIterator[FormData]:
-    """Give the form that came, its files in memory: no private key may lie about in a temporary file."""
+    """Give the form that came."""
     form = await _form(request)
     try:
         yield form
@@ -159,7 +158,6 @@ async def _form(request: Request) -> FormData:
     parser = MultiPartParser(
         request.headers, request.stream(), max_files=1, max_fields=FIELDS, max_part_size=LARGEST_FIELD
     )
-    parser.spool_max_size = sys.maxsize
     return await parser.parse()
 
 

@@ -2,8 +2,10 @@
 
 import base64
 import re
+import tempfile
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -122,3 +124,15 @@ def test_what_is_too_large_is_not_taken_in(operator: Reader) -> None:
     fields = operator.fields | {"Content-Type": "multipart/form-data; boundary=b"}
     answer = operator.client.post("/add", content=endless, headers=fields)
     assert answer.status_code == 413
+
+
+def test_an_upload_is_in_no_temporary_file(
+    operator: Reader, authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It may be a private key in clear. Here no temporary file can be made."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    own = authority.leaf("new@example.com", kind="p256")
+    large = own.pem() + own.key_pem() + b"\n" * (3 * 1024 * 1024)
+    look = operator.send("/add", {"file": ("own.pem", large)})
+    assert look.status_code == 200
+    assert "Store 2 objects" in look.text
