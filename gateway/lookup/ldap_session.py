@@ -19,6 +19,8 @@ from gateway.lookup.channel import Channel, Deadline
 MOST_ENTRIES = 20
 MOST_OCTETS = 1 << 20
 """Of one session."""
+LONG_FORM = 1 << 7
+"""Of a length's first octet: how many follow stands in its other bits (RFC 4511 §5.1, X.690 §8.1.3)."""
 _VERSION, _ENUMERATED, _SUBTREE, _NEVER_DEREFERENCE = 3, 0x0A, 2, 0
 _BIND, _BOUND, _UNBIND, _SEARCH, _ENTRY, _DONE, _EXTENDED, _EXTENDED_DONE = (
     0x60,
@@ -134,11 +136,11 @@ class Session:
 
     def _message(self) -> bytes:
         head = self._octets(2)
-        if head[1] == 0x80:
+        if head[1] == LONG_FORM:
             raise Malformed("an LDAP message of indefinite length")
-        if head[1] > 0x80:
+        if head[1] > LONG_FORM:
             head += self._octets(head[1] & 0x7F)
-        size = head[1] if head[1] < 0x80 else int.from_bytes(head[2:], "big")
+        size = head[1] if head[1] < LONG_FORM else int.from_bytes(head[2:], "big")
         return head + self._octets(size)
 
     def _octets(self, size: int) -> bytes:

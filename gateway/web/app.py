@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from gateway.pki.bundle import MAX_SIZE
 from gateway.web import console
@@ -20,6 +21,7 @@ from gateway.web.health import health_routes
 from gateway.web.site import Site
 
 STATIC = Path(__file__).parent / "static"
+_API = re.compile(r"/api/v1/(?P<path>.*+)", re.DOTALL)
 
 
 def create_app(site: Site) -> FastAPI:
@@ -35,13 +37,18 @@ def create_app(site: Site) -> FastAPI:
     )
     app.state.site = site
     app.router.routes.extend(health_routes(site.health))
-    api = Mount("/api/v1", create_api(site))
-    # Everything below it is the API's, also what holds a line end.
-    api.path_regex = re.compile(api.path_regex.pattern, re.DOTALL)
-    app.router.routes.append(api)
+    app.router.routes.append(Api("/api/v1", create_api(site)))
     app.mount("/static", Kept(directory=STATIC))
     app.include_router(console.router)
     return app
+
+
+class Api(Mount):
+    """Everything whose path begins so is the API's, also what holds a line end."""
+
+    def __init__(self, path: str, app: ASGIApp) -> None:
+        super().__init__(path, app)
+        self.path_regex = _API
 
 
 class Kept(StaticFiles):

@@ -28,8 +28,9 @@ EXPECTED = ("the server responded with a status of 401", "the server responded w
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """One browser for each module: while it is there, an event loop runs in the tests' thread."""
     if not CHROMIUM.exists():
         missing("chromium")
     with sync_playwright() as playwright:

@@ -17,6 +17,8 @@ from tests.e2e.console.stand import Stand
 from tests.e2e.console.test_console import is_too_wide, weighty
 from tests.letters import SECRET, encrypted, head
 
+pytestmark = pytest.mark.apart
+
 Open = Callable[..., Page]
 PAGES = (
     "/overview",
