@@ -1,11 +1,12 @@
 """Things are named by the beginning of their ids: all that begin so, and no others, by way of an index."""
 
 import pytest
-from sqlalchemy import String, column, insert, select, text
+from sqlalchemy import String, column, event, insert, select, text
 
 from gateway.errors import Refused
 from gateway.reason import Reason
 from gateway.store import Store, StoreOptions, open_store, schema
+from gateway.store.certificates.stored import one
 from gateway.store.prefix import Naming, begins, fingerprint, is_beginning
 
 NAMING = Naming("no such thing begins with {}", "several things begin with {}", Reason.NO_KEY)
@@ -50,3 +51,14 @@ def test_an_index_finds_it(sqlite_options: StoreOptions) -> None:
     with store.database.read() as connection:
         plan = connection.execute(text(f"EXPLAIN QUERY PLAN SELECT 1 FROM certificates WHERE {condition}")).all()
     assert "SEARCH" in str(plan)
+
+
+def test_an_index_finds_a_certificate(sqlite_options: StoreOptions) -> None:
+    store, asked = open_store(sqlite_options, durable=True), list[tuple[str, object]]()
+    with store.database.read() as connection:
+        event.listen(connection, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
+        with pytest.raises(Refused):
+            one(connection, "ab" * 32)
+        ((statement, parameters),) = asked
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()  # type: ignore[arg-type]
+    assert "SEARCH certificates" in str(plan)

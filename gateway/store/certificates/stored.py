@@ -30,6 +30,7 @@ from gateway.store.certificates.standing import ALWAYS, Standings
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import Cache, Generation, withdraw
 from gateway.store.held import needs
+from gateway.store.prefix import begins
 
 ADDRESSES_KEPT = 20_000
 CHAINS_KEPT = 2_000
@@ -321,7 +322,7 @@ def _wake(connection: Connection, certificate: Certificate) -> None:
 def one(connection: Connection, name: str) -> Holding:
     """Return the certificate with that fingerprint or unambiguous prefix. Raises ``Refused``."""
     prefix = plain_name(name)
-    query = holdings().where(schema.certificates.c.fingerprint.startswith(prefix)).limit(2)
+    query = holdings().where(begins(schema.certificates.c.fingerprint, prefix)).limit(2)
     rows = connection.execute(query).all()
     if not rows:
         raise Absent(f"no stored certificate has a fingerprint that begins with {prefix}", Reason.NO_CERTIFICATE)
