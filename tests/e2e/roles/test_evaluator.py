@@ -57,5 +57,7 @@ def test_a_dozen_lines_later_mail_leaves_sealed(
                 sent = letter(to=CUSTOMER)
                 assert servers.submit(10025, sent.content, CUSTOMER).code == 250
                 lines.line("signature=signed", CUSTOMER)
+            machine.write("/root/password", "correct horse battery staple\n")
+            tell.next("smime-gateway user add", {"--role admin": "--role admin < password"})
         (arrived,) = servers.world.by_id(sent.id)
         assert (arrived.field("content-type") or b"").startswith(b"application/pkcs7-mime")
