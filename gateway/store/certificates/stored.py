@@ -13,7 +13,6 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Row, Select, delete, select, update
 
-from gateway.errors import Absent, Refused
 from gateway.mail.address import index_key
 from gateway.pki.certificate import Certificate, read_certificate
 from gateway.pki.holding import Holding
@@ -30,8 +29,13 @@ from gateway.store.certificates.standing import ALWAYS, Standings
 from gateway.store.database import Database, insert_new
 from gateway.store.generation import Cache, Generation, withdraw
 from gateway.store.held import needs
-from gateway.store.prefix import begins
+from gateway.store.prefix import Naming, begins, fingerprint
 
+_NAMED = Naming(
+    "no stored certificate has a fingerprint that begins with {}",
+    "several fingerprints begin with {}",
+    Reason.NO_CERTIFICATE,
+)
 ADDRESSES_KEPT = 20_000
 CHAINS_KEPT = 2_000
 MAX_LEVELS = 8
@@ -306,14 +310,6 @@ def holding(row: Row[Any]) -> Holding:
     )
 
 
-def plain_name(name: str) -> str:
-    """Return a fingerprint or prefix as stored: lower case, without colons and blanks. Raises ``Refused``."""
-    plain = name.replace(":", "").replace(" ", "").lower()
-    if not plain or len(plain) > 64 or plain.strip("0123456789abcdef"):
-        raise Refused(f"{name!r} is no SHA-256 fingerprint and no beginning of one")
-    return plain
-
-
 def _wake(connection: Connection, certificate: Certificate) -> None:
     """Make ready the held mail that a certificate helps, now that it is stored or trusted."""
     needs.wake(connection, certificate, has_key(connection, certificate))
@@ -321,14 +317,9 @@ def _wake(connection: Connection, certificate: Certificate) -> None:
 
 def one(connection: Connection, name: str) -> Holding:
     """Return the certificate with that fingerprint or unambiguous prefix. Raises ``Refused``."""
-    prefix = plain_name(name)
+    prefix = fingerprint(name)
     query = holdings().where(begins(schema.certificates.c.fingerprint, prefix)).limit(2)
-    rows = connection.execute(query).all()
-    if not rows:
-        raise Absent(f"no stored certificate has a fingerprint that begins with {prefix}", Reason.NO_CERTIFICATE)
-    if len(rows) > 1:
-        raise Refused(f"several fingerprints begin with {prefix}: write more of it")
-    return holding(rows[0])
+    return holding(_NAMED.only(connection.execute(query).all(), prefix))
 
 
 def _issuers(connection: Connection, level: Iterable[Certificate]) -> list[Certificate]:
