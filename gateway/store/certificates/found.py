@@ -5,7 +5,7 @@ date. One that was deleted by hand is not stored again, nor one whose private ke
 address; what its source no longer has gives way first, the rest not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -74,6 +74,22 @@ class StoredFound:
         self._generation.expire()
         return filed
 
+    def take_back(self, address: str, source: str, still: Collection[str]) -> None:
+        """Note that the DNS, asked as ``source``, vouches at ``address`` for no more than these fingerprints."""
+        here = (_INDEX.c.fingerprint == _TABLE.c.fingerprint, _INDEX.c.address == index_key(address))
+        lost = and_(_TABLE.c.dnssec, _TABLE.c.source == source, _TABLE.c.fingerprint.not_in(still))
+        query = select(_TABLE.c.fingerprint, _TABLE.c.public_key_id).where(*here, lost)
+        with self._database.read() as connection:
+            if connection.execute(query).first() is None:
+                return
+        with self._database.change() as connection:
+            for row in connection.execute(query).all():
+                mine = _TABLE.c.fingerprint == row.fingerprint
+                connection.execute(update(_TABLE).where(mine).values(dnssec=False))
+                changes.tell_of_key(connection, row.public_key_id)
+            withdraw(connection)
+        self._generation.expire()
+
 
 @dataclass(frozen=True, slots=True)
 class _Filing:
@@ -93,7 +109,7 @@ class _Filing:
         before = stored.said_of(connection, find.certificate)
         if before is None:
             return self._add(connection, find)
-        if not before.is_learned or before.approved or before.pinned:
+        if before.is_spoken_of:
             return Filed.KNOWN
         now = self._said(find, before)
         if self._is_known(connection, find):
@@ -113,7 +129,7 @@ class _Filing:
         before = stored.said_of(connection, find.certificate)
         if before is None:
             return False
-        if not before.is_learned or before.approved or before.pinned:
+        if before.is_spoken_of:
             return True
         here = (_INDEX.c.address == self.address, _INDEX.c.fingerprint == find.certificate.fingerprint)
         indexed = connection.scalar(select(_INDEX.c.address).where(*here)) is not None
