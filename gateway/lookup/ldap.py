@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.errors import Malformed
 from gateway.lookup.answer import MOST, Answer, NotAnswered
@@ -30,7 +30,7 @@ class LdapServer:
     tls: ssl.SSLContext | None = None
     starttls: bool = False
     name: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     filter: str = FILTER
     attributes: Sequence[str] = ATTRIBUTES
     seconds: float = SECONDS

@@ -86,7 +86,12 @@ class Session:
         self._incoming = self._channel.makefile("rb")
 
     def bind(self, name: str, password: str) -> None:
-        """Log in; two empty texts: as nobody (RFC 4513 §5.1)."""
+        """Log in; two empty texts: as nobody (RFC 4513 §5.1).
+
+        A name without a password would be nobody's login, too, and succeed (§5.1.2).
+        """
+        if name and not password:
+            raise NotAnswered("login: the password is empty")
         self._send(tlv(_BIND, integer(_VERSION), octets(name.encode()), tlv(primitive(0), password.encode())))
         self._check(self._result(_BOUND), "login")
 

@@ -80,6 +80,10 @@ def test_nobodys_login(server: Slapd, alice: Issued) -> None:
     assert at(server, name="", password="")("alice@customer.example") == Answer((alice.der,))
 
 
+def test_the_password_does_not_show(server: Slapd) -> None:
+    assert PASSWORD not in repr(at(server))
+
+
 def test_only_what_was_asked_for_counts(server: Slapd) -> None:
     assert at(server, attributes=("userSMIMECertificate",))("alice@customer.example") == Answer()
 
@@ -88,6 +92,7 @@ def test_only_what_was_asked_for_counts(server: Slapd) -> None:
     ("changes", "word"),
     [
         ({"password": "wrong"}, "password is wrong"),
+        ({"password": ""}, "password is empty"),
         ({"base": "dc=elsewhere"}, "the base does not exist"),
         ({"base": "no name"}, "no name"),
         ({"port": 1}, "the connection failed"),
