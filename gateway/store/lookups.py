@@ -3,7 +3,7 @@
 A look-up that failed is noted for whoever wants to know, and is due again at once: that nobody answered is no answer.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -68,12 +68,6 @@ class StoredLookups:
             before = (_TABLE.c.source == row["source"], _TABLE.c.address == row["address"])
             connection.execute(delete(_TABLE).where(*before))
             insert_new(connection, _TABLE, [row])
-
-    def forget(self, addresses: Iterable[str]) -> None:
-        """Have the sources of these addresses asked again."""
-        wanted = sorted({index_key(address) for address in addresses})
-        with self._database.write() as connection:
-            connection.execute(delete(_TABLE).where(_TABLE.c.address.in_(wanted)))
 
     def prune(self, at: datetime) -> int:
         """Remove what nobody asked about for long; return how much it was."""

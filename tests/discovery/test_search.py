@@ -161,8 +161,7 @@ def test_minimum_pending_is_never_used_by_itself(site: Site, make: Make, authori
     assert is_used(world, alice)
     (holding,) = world.store.certificates.find([ALICE], now())[ALICE]
     assert holding.learned, "approved to encrypt to; not trusted for what it signs"
-    world.store.lookups.forget([ALICE])
-    world.search.search([ALICE], now())
+    world.search.find(ALICE)
     assert is_used(world, alice), "the next look-up takes nothing back"
 
 
@@ -305,8 +304,7 @@ def test_one_of_two_sources_that_fails_leaves_the_question_open(site: Site, make
     world = make(web(site, "one"), web(site, "two"))
     assert world.search.search([ALICE], now()).unasked == {ALICE}
     publish(site, authority.leaf(ALICE, kind="p256"), name="one")
-    world.store.lookups.forget([ALICE])
-    world.search.search([ALICE], now())
+    world.search.find(ALICE)
     assert not isinstance(choice(world), Reason), "what one has serves, whatever becomes of the other"
 
 
