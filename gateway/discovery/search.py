@@ -106,7 +106,7 @@ class Search:
             ms = _milliseconds(began)
             result, due = self._filed(source, address, answer, at)
         except NotAnswered as error:
-            self._note(source, well=False, why=str(error))
+            self._note(source, well=error.lives, why=str(error))
             result, due, ms = Result.FAILED, at, _milliseconds(began)
         except Fault as error:
             logger.error("discovery: %s: what it said is not stored: %s", source.name, error)
@@ -126,7 +126,7 @@ class Search:
 
     def _note(self, source: Source, *, well: bool, why: str = "") -> None:
         turned = source.directory.breaker.tell(well=well)
-        if not well:
+        if why:
             logger.warning("discovery: %s: %s", source.name, why)
         if turned:
             state = "asked again" if well else "failed too often: nobody asks it for a while"
@@ -140,11 +140,14 @@ class Search:
 
     def _filed(self, source: Source, address: str, answer: Answer, at: datetime) -> tuple[Result, datetime]:
         """Store what a source has; return how the look-up ended and when it may be asked again."""
-        if not answer.certificates:
-            return Result.NONE, at + self._negative
         store, asked = self._store, Asked(address, at, source.minimum)
         known = store.certificates.find([address], at)[address]
         finds = believed(answer, asked, known, store, self._settings)
+        if source.minimum == "dnssec":
+            vouched = [find.certificate.fingerprint for find in finds if find.dnssec]
+            store.found.take_back(address, source.name, vouched)
+        if not answer.certificates:
+            return Result.NONE, at + self._negative
         if not finds:
             return Result.UNUSABLE, at + self._negative
         filed = store.found.file(address, source.name, source.origin, finds)

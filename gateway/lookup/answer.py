@@ -28,7 +28,15 @@ class Result(StrEnum):
 
 
 class NotAnswered(Fault):
-    """A source could not be asked, or what it said is no answer; the text says why and quotes nothing of it."""
+    """A source could not be asked, or what it said is no answer; the text says why and quotes nothing of it.
+
+    ``lives``: it spoke, and only this question has no answer. Who is asked of is often a stranger, who must not be able
+    to have a source spared for everybody.
+    """
+
+    def __init__(self, text: str, *, lives: bool = False) -> None:
+        super().__init__(text)
+        self.lives = lives
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,10 @@ class Directory(Generic[T]):
             if (under_way := self._under_way.get(address)) is not None:
                 return under_way
             self.breaker.take()
-            asked = self._under_way[address] = self._threads.submit(question, address)
+            try:
+                asked = self._under_way[address] = self._threads.submit(question, address)
+            except RuntimeError as error:
+                raise NotAnswered("it is asked no more: the configuration has changed") from error
         asked.add_done_callback(lambda _: self._under_way.pop(address, None))
         return asked
 

@@ -23,6 +23,8 @@ MOST_OCTETS = 256 * 1024
 SECONDS = 10.0
 _PLACE = re.compile(r"\{([^{}]*)\}")
 _NONE = (404, 410)
+_NOT_TAKEN = (400, 414, 422)
+"""The server does not like this address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class KeyServer:
         except NotFetched as error:
             if error.status in _NONE:
                 return Answer()
-            raise NotAnswered(str(error)) from error
+            raise NotAnswered(str(error), lives=error.status in _NOT_TAKEN) from error
         return Answer(tuple(certificates_in(came)[:MOST]))
 
 

@@ -36,11 +36,15 @@ class SmimeaRecords:
     def __call__(self, address: str) -> Answer:
         """Ask for an address. Raises ``NotAnswered``."""
         try:
-            found = self.made().resolve(owner_name(address), dns.rdatatype.SMIMEA, lifetime=self.seconds, search=False)
+            name = owner_name(address)
+        except NotAnswered:
+            return Answer()  # nobody publishes under what is no name
+        try:
+            found = self.made().resolve(name, dns.rdatatype.SMIMEA, lifetime=self.seconds, search=False)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return Answer()
         except dns.exception.DNSException as error:
-            raise NotAnswered(told(error)) from error
+            raise NotAnswered(told(error), lives=_came(error)) from error
         except OSError as error:
             raise NotAnswered(f"the resolver cannot be reached: {error.strerror}") from error
         records = [record for record in found if isinstance(record, SMIMEA)]
@@ -82,3 +86,8 @@ def told(error: dns.exception.DNSException) -> str:
     if isinstance(error, dns.exception.Timeout):
         return "it took too long"
     return f"the resolver gave no answer: {type(error).__name__}"
+
+
+def _came(error: dns.exception.DNSException) -> bool:
+    """Whether the resolver said something, such as that the servers of the domain fail: anybody may have such ones."""
+    return isinstance(error, dns.resolver.NoNameservers) and any(reply for *_, reply in error.kwargs["errors"])

@@ -20,7 +20,8 @@ from gateway.reason import Reason
 
 MOST = 1000
 """Addresses that wait to be looked at; of more, the next message asks again."""
-AT_ONCE = 16
+AT_ONCE = 4
+"""Half of what a source is asked at one time: however slow strangers' answers are, mail that leaves finds room."""
 BETWEEN = 0.5
 """Seconds between two looks: no flood of forged authors becomes one of questions."""
 AGAIN = 3600.0

@@ -107,10 +107,14 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class _Secrets:
-    """The passphrases to try in turn, and what trying them may still cost."""
+    """The passphrases to try in turn, and what trying them may still cost.
+
+    ``load_keys``: private keys are wanted; to check the numbers of one takes up to a second.
+    """
 
     candidates: tuple[bytes | None, ...]
     work: Work
+    load_keys: bool = True
 
 
 def read_bundle(data: bytes, passphrases: Sequence[bytes] = ()) -> Bundle:
@@ -124,8 +128,8 @@ def read_bundle(data: bytes, passphrases: Sequence[bytes] = ()) -> Bundle:
 
 
 def certificates_in(data: bytes) -> list[bytes]:
-    """Return the certificates (DER, unread) in what a stranger sent; nothing that is protected is tried there."""
-    found = islice(_objects(data, _Secrets((), Work())), MAX_OBJECTS)
+    """Return the certificates (DER, unread) in what a stranger sent; no key is loaded, nothing protected is tried."""
+    found = islice(_objects(data, _Secrets((), Work(), load_keys=False)), MAX_OBJECTS)
     return [item.der for item in found if isinstance(item, BundledCertificate)]
 
 
@@ -265,7 +269,7 @@ def _der_objects(name: str, data: bytes, secrets: _Secrets) -> Iterator[BundledO
     elif is_pkcs12(element):
         yield from _pkcs12_objects(name, element, secrets)
     elif tags[:1] == [INTEGER]:
-        yield _key(name, data, None)
+        yield from _keys(name, data, None, secrets)
     elif tags[:1] == [OID]:
         yield from _pkcs7_objects(name, element)
     elif tags == [SEQUENCE, OCTET_STRING]:
@@ -282,6 +286,11 @@ def _signed(name: str, der: bytes) -> BundledObject:
     if any(field.tag in (UTC_TIME, GENERALIZED_TIME) for field in body.children):
         return BundledRevocationList(name, der)
     return BundledCertificate(name, der)
+
+
+def _keys(name: str, der: bytes, passphrase: bytes | None, secrets: _Secrets) -> Iterator[BundledKey]:
+    if secrets.load_keys:
+        yield _key(name, der, passphrase)
 
 
 def _key(name: str, der: bytes, passphrase: bytes | None) -> BundledKey:
@@ -324,7 +333,7 @@ def _pkcs12_objects(name: str, element: Element, secrets: _Secrets) -> Iterator[
     for number, bag in enumerate(read_pkcs12(element, secrets.candidates, secrets.work), start=1):
         label = f"{name}, PKCS#12 {bag.kind} {number}"
         if bag.kind == "key":
-            yield from _found(label, map(_key, [label], [bag.data], [bag.passphrase]))
+            yield from _found(label, _keys(label, bag.data, bag.passphrase, secrets))
         elif bag.kind == "certificate":
             yield BundledCertificate(label, bag.data)
         else:

@@ -17,7 +17,7 @@ from gateway.admin.changes import Verb
 from gateway.admin.configuration import note_running
 from gateway.clock import Watch
 from gateway.config import Options
-from gateway.errors import Fault, GatewayError
+from gateway.errors import GatewayError
 from gateway.log import logger, start_logging
 from gateway.mailflow.pruning import prune
 from gateway.processes.child import BEAT, Child
@@ -103,7 +103,7 @@ class Steward:
     def _prune(self) -> None:
         try:
             prune(self._opened(), self._options)
-        except Fault as error:
+        except GatewayError as error:
             logger.warning("retention: %s; tried again in an hour", error)
 
     def _tell_what_runs(self) -> None:

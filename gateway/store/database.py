@@ -71,7 +71,7 @@ class Database:
         if joint is not None and joint.connection is not None:
             yield joint.connection
             return
-        with _faults(), self.engine.connect() as connection:
+        with self._faults(), self.engine.connect() as connection:
             self._begin(connection, "BEGIN")
             yield connection
 
@@ -119,7 +119,7 @@ class Database:
 
     @contextmanager
     def _transaction(self, lasting: bool) -> Iterator[tuple[Connection, Transaction]]:
-        with _faults(), self.engine.connect() as connection, connection.begin() as transaction:
+        with self._faults(), self.engine.connect() as connection, connection.begin() as transaction:
             # What will write takes the lock at once: upgrading a read lock later could fail without waiting.
             synchronous = "FULL" if self._durable or lasting else "NORMAL"
             self._begin(connection, f"PRAGMA synchronous = {synchronous}", "BEGIN IMMEDIATE")
@@ -159,17 +159,27 @@ class Database:
         joint = self._threads.joint
         if joint is not None and joint.connection is not None:
             return [tuple(row) for row in joint.connection.exec_driver_sql(text, values)]
-        with _faults():
+        with self._faults():
             connection = self.engine.raw_connection()
             try:
                 cursor = connection.cursor()
                 cursor.execute(text, values)
                 return list(cursor.fetchall())
-            except self.engine.dialect.loaded_dbapi.Error as error:
+            except self.engine.dialect.loaded_dbapi.Error:
                 connection.invalidate()
-                raise DBAPIError(None, None, error) from error
+                raise
             finally:
                 connection.close()
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        # The driver's own errors come from what does not go through SQLAlchemy's connections.
+        try:
+            yield
+        except (SQLAlchemyError, self.engine.dialect.loaded_dbapi.Error) as error:
+            said = _said(error)
+            kind = Damaged if any(word in said for word in _DAMAGE) else Fault
+            raise kind(f"the store cannot be used: {_explanation(said)}") from error
 
     def close(self) -> None:
         """Give up all connections."""
@@ -311,16 +321,6 @@ def _postgresql(url: URL, *, wait: float, pool: int) -> Engine:
         pool_pre_ping=True,
         hide_parameters=True,
     )
-
-
-@contextmanager
-def _faults() -> Iterator[None]:
-    try:
-        yield
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        said = _said(error)
-        kind = Damaged if any(word in said for word in _DAMAGE) else Fault
-        raise kind(f"the store cannot be used: {_explanation(said)}") from error
 
 
 _DAMAGE = {

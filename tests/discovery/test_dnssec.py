@@ -14,6 +14,7 @@ from gateway.mail.envelope import Envelope, Recipient
 from gateway.pki.holding import Holding, Origin
 from gateway.policy.choose import for_encryption
 from gateway.reason import Reason
+from gateway.store.certificates.found import Find
 from gateway.store.certificates.said import Trust
 from gateway.wiring import build_engine
 from tests.authority import Authority, Issued
@@ -113,3 +114,22 @@ def test_a_group_may_ask_for_an_anchor(make: Make) -> None:
         assert (outcome.reply is not None) is refused
         if refused:
             assert str(outcome.reply).startswith("550 5.7.3 untrusted")
+
+
+def test_what_the_dns_has_no_more_it_vouches_for_no_more(make: Make, people: dict[str, Issued]) -> None:
+    world, alice = make(), f"alice@{SIGNED}"
+    gone = STRANGER.leaf(alice, kind="p256").certificate
+    world.store.found.file(alice, "dns", Origin.DNS, [Find(gone, dnssec=True)])
+    assert isinstance(use(world, alice), Holding)
+    at = datetime.now(UTC)
+    used = {each.certificate: each.fault for each in world.store.certificates.find([alice], at)[alice]}
+    assert used == {people[alice].certificate: None, gone: Reason.UNTRUSTED}
+
+
+def test_nor_where_it_has_none(make: Make) -> None:
+    world, bob = make(), f"bob@{SIGNED}"
+    gone = STRANGER.leaf(bob, kind="p256").certificate
+    world.store.found.file(bob, "dns", Origin.DNS, [Find(gone, dnssec=True)])
+    generation = world.store.generation.current()
+    assert use(world, bob) is Reason.UNTRUSTED
+    assert world.store.generation.current() != generation

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -369,3 +370,35 @@ def test_many_ask_for_one_address_once(site: Site, make: Make, authority: Author
         asker.join()
     assert site.connections == 1
     assert [result for result in found if result] and all(result in ([], ["found"]) for result in found)
+
+
+def test_addresses_that_a_source_does_not_like_leave_it_in_use(site: Site, make: Make, authority: Authority) -> None:
+    """Strangers choose theirs, and must not have it spared for everybody."""
+    alice = authority.leaf(ALICE, kind="p256")
+    publish(site, alice)
+    world = make()
+    odd = [f"o'{number}@{DOMAIN}" for number in range(FAILURES + 1)]
+    for address in odd:
+        site.put(f"/web/{quote(address, safe='')}", b"", "400 Bad Request")
+        assert world.search.search([address], now()).unasked == {address}
+    assert results(world.search.search([ALICE], now())) == ["found"]
+
+
+def test_one_that_was_closed_while_mail_was_under_way_could_not_be_asked(make: Make) -> None:
+    world = make()
+    world.search.close()
+    assert world.search.search([ALICE], now()).unasked == {ALICE}
+
+
+def test_what_an_administrator_takes_back_no_source_gives_again(site: Site, make: Make, authority: Authority) -> None:
+    alice = authority.leaf(ALICE, kind="p256")
+    publish(site, alice)
+    world = make()
+    world.search.find(ALICE)
+    assert is_used(world, alice)
+    for trust in (Trust.DISTRUSTED, Trust.NONE):
+        world.store.certificates.set_trust(alice.certificate.fingerprint, trust)
+        world.search.find(ALICE)
+        assert choice(world) is Reason.UNTRUSTED
+    world.store.places.approve(alice.certificate.fingerprint, "ada")
+    assert is_used(world, alice)

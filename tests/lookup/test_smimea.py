@@ -41,8 +41,9 @@ def test_an_unsigned_zone_is_not(dns: Dns, certificates: dict[str, bytes]) -> No
 
 
 def test_a_zone_that_does_not_validate_is_no_answer(dns: Dns) -> None:
-    with pytest.raises(NotAnswered, match="may not validate"):
+    with pytest.raises(NotAnswered, match="may not validate") as failed:
         ask(dns, f"alice@{BROKEN}")
+    assert failed.value.lives, "the resolver spoke: the servers of one domain are no reason to spare it"
 
 
 def test_the_bit_counts_of_a_resolver_on_this_machine_alone(dns: Dns) -> None:
@@ -71,14 +72,16 @@ def test_a_large_answer_comes_by_tcp_and_is_cut(dns: Dns) -> None:
 
 
 def test_nobody_there_is_no_answer() -> None:
-    with pytest.raises(NotAnswered):
+    with pytest.raises(NotAnswered) as failed:
         SmimeaRecords(("127.0.0.1", free_port()), seconds=1.0)(f"alice@{SIGNED}")
+    assert not failed.value.lives
 
 
 @pytest.mark.parametrize("address", ["alice@" + "a" * 64 + ".example", "alice@a..b"])
 def test_a_domain_that_is_no_dns_name(address: str) -> None:
     with pytest.raises(NotAnswered, match="no DNS name"):
         owner_name(address)
+    assert SmimeaRecords(("127.0.0.1", free_port()))(address) == Answer(), "it publishes none, and nobody is asked"
 
 
 def test_the_name_is_that_of_the_standard() -> None:

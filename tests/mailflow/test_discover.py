@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from gateway.engine.transaction import Client, Direction, FrontEnd, Outcome, Transaction
+from gateway.lookup import directory
 from gateway.mail.envelope import Envelope, Recipient
+from gateway.mailflow import discover
 from gateway.mailflow.pipeline import Pipeline
 from gateway.reply import Reply
 from gateway.store import Store
@@ -204,3 +206,8 @@ def test_who_is_written_to_is_looked_at_again_when_that_is_due(site: Site, make:
     until(lambda: known(pipeline.store))
     assert pipeline.store.lookups.of([ALICE])[0].result == "pending"
     assert handled(pipeline, answer()).finding.encryption.recipients[0].fingerprint == mine.certificate.fingerprint
+
+
+def test_arrivals_never_take_all_of_a_source() -> None:
+    """Whoever writes to us may name addresses whose answers are slow."""
+    assert discover.AT_ONCE <= directory.AT_ONCE // 2

@@ -26,6 +26,7 @@ from gateway.pki.bundle import (
     BundledKey,
     BundledRevocationList,
     BundleFault,
+    certificates_in,
     read_bundle,
 )
 from gateway.pki.certificate import read_certificate
@@ -439,3 +440,14 @@ def test_two_thousand_mutants_of_each_form_never_raise(authority: Authority, ali
                     Reason.LIMIT,
                     Reason.UNSUPPORTED_ALGORITHM,
                 )
+
+
+def test_no_key_of_a_stranger_is_loaded(alice: Issued, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To check one takes up to a second, and a page has room for a hundred."""
+    loaded: list[bytes] = []
+    monkeypatch.setattr(bundle, "load_der_private_key", lambda der, _: loaded.append(der))
+    page = alice.key_pem() + alice.pem()
+    assert certificates_in(page) == [alice.der]
+    assert not loaded
+    read_bundle(page)
+    assert len(loaded) == 1

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 
 from gateway.engine.record import as_json
 from gateway.errors import Fault
 from gateway.store import Misconfigured, NotPermitted, Store, StoreOptions, open_store, schema
+from gateway.store.database import open_database
 from gateway.store.journal.records import Query
 from tests.store.journal.records import AT, record
 from tests.store.older import older_store
@@ -100,6 +101,13 @@ def test_a_database_server_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
     options = StoreOptions(tmp_path / "state", f"postgresql+psycopg://nobody@/none?host={tmp_path}", wait=1)
     with pytest.raises(Fault, match="the store cannot be used"):
         open_store(options, durable=True)
+
+
+def test_it_is_a_fault_for_what_every_message_asks_too(tmp_path: Path) -> None:
+    database = open_database(f"postgresql+psycopg://nobody@/none?host={tmp_path}", tmp_path, durable=True, wait=1)
+    ask = database.query(select(schema.condition.c.generation))
+    with pytest.raises(Fault, match="the store cannot be used"):
+        ask()
 
 
 # KEY-05: owner and modes

@@ -5,7 +5,7 @@ date. One that was deleted by hand is not stored again, nor one whose private ke
 address; what its source no longer has gives way first, the rest not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -24,13 +24,14 @@ from gateway.store.generation import Generation, withdraw
 PER_ADDRESS = 3
 """Certificates of one address that sources have and nobody spoke of: an old one, its successor, another device's."""
 IN_ALL = 50_000
-"""Certificates from sources in the store: some 100 MB."""
+"""Certificates from sources in the store: some 100 MB. Strangers may have any number found, so the oldest gives way."""
 _TABLE, _INDEX = schema.certificates, schema.addresses
 _UNSPOKEN = and_(
     _TABLE.c.origin.in_((Origin.DIRECTORY, Origin.DNS)),
     _TABLE.c.trust == Trust.NONE,
     ~_TABLE.c.approved,
     ~_TABLE.c.pinned,
+    _TABLE.c.public_key_id.not_in(select(schema.keys.c.public_key_id)),
 )
 
 
@@ -74,6 +75,22 @@ class StoredFound:
         self._generation.expire()
         return filed
 
+    def take_back(self, address: str, source: str, still: Collection[str]) -> None:
+        """Note that the DNS, asked as ``source``, vouches at ``address`` for no more than these fingerprints."""
+        here = (_INDEX.c.fingerprint == _TABLE.c.fingerprint, _INDEX.c.address == index_key(address))
+        lost = and_(_TABLE.c.dnssec, _TABLE.c.source == source, _TABLE.c.fingerprint.not_in(still))
+        query = select(_TABLE.c.fingerprint, _TABLE.c.public_key_id).where(*here, lost)
+        with self._database.read() as connection:
+            if connection.execute(query).first() is None:
+                return
+        with self._database.change() as connection:
+            for row in connection.execute(query).all():
+                mine = _TABLE.c.fingerprint == row.fingerprint
+                connection.execute(update(_TABLE).where(mine).values(dnssec=False))
+                changes.tell_of_key(connection, row.public_key_id)
+            withdraw(connection)
+        self._generation.expire()
+
 
 @dataclass(frozen=True, slots=True)
 class _Filing:
@@ -93,7 +110,7 @@ class _Filing:
         before = stored.said_of(connection, find.certificate)
         if before is None:
             return self._add(connection, find)
-        if not before.is_learned or before.approved or before.pinned:
+        if before.is_spoken_of:
             return Filed.KNOWN
         now = self._said(find, before)
         if self._is_known(connection, find):
@@ -113,7 +130,7 @@ class _Filing:
         before = stored.said_of(connection, find.certificate)
         if before is None:
             return False
-        if not before.is_learned or before.approved or before.pinned:
+        if before.is_spoken_of:
             return True
         here = (_INDEX.c.address == self.address, _INDEX.c.fingerprint == find.certificate.fingerprint)
         indexed = connection.scalar(select(_INDEX.c.address).where(*here)) is not None
@@ -137,15 +154,14 @@ class _Filing:
         return None
 
     def _has_room(self, connection: Connection) -> bool:
-        """Make room at the address, of what the source has no more."""
-        if (connection.scalar(select(func.count()).where(_UNSPOKEN)) or 0) >= IN_ALL:
-            return False
+        """Make room at the address, of what the source has no more, and in the store."""
         joined = _TABLE.join(_INDEX, _INDEX.c.fingerprint == _TABLE.c.fingerprint)
         query = select(_TABLE.c.fingerprint, _TABLE.c.source, _TABLE.c.public_key_id).select_from(joined)
         rows = connection.execute(
             query.where(_INDEX.c.address == self.address, _UNSPOKEN).order_by(_TABLE.c.added_at, _TABLE.c.fingerprint)
         ).all()
         if len(rows) < PER_ADDRESS:
+            self._make_room(connection)
             return True
         offered = {find.certificate.fingerprint for find in self.finds}
         oldest = next((row for row in rows if row.source == self.source and row.fingerprint not in offered), None)
@@ -153,6 +169,16 @@ class _Filing:
             return False
         self._drop(connection, oldest.fingerprint, oldest.public_key_id)
         return True
+
+    def _make_room(self, connection: Connection) -> None:
+        """Drop the oldest where there are too many, first of those that wait; who needs it has it found anew."""
+        if (connection.scalar(select(func.count()).where(_UNSPOKEN)) or 0) < IN_ALL:
+            return
+        query = select(_TABLE.c.fingerprint, _TABLE.c.public_key_id).where(_UNSPOKEN)
+        oldest = connection.execute(query.order_by(~_TABLE.c.pending, _TABLE.c.changed_at).limit(1)).one()
+        found_by = select(_INDEX.c.address).where(_INDEX.c.fingerprint == oldest.fingerprint)
+        connection.execute(delete(schema.lookups).where(schema.lookups.c.address.in_(found_by)))
+        self._drop(connection, oldest.fingerprint, oldest.public_key_id)
 
     @staticmethod
     def _drop(connection: Connection, fingerprint: str, public_key_id: str) -> None:

@@ -58,6 +58,12 @@ class Said:
         by_itself = self.is_learned and (self.approved or not self.pending or self.waits is Waits.PATH)
         return self.trust is Trust.TRUSTED or by_itself
 
+    @property
+    def is_spoken_of(self) -> bool:
+        """Whether an administrator decided over it, so that no source does; to take back his word is to decide, too."""
+        taken_back = self.pending and self.waits is None and self.origin in (Origin.DIRECTORY, Origin.DNS)
+        return not self.is_learned or self.approved or self.pinned or taken_back
+
     def spoken(self, trust: Trust) -> "Said":
         """Return what is said once an administrator has spoken. What he takes back, serves for nothing meanwhile."""
         if trust is Trust.NONE and self.origin is not Origin.IMPORTED:

@@ -34,13 +34,14 @@ def rotate(database: Database, old: KeyPlace, new: KeyPlace) -> Rotated:
     Whoever is killed in between has changed nothing, and finds the new key there the next time.
     Raises ``Refused``, ``Misconfigured``, ``NotPermitted``; ``Fault`` where something stored is damaged.
     """
-    into = new.find() or new.create()
     with database.write() as connection:
-        # Writing the row takes its lock: whatever is wrapped meanwhile waits, and is wrapped under the new key.
+        # Writing the row takes its lock: whatever is wrapped meanwhile waits, and is wrapped under the new key; and of
+        # two rotations at once only one makes the file.
         connection.execute(update(_CONDITION).values(id=_CONDITION.c.id))
         check = connection.scalar(select(_CONDITION.c.kek_check))
         if check is None:
             raise Refused("nothing is wrapped in this store yet: set key_encryption_key in the configuration")
+        into = new.find() or new.create()
         if check == into.check_value():
             raise Refused(f"{new} is the key-encryption key of this store already: name a place with another one")
         used = old.right(check)

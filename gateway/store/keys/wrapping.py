@@ -79,10 +79,12 @@ class Wrapping:
 
         Raises ``Misconfigured``, ``Fault``.
         """
-        if self._secret is None:
-            self._secret = self._stored_secret()
+        secret = self._secret or self._stored_secret()
+        if self._database.is_apart:  # one that was made in this transaction may never be stored
+            return derived(secret, purpose)
+        self._secret = secret
         if purpose not in self._mac_keys:
-            self._mac_keys[purpose] = derived(self._secret, purpose)
+            self._mac_keys[purpose] = derived(secret, purpose)
         return self._mac_keys[purpose]
 
     def _stored_secret(self) -> bytes:

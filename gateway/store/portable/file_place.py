@@ -26,6 +26,7 @@ def filled_file(path: Path, claim: Claim) -> Iterator[Filling]:
     with _shut(path, claim) as there:
         new.unlink(missing_ok=True)
         files.touch_file(new)
+        files.secure_file(new)  # in a folder that others write to it may be there again, theirs
         database = scratch_database(new)
         try:
             with database.write() as connection:
@@ -45,10 +46,9 @@ def filled_file(path: Path, claim: Claim) -> Iterator[Filling]:
 
 @contextmanager
 def _shut(path: Path, claim: Claim) -> Iterator[bool]:
-    """Keep everybody else out of the file, where there is one; say whether."""
-    if not files.secure_file(path):
-        yield False
-        return
+    """Keep everybody else out of the file, empty where there is none yet; say whether there is one."""
+    there = files.secure_file(path)
+    files.touch_file(path)
     connection = sqlite3.connect(path, timeout=1.0, isolation_level=None)
     try:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -66,7 +66,7 @@ def _shut(path: Path, claim: Claim) -> Iterator[bool]:
         connection.close()
         raise
     try:
-        yield True
+        yield there
     finally:
         connection.close()
 

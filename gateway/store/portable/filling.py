@@ -48,6 +48,9 @@ def fill(connection: Connection, revision: str, batches: Iterable[Batch]) -> Non
             connection.execute(delete(table))  # what a migration puts in
     for batch in batches:
         _insert(connection, _table(made, batch.table), batch)
+    condition = made.tables[schema.condition.name]
+    if connection.scalar(select(func.count()).select_from(condition)) != 1:
+        raise Malformed("the backup cannot be read: the store's condition is not one row")
     if connection.dialect.name == "postgresql":
         _continue_numbers(connection, made)
     migrate.upgrade(connection)

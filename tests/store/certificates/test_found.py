@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from gateway.pki.holding import Holding, Origin
 from gateway.store import Store
+from gateway.store.certificates import found
 from gateway.store.certificates.found import PER_ADDRESS, Filed, Find
 from gateway.store.certificates.said import Trust, Waits
 from gateway.store.lookups import KEPT, Saying
@@ -34,8 +37,8 @@ def test_what_mail_taught_is_believed_more_once_a_directory_has_it(store: Store,
     leaf = authority.leaf(ALICE, kind="p256").certificate
     store.learned.learn(ALICE, leaf, ("aes-256-gcm",), AT, trusted=False)
     assert store.found.file(ALICE, "ldap", Origin.DIRECTORY, [Find(leaf)]) == [Filed.CHANGED]
-    found = holdings(store)[leaf.fingerprint]
-    assert (found.origin, found.trusted, found.capabilities) == (Origin.DIRECTORY, True, {"aes-256-gcm"})
+    held = holdings(store)[leaf.fingerprint]
+    assert (held.origin, held.trusted, held.capabilities) == (Origin.DIRECTORY, True, {"aes-256-gcm"})
 
 
 def test_what_an_administrator_said_stays(store: Store, authority: Authority) -> None:
@@ -59,6 +62,22 @@ def test_an_address_has_so_many_and_only_what_is_gone_gives_way(store: Store, au
         Filed.KNOWN,
     ]
     assert set(holdings(store)) == {leaf.fingerprint for leaf in (*crowd[2:PER_ADDRESS], crowd[-2], crowd[0])}
+
+
+def test_strangers_cannot_fill_the_store(store: Store, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest gives way, first of those that wait; and its address is looked up again."""
+    monkeypatch.setattr(found, "IN_ALL", 2)
+    names = [f"p{number}@example.com" for number in range(4)]
+    leaves = {name: authority.leaf(name, kind="p256").certificate for name in names}
+    for name, waits in zip(names, (None, Waits.PATH, None, None), strict=True):
+        store.lookups.note(Saying("dns", name, AT, "found", AT + DAY))
+        assert store.found.file(name, "dns", Origin.DNS, [Find(leaves[name], waits=waits)]) == [Filed.NEW]
+        if name == names[2]:
+            kept = store.certificates.find(names, AT)
+            assert [name for name in names if kept[name]] == [names[0], names[2]]
+    kept = store.certificates.find(names, AT)
+    assert [name for name in names if kept[name]] == names[2:]
+    assert [said.address for said in store.lookups.of(names)] == names[2:]
 
 
 def test_what_expired_goes_unless_it_is_pinned(store: Store, authority: Authority) -> None:

@@ -4,8 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 from sqlalchemy import select, update
@@ -150,6 +153,36 @@ def test_what_is_refused(store: Store, places: tuple[KeyPlace, KeyPlace]) -> Non
     store.wrapping.key()
     with pytest.raises(Refused, match="already"):
         rotate(store.database, places[0], places[0])
+
+
+def test_of_two_at_once_one_makes_the_key(
+    full: Store,
+    support: Issued,
+    options: StoreOptions,
+    renewed: StoreOptions,
+    places: tuple[KeyPlace, KeyPlace],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else the second would write its own over the one that all is under."""
+    seal, meet, made, create = full.wrapping.mac_key("seal"), Barrier(2), list[KeyPlace](), KeyPlace.create
+
+    def slowly(where: KeyPlace) -> KeyEncryptionKey:
+        made.append(where)
+        with suppress(BrokenBarrierError):
+            meet.wait(0.3)
+        return create(where)
+
+    def attempt(store: Store) -> bool:
+        try:
+            return bool(rotate(store.database, *places))
+        except Refused:
+            return False
+
+    monkeypatch.setattr(KeyPlace, "create", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(attempt, (full, open_store(options, durable=True)))) == [False, True]
+    assert made == [places[1]]
+    check_all(open_store(renewed, durable=True), support, seal)
 
 
 KILLED = """

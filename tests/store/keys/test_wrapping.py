@@ -171,6 +171,15 @@ def test_mac_keys_are_the_stores_own_and_the_same_for_all_who_share_it(options: 
     assert all(len(key) == 32 for key in derived)
 
 
+def test_a_secret_that_was_undone_is_not_remembered(options: StoreOptions) -> None:
+    """What it made would be good for this process alone."""
+    store = open_store(options, durable=True)
+    with pytest.raises(RuntimeError), store.database.together():
+        store.wrapping.mac_key("seal")
+        raise RuntimeError
+    assert store.wrapping.mac_key("seal") == open_store(options, durable=True).wrapping.mac_key("seal")
+
+
 def test_of_several_who_make_the_secret_at_once_all_take_the_same(options: StoreOptions) -> None:
     stores = [open_store(options, durable=True) for _ in range(4)]
     stores[0].wrapping.key()
