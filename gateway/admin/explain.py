@@ -34,6 +34,7 @@ from gateway.mail.arrival import refusal
 from gateway.mail.envelope import Envelope, Recipient
 from gateway.mail.header import Header, read_header
 from gateway.mail.mailbox import mailboxes
+from gateway.policy.rule import Group
 from gateway.policy.wants import CertificatesOf, Found, Search
 from gateway.story import Want, tell
 from gateway.wiring import Wiring
@@ -108,12 +109,11 @@ class _Told:
 def explained(
     wiring: Wiring, question: Question, opener: Actor | None = None, groups: Collection[str] | None = None
 ) -> ExplainView:
-    """Explain a message. ``groups``: only mail of these may be asked about.
+    """Explain a message. ``groups``: only mail of these may be asked about; of one that arrives, only for their people.
 
     Raises ``Fault``, and ``Refused`` for what is no question, or of others' mail.
     """
-    transaction = _transaction(wiring, question, may_open=opener is not None)
-    _check(wiring, transaction, groups)
+    transaction = _limited(wiring, _transaction(wiring, question, may_open=opener is not None), groups)
     opened = opener is not None and question.content is not None and transaction.direction is Direction.INBOUND
     if opened and opener is not None:
         _audit(wiring, opener, transaction)
@@ -243,17 +243,24 @@ def _shown(header: Header | None) -> Iterator[str]:
             continue
 
 
-def _check(wiring: Wiring, transaction: Transaction, groups: Collection[str] | None) -> None:
+def _limited(wiring: Wiring, transaction: Transaction, groups: Collection[str] | None) -> Transaction:
+    """Return what may be asked about: no key of another group may open it, so nobody of another group receives it."""
     if groups is None:
-        return
+        return transaction
     rules, envelope = wiring.engine.outbound.rules, transaction.envelope
-    group = rules.group_for(envelope.addresses)
     if transaction.direction is Direction.OUTBOUND:
         header = _header(transaction.content)
         author = None if header is None else author_of(header)
-        group = None if author is None else rules.group_of(author)
-    if group is None or group.name not in groups:
+        theirs = envelope.recipients if author is not None and _is_of(rules.group_of(author), groups) else ()
+    else:
+        theirs = tuple(to for to in envelope.recipients if _is_of(rules.group_for([to.address]), groups))
+    if not theirs:
         raise Absent("mail of other groups may not be asked about")
+    return replace(transaction, envelope=replace(envelope, recipients=theirs))
+
+
+def _is_of(group: Group | None, groups: Collection[str]) -> bool:
+    return group is not None and group.name in groups
 
 
 def _keys(wiring: Wiring, transaction: Transaction, question: Question, record: Record) -> Iterator[KeyUse]:

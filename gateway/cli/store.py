@@ -60,6 +60,7 @@ def restore(wiring: Wiring, path: Path, replace: bool, without_keys: bool, as_js
     click.echo(f"restored: {_told(done.rows)}, as of {done.made_at:%Y-%m-%d %H:%M:%S} UTC")
     if without_keys:
         click.echo("private keys and held mail were left out: import the keys anew")
+        click.echo("accounts with one-time codes cannot sign in until they have others: user totp NAME --off")
     if done.kept is not None:
         click.echo(f"the store that was there is kept: {done.kept}")
 

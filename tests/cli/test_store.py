@@ -107,6 +107,7 @@ def test_the_key_that_is_lost(filled: Command, tmp_path: Path) -> None:
     done = filled("restore", file, "--replace", "--without-keys")
     assert done.code == 0
     assert "import the keys anew" in done.out
+    assert "one-time codes cannot sign in until they have others: user totp NAME --off" in done.out
     assert filled("key", "list", "--json").json == []
     assert len(filled("cert", "list", "--json").json) == 1
 

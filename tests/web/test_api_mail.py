@@ -6,9 +6,11 @@ import pytest
 
 from gateway.admin import audit
 from gateway.web.site import Site
+from tests.authority import Authority
+from tests.letters import encrypted, head
 from tests.store.held.messages import held
 from tests.store.journal.records import record
-from tests.web.conftest import ALICE, SALES, SUPPORT, Holder, People
+from tests.web.conftest import ALICE, SALES, SUPPORT, Holder, People, bring, fingerprint
 from tests.web.test_api import problem
 
 ODD = "\udcff<script>@example.org"
@@ -64,6 +66,33 @@ def test_web_05_a_groups_token_sees_its_groups_mail_only(holder: Holder, mail: d
     assert [each["name"] for each in ask.get("groups").json()["items"]] == ["support"]
 
 
+def test_web_05_no_beginning_of_an_id_and_no_page_behind_one_tells_of_others(
+    site: Site, holder: Holder, mail: dict[str, str], people: People
+) -> None:
+    """WEB-05: what is not there and what is not for this token are answered alike."""
+    ask = holder("admin", groups=["support"])
+    theirs = mail[SALES]
+    for number in range(40):  # so many that beginnings are ambiguous
+        held(site.wiring.store, id=f"s{number}", recipients=(SALES,), content=f"{number}\r\n".encode())
+    for digit in "0123456789abcdef":
+        problem(ask.get(f"held/{digit}"), 404, "not-found")
+    for path, name in (
+        ("held", theirs),
+        ("held", theirs[:8]),
+        ("certificates", fingerprint(people.sales)),
+        ("certificates", fingerprint(people.sales)[:8]),
+        ("keys", people.sales.certificate.public_key_id),
+        ("keys", people.sales.certificate.public_key_id[:8]),
+    ):
+        problem(ask.get(path, params={"after": name}), 422, "invalid")
+    for path, name in (
+        ("held", mail[SUPPORT]),
+        ("certificates", fingerprint(people.support)),
+        ("keys", people.support.certificate.public_key_id),
+    ):
+        assert ask.get(path, params={"after": name}).status_code == 200
+
+
 def test_held_mail_is_tried_again_and_deleted(site: Site, holder: Holder, mail: dict[str, str]) -> None:
     ask, name = holder("import"), mail[SUPPORT]
     assert ask.post(f"held/{name}/retry").json() == {"id": name, "ready": True}
@@ -96,6 +125,26 @@ def test_a_message_is_explained_without_its_content(site: Site, holder: Holder, 
     problem(ask.post("explain", content=b"{", headers={"Content-Type": "application/json"}), 400, "invalid")
     limited = holder("check", groups=["sales"])
     problem(limited.post("explain", json=asked), 404, "not-found")
+
+
+def test_web_05_no_key_of_another_group_opens_what_is_explained(
+    site: Site, holder: Holder, people: People, authority: Authority
+) -> None:
+    """WEB-05: not even of a message that goes to somebody of this group, too."""
+    theirs = authority.leaf(SALES)
+    bring(site, theirs.pem() + theirs.key_pem())
+    both = {"direction": "inbound", "sender": ALICE, "recipients": [SUPPORT, SALES]}
+    ask = holder("admin", groups=["support"])
+    told = ask.post("explain", json=both).json()
+    assert told["recipients"] == [SUPPORT]
+    assert [each["fingerprint"] for each in told["keys"]] == [fingerprint(people.support)]
+    message = encrypted(head(to=f"{SUPPORT}, {SALES}"), theirs)
+    rfc822 = {"Content-Type": "message/rfc822"}
+    told = ask.post("explain", content=message, headers=rfc822).json()
+    assert (told["opened"], told["encryption"]["status"]) == (True, "failed")
+    told = holder("admin").post("explain", content=message, headers=rfc822).json()
+    assert (told["opened"], told["encryption"]["status"]) == (True, "decrypted")
+    problem(holder("admin", groups=["support"]).post("explain", json=both | {"recipients": [SALES]}), 404, "not-found")
 
 
 def test_overview_and_gateways(holder: Holder, mail: dict[str, str], people: People) -> None:

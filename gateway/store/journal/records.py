@@ -121,10 +121,10 @@ class Journal:
 
     def _number(self, record: str) -> int:
         table, named = schema.records.c, record_names.called(Name.RECORD, record)
-        with self._database.read() as connection:
-            found: int | None = connection.scalar(
-                select(table.number).where(table.id == record, table.number.in_(named))
-            )
+        found: int | None = None
+        if record.isprintable():  # as ``_names``
+            with self._database.read() as connection:
+                found = connection.scalar(select(table.number).where(table.id == record, table.number.in_(named)))
         if found is None:
             raise Refused(f"no record {record} is in the journal, behind which the list could go on")
         return found
@@ -169,7 +169,7 @@ def _conditions(query: Query) -> Iterator[ColumnElement[bool]]:
     if query.direction is not None:
         yield table.direction == query.direction
     if query.status is not None:
-        yield or_(table.signature == query.status, table.encryption == query.status, table.verdict == query.status)
+        yield _has_status(query.status)
     if query.since is not None:
         yield table.received_at >= query.since
     if query.until is not None:
@@ -183,6 +183,13 @@ def _conditions(query: Query) -> Iterator[ColumnElement[bool]]:
     if query.address is not None:
         index = schema.record_addresses.c
         yield table.number.in_(select(index.number).where(_names(index.address, query.address)))
+
+
+def _has_status(status: str) -> ColumnElement[bool]:
+    table = schema.records.c
+    if not status.isprintable():
+        return false()  # as ``_names``
+    return or_(table.signature == status, table.encryption == status, table.verdict == status)
 
 
 def _names(column: Column[str], address: str) -> ColumnElement[bool]:

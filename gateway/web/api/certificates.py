@@ -92,6 +92,8 @@ def list_certificates(
     """List certificates, those that expire first at the top."""
     wanted = certificates.CertificateFilter(filter, state, kind, with_key, _duration(expiring))
     with given("after"):
+        if after is not None:
+            reach.certificate(wiring, who, after)
         return told(request, certificates.listed(wiring, wanted, after, limit, Reach.of(wiring, who)))
 
 

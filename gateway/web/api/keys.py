@@ -40,6 +40,8 @@ def seen(wiring: Wiring, who: Grant, path: Mapping[str, str]) -> None:
 def list_keys(request: Request, wiring: InForce, who: Who, limit: Limit = USUAL, after: After = None) -> Response:
     """List private keys: what is known of them, nothing of the keys themselves."""
     with given("after"):
+        if after is not None:
+            reach.key(wiring, who, after)
         return told(request, keys.listed(wiring, after, limit, Reach.of(wiring, who)))
 
 

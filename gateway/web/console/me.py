@@ -9,7 +9,7 @@ from gateway.admin.accounts import TotpProposal
 from gateway.admin.passwords import LEAST
 from gateway.admin.sessions import TooOften, WrongCredentials
 from gateway.clock import now
-from gateway.errors import Refused
+from gateway.errors import Conflict, Refused
 from gateway.web.console.page_route import pages
 from gateway.web.console.sealed import seal, unseal
 from gateway.web.console.visit import Posted, Reading, Visit
@@ -73,7 +73,9 @@ def _proposed(visit: Visit, proposal: TotpProposal, status: int = 200, **facts: 
 
 @router.post("/account/codes/on")
 def turn_codes_on(visit: Reading, form: Posted) -> Response:
-    """Ask for one-time codes from now on."""
+    """Ask for one-time codes from now on; those that are asked for already are turned off by the password alone."""
+    if visit.session.totp:
+        raise Conflict("one-time codes are asked for already: turn them off first")
     carried = unseal(visit.wiring, _PURPOSE, visit.token, str(form.get("sealed", "")), now())
     proposal = TotpProposal(*carried.decode().split(" ", 1))
     try:

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.responses import HTMLResponse, Response
 
+from gateway import errors
 from gateway.admin.sessions import returning
 from gateway.errors import Absent, Conflict, Fault, GatewayError, Refused
 from gateway.log import logger
@@ -27,6 +28,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 TROUBLE: Mapping[type[Exception], tuple[int, str]] = {
     Absent: (404, phrase("Not here")),
     Conflict: (409, phrase("It does not go with what is there")),
+    errors.Forbidden: (403, phrase("Not allowed")),
     Stale: (409, phrase("Too late")),
     Refused: (422, phrase("It cannot be done")),
     Fault: (503, phrase("Something is out of order")),

@@ -79,6 +79,7 @@ def full(store: Store) -> Store:
         (Query(status="reject"), ["refused"]),
         (Query(status="encrypted"), ["both"]),
         (Query(status="not-signed"), ["later"]),
+        (Query(status="relay\0"), []),
         (Query(address="CAROL@example.NET"), ["both"]),
         (Query(address="support@example.org"), ["signed", "inbound", "refused", "both", "later"]),
         (Query(address="@example.net"), ["both"]),
@@ -250,6 +251,12 @@ def test_names_go_with_their_record(held_mail: Store) -> None:
     held_mail.journal.prune(AT + timedelta(days=1))
     with held_mail.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(schema.record_names)) == 0
+
+
+def test_a_list_goes_on_behind_no_foreign_octets(store: Store) -> None:
+    for name in ("ff", "f\0"):
+        with pytest.raises(Refused, match="behind which"):
+            store.journal.page(after=name)
 
 
 def test_mail_of_a_group_is_found_and_of_none_by_none(store: Store) -> None:

@@ -80,6 +80,14 @@ def test_one_that_may_be_either_is_asked_about(admin: Reader, wiring: Wiring, au
     assert certificates.shown(wiring, either.certificate.fingerprint).anchored
 
 
+def test_what_no_form_of_ours_offers_is_not_here(operator: Reader, authority: Authority) -> None:
+    text = authority.leaf("new@example.com", kind="p256").pem().decode()
+    for wrong in ({"trust": "all"}, {"whose": "nobody"}):
+        assert operator.send("/add", text=text, **wrong).status_code == 404
+    mine = carried(operator.send("/add", text=text).text)
+    assert operator.send("/add/now", {"file": ("", b"")}, sealed=mine, whose="nobody").status_code == 404
+
+
 def test_an_anchor_is_an_administrators_to_make(operator: Reader, wiring: Wiring, authority: Authority) -> None:
     root = Authority("p256", "Another").root
     look = operator.send("/add", text=root.pem().decode())

@@ -148,6 +148,8 @@ def test_codes_are_set_up_with_an_authenticator(viewer: Reader, browse: Browse) 
     code = pyotp.TOTP(secret[1]).now()
     assert other.send("/account/codes/on", sealed=sealed[1], code=code).status_code == 409  # not his page
     assert viewer.send("/account/codes/on", sealed=sealed[1], code=code).status_code == 303
+    again = viewer.send("/account/codes/on", sealed=sealed[1], code=code)
+    assert again.status_code == 409  # a session alone puts no other authenticator in the place of this one
     assert browse().sign_in("viewer").status_code == 303
     assert viewer.send("/account/codes/off", password="wrong").status_code == 422
     assert viewer.send("/account/codes/off", password=PASSWORD).status_code == 303
