@@ -121,6 +121,9 @@ class _Filing:
         return Filed.CHANGED
 
     def _said(self, find: Find, before: Said | None = None) -> Said:
+        knows_less = find.waits in (Waits.PATH, Waits.MINIMUM)
+        if before is not None and knows_less and not before.pending and before.source not in (None, self.source):
+            return before  # another source's word is not this one's to take back: they are asked at the same time
         better = before is None or before.origin.rank <= self.origin.rank
         origin = self.origin if better or before is None else before.origin
         pending, dnssec = find.waits is not None, find.dnssec

@@ -27,10 +27,21 @@ def test_what_is_known_is_brought_up_to_date(store: Store, authority: Authority)
     generation = store.generation.current()
     assert store.found.file(ALICE, "dns", Origin.DNS, [Find(leaf, dnssec=True)]) == [Filed.KNOWN]
     assert store.generation.current() == generation, "nothing new is no change of the store"
-    assert store.found.file(ALICE, "ldap", Origin.DIRECTORY, [Find(leaf, waits=Waits.PATH)]) == [Filed.CHANGED]
+    assert store.found.file(ALICE, "ldap", Origin.DIRECTORY, [Find(leaf)]) == [Filed.CHANGED]
     assert holdings(store)[leaf.fingerprint].origin is Origin.DIRECTORY
     assert store.found.file(ALICE, "dns", Origin.DNS, [Find(leaf, dnssec=True)]) == [Filed.CHANGED]
     assert holdings(store)[leaf.fingerprint].origin is Origin.DIRECTORY, "it does not fall behind what it was"
+
+
+def test_no_source_takes_back_what_another_vouches_for(store: Store, authority: Authority) -> None:
+    """They are asked at the same time: which answers last must not matter."""
+    leaf = authority.leaf(ALICE, kind="p256").certificate
+    store.found.file(ALICE, "dns", Origin.DNS, [Find(leaf, dnssec=True)])
+    for waits in (Waits.PATH, Waits.MINIMUM):
+        assert store.found.file(ALICE, "ldap", Origin.DIRECTORY, [Find(leaf, waits=waits)]) == [Filed.KNOWN]
+    assert holdings(store)[leaf.fingerprint].dnssec
+    assert store.found.file(ALICE, "ldap", Origin.DIRECTORY, [Find(leaf, waits=Waits.CHANGE)]) == [Filed.CHANGED]
+    assert not holdings(store)[leaf.fingerprint].trusted, "what an administrator said goes before"
 
 
 def test_what_mail_taught_is_believed_more_once_a_directory_has_it(store: Store, authority: Authority) -> None:
